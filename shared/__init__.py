@@ -1,0 +1,1 @@
+"""What both machines must agree on: actions, sensors, preprocessing, formats. Imports nothing of ours."""

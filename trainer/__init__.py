@@ -1,0 +1,1 @@
+"""The workstation half: simulate, reward, learn, evaluate, export."""

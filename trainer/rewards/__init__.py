@@ -1,0 +1,1 @@
+"""Reward functions: the documented params, isolation, and one example per file."""

@@ -1,0 +1,1 @@
+"""The batched simulator: cars as rows, Numba kernels."""

@@ -1,0 +1,1 @@
+"""The track catalogue and track geometry."""

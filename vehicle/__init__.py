@@ -1,0 +1,1 @@
+"""The car half: see, decide, limit, steer."""

@@ -1,0 +1,1 @@
+"""The owner of the I2C bus: leases, limits, state machine."""

@@ -1,0 +1,1 @@
+"""The control loop: newest frame in, Action out."""

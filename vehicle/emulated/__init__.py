@@ -1,0 +1,1 @@
+"""The emulated board: chip, servo, ESC and camera without hardware."""

@@ -1,0 +1,1 @@
+"""The models installed on the car."""
