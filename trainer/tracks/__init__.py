@@ -1,1 +1,8 @@
 """The track catalogue and track geometry."""
+
+from trainer.tracks.catalogue import DEFAULT_TRACK, TrackInfo, list_tracks, load_track
+from trainer.tracks.look import Look
+from trainer.tracks.route_files import read_npy
+from trainer.tracks.track import Track
+
+__all__ = ["DEFAULT_TRACK", "Look", "Track", "TrackInfo", "list_tracks", "load_track", "read_npy"]

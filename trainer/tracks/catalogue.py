@@ -1,0 +1,85 @@
+"""The catalogue: every data file in this folder is a track, found by its name or one of its aliases."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import TrackError
+from trainer.tracks.route_files import read_npy
+from trainer.tracks.track import Track
+from trainer.tracks.track_file import read_track_file
+
+CATALOGUE_FOLDER = Path(__file__).parent
+DEFAULT_TRACK = "lapwing_loop"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackInfo:
+    """One line of the list of tracks."""
+
+    name: str
+    title: str
+    description: str
+    aliases: tuple[str, ...]
+    closed: bool
+    length_m: float
+    width_m: float
+    path: Path
+
+
+def list_tracks(folder: Path | None = None) -> list[TrackInfo]:
+    """Every track of the catalogue and of the given folder of one's own, by name."""
+    return [_info(read_track_file(path), path) for path in sorted(_track_files(folder).values(), key=_name)]
+
+
+def load_track(name_or_path: str | Path, folder: Path | None = None) -> Track:
+    """Open a track: a name or alias of the catalogue or of folder, or the path of a .toml or .npy file.
+
+    Raises TrackError with the closest names when there is no such track.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".npy":
+        return read_npy(path)
+    if path.suffix == ".toml":
+        return read_track_file(path)
+    files = _track_files(folder)
+    if str(name_or_path) in files:
+        return read_track_file(files[str(name_or_path)])
+    return _load_by_alias(str(name_or_path), files)
+
+
+def _load_by_alias(wanted: str, files: dict[str, Path]) -> Track:
+    names = {}
+    for path in files.values():
+        track = read_track_file(path)
+        names |= {name.casefold(): track for name in (track.name, *track.aliases)}
+    if wanted.casefold() in names:
+        return names[wanted.casefold()]
+    close = difflib.get_close_matches(wanted.casefold(), names, n=3, cutoff=0.5)
+    closest = list(dict.fromkeys(names[name].name for name in close))
+    hint = f"Did you mean {' or '.join(repr(name) for name in closest)}? " if closest else ""
+    raise TrackError(f"There is no track '{wanted}'. {hint}`lapwing tracks list` shows all of them.")
+
+
+def _track_files(folder: Path | None) -> dict[str, Path]:
+    own = sorted(folder.glob("*.toml")) if folder is not None and folder.is_dir() else []
+    return {path.stem: path for path in (*own, *sorted(CATALOGUE_FOLDER.glob("*.toml")))}
+
+
+def _name(path: Path) -> str:
+    return path.stem
+
+
+def _info(track: Track, path: Path) -> TrackInfo:
+    return TrackInfo(
+        track.name,
+        track.title,
+        track.description,
+        track.aliases,
+        track.closed,
+        track.length_m,
+        track.mean_width_m,
+        path,
+    )
