@@ -1,6 +1,6 @@
 """The lapwing command: finds the verb, runs it, and turns errors into one line and an exit code.
 
-A verb is a file in trainer/commands/ with an attribute `command`; it is imported only when it is typed, so that
+A verb is a file in trainer/commands/ with an attribute `command`; it is imported only when typed, so that
 `lapwing --help` answers at once. Exit codes: 0 done, 1 refused with one line, 2 usage, 130 interrupted.
 """
 
