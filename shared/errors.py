@@ -47,3 +47,7 @@ class HardwareError(LapwingError, OSError):
 
 class StorageError(LapwingError, OSError):
     """A file could not be written whole: disk full, read-only, gone."""
+
+
+class ObservationError(LapwingError, ValueError):
+    """A picture or a scan has another shape or type than the model's input."""

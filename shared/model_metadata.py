@@ -1,0 +1,300 @@
+"""`model_metadata.json`: DeepRacer's keys and meaning in every version, and ours under one key of our own.
+
+Reads numbers and numeric strings, fills what old files lack, keeps what it does not know and writes it back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shared.actions import Action, ActionSpace, ContinuousActionSpace, DiscreteActionSpace
+from shared.cars import DEEPRACER
+from shared.errors import ActionError, MetadataError
+from shared.sensors import FRONT_CAMERA, check_sensor_set
+
+METADATA_NAME = "model_metadata.json"
+MAX_METADATA_BYTES = 1 << 20
+MAX_STACK_SIZE = 16
+
+_OURS = "lapwing"
+_OURS_FORMAT = 1
+_KNOWN_KEYS = {
+    "action_space",
+    "action_space_type",
+    "sensor",
+    "neural_network",
+    "training_algorithm",
+    "version",
+    "lidar_config",
+    _OURS,
+}
+_ALGORITHMS = ("clipped_ppo", "sac")
+
+# What the car assumed when metadata gave no action space (reference: six actions).
+_ACTIONS_WHEN_ABSENT = DiscreteActionSpace(
+    (*(Action(float(angle), 0.8) for angle in (-30, -15, 0, 15, 30)), Action(0.0, 0.4))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """The camera the model was trained with; the car's own should resemble it. pitch_deg: down positive."""
+
+    horizontal_fov_deg: float = DEEPRACER.camera.horizontal_fov_deg
+    pitch_deg: float = DEEPRACER.camera.pitch_deg
+    height_m: float = DEEPRACER.camera.z_m
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """What a model needs to be driven.
+
+    sensors: names from the sensor table.
+    sensors_as_written: as the file had them (an old one says `observation`).
+    lidar_config: as the file had it; the simulator's and the car's key families both occur.
+    extras: keys of the file that we do not know, kept and written back; ours_extras: the same for our block.
+    """
+
+    action_space: ActionSpace
+    sensors: tuple[str, ...] = (FRONT_CAMERA,)
+    neural_network: str = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"
+    training_algorithm: str = "clipped_ppo"
+    version: str = "5"
+    stack_size: int = 1
+    control_rate_hz: float = 15.0
+    camera: CameraView = CameraView()
+    sensors_as_written: tuple[str, ...] = ()
+    lidar_config: Mapping[str, Any] | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    ours_extras: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sensors", check_sensor_set(self.sensors))
+        if not self.sensors_as_written:
+            object.__setattr__(self, "sensors_as_written", self.sensors)
+        elif check_sensor_set(self.sensors_as_written) != self.sensors:
+            raise MetadataError(
+                f"sensors {self.sensors} and sensors_as_written {self.sensors_as_written} differ."
+            )
+        _check_number(f"{_OURS}.stack_size", self.stack_size, 1, MAX_STACK_SIZE)
+        _check_number(f"{_OURS}.control_rate_hz", self.control_rate_hz, 1, 240)
+        _check_number(f"{_OURS}.camera.horizontal_fov_deg", self.camera.horizontal_fov_deg, 10, 180)
+        _check_number(f"{_OURS}.camera.pitch_deg", self.camera.pitch_deg, -90, 90)
+        _check_number(f"{_OURS}.camera.height_m", self.camera.height_m, 0.01, 2)
+
+    @property
+    def top_speed_mps(self) -> float:
+        """The M of the throttle curve: the fastest the model may ask for."""
+        return self.action_space.max_speed_mps
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ModelMetadata:
+        """Read any version; MetadataError says which key is wrong."""
+        values = _parse(text)
+        ours = _mapping(values.get(_OURS, {}), _OURS)
+        # Our own block must be the format we know: a newer one may change what the other keys need.
+        if int(_number(ours.get("format", _OURS_FORMAT), f"{_OURS}.format")) > _OURS_FORMAT:
+            raise MetadataError(
+                "This model was made by a newer Lapwing. Update this one, then import it again."
+            )
+        camera = _mapping(ours.get("camera", {}), f"{_OURS}.camera")
+        written = _sensor_names(values)
+        lidar = values.get("lidar_config")
+        return cls(
+            action_space=_action_space(values),
+            sensors=check_sensor_set(written),
+            sensors_as_written=written,
+            neural_network=_text(values, "neural_network", "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"),
+            training_algorithm=_algorithm(values),
+            version=_version(values.get("version", "1")),
+            lidar_config=None if lidar is None else _mapping(lidar, "lidar_config"),
+            stack_size=_whole(ours.get("stack_size", 1), f"{_OURS}.stack_size"),
+            control_rate_hz=_number(ours.get("control_rate_hz", 15.0), f"{_OURS}.control_rate_hz"),
+            camera=CameraView(
+                **{
+                    name: _number(camera.get(name, default), f"{_OURS}.camera.{name}")
+                    for name, default in (
+                        ("horizontal_fov_deg", DEEPRACER.camera.horizontal_fov_deg),
+                        ("pitch_deg", DEEPRACER.camera.pitch_deg),
+                        ("height_m", DEEPRACER.camera.z_m),
+                    )
+                }
+            ),
+            extras={key: value for key, value in values.items() if key not in _KNOWN_KEYS},
+            ours_extras={key: value for key, value in ours.items() if key not in _OUR_KEYS},
+        )
+
+    def to_json(self) -> str:
+        """The file: DeepRacer's keys first, ours under `lapwing`, then what we did not know."""
+        values: dict[str, Any] = {
+            "action_space": _written_action_space(self.action_space),
+            "action_space_type": self.action_space.kind,
+            "sensor": list(self.sensors_as_written),
+            "neural_network": self.neural_network,
+            "training_algorithm": self.training_algorithm,
+            "version": self.version,
+        }
+        if self.lidar_config is not None:
+            values["lidar_config"] = dict(self.lidar_config)
+        values[_OURS] = {
+            "format": _OURS_FORMAT,
+            "stack_size": self.stack_size,
+            "control_rate_hz": self.control_rate_hz,
+            "camera": {
+                "horizontal_fov_deg": self.camera.horizontal_fov_deg,
+                "pitch_deg": self.camera.pitch_deg,
+                "height_m": self.camera.height_m,
+            },
+            **self.ours_extras,
+        }
+        return json.dumps({**values, **self.extras}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def changed(self, **changes: Any) -> ModelMetadata:
+        """The same metadata with some fields replaced, checked again."""
+        return replace(self, **changes)
+
+
+_OUR_KEYS = {"format", "stack_size", "control_rate_hz", "camera"}
+
+
+def _parse(text: str | bytes) -> dict[str, Any]:
+    if len(text) > MAX_METADATA_BYTES:
+        raise MetadataError(
+            f"{METADATA_NAME} is {len(text)} bytes long; at most {MAX_METADATA_BYTES} are read."
+        )
+    try:
+        values = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MetadataError(f"{METADATA_NAME} is not JSON: {error}.") from error
+    return _mapping(values, METADATA_NAME)
+
+
+def _refuse_constant(name: str) -> float:
+    raise MetadataError(f"{METADATA_NAME} holds {name}, which is not a number.")
+
+
+def _action_space(values: Mapping[str, Any]) -> ActionSpace:
+    kind = values.get("action_space_type", "discrete")
+    if kind not in {"discrete", "continuous"}:
+        raise MetadataError(f"action_space_type is {kind!r}; it must be 'discrete' or 'continuous'.")
+    space = values.get("action_space")
+    # A file of a continuous model without its type exists in the wild; the shape of the space decides.
+    if "action_space_type" not in values and isinstance(space, Mapping):
+        kind = "continuous"
+    try:
+        if kind == "continuous":
+            return _continuous(space)
+        return _ACTIONS_WHEN_ABSENT if space is None else _discrete(space)
+    except ActionError as error:
+        raise MetadataError(f"action_space: {error}") from error
+
+
+def _discrete(space: Any) -> DiscreteActionSpace:
+    if not isinstance(space, list) or not space:
+        raise MetadataError("action_space of a discrete model must be a list of {steering_angle, speed}.")
+    actions = []
+    for number, entry in enumerate(space):
+        where = f"action_space[{number}]"
+        values = _mapping(entry, where)
+        # `index`, where it exists, is read by nothing: the order of the list is the model's order.
+        actions.append(
+            Action(
+                steering_angle_deg=_number(
+                    _required(values, "steering_angle", where), f"{where}.steering_angle"
+                ),
+                speed_mps=_number(_required(values, "speed", where), f"{where}.speed"),
+            )
+        )
+    return DiscreteActionSpace(tuple(actions))
+
+
+def _continuous(space: Any) -> ContinuousActionSpace:
+    values = _mapping(space, "action_space of a continuous model")
+    bounds = {}
+    for name in ("steering_angle", "speed"):
+        where = f"action_space.{name}"
+        group = _mapping(_required(values, name, "action_space"), where)
+        for side in ("low", "high"):
+            bounds[f"{name}.{side}"] = _number(_required(group, side, where), f"{where}.{side}")
+    return ContinuousActionSpace(
+        steering_low_deg=bounds["steering_angle.low"],
+        steering_high_deg=bounds["steering_angle.high"],
+        speed_low_mps=bounds["speed.low"],
+        speed_high_mps=bounds["speed.high"],
+    )
+
+
+def _written_action_space(space: ActionSpace) -> Any:
+    if isinstance(space, DiscreteActionSpace):
+        return [{"steering_angle": a.steering_angle_deg, "speed": a.speed_mps} for a in space.actions]
+    return {
+        "steering_angle": {"high": space.steering_high_deg, "low": space.steering_low_deg},
+        "speed": {"high": space.speed_high_mps, "low": space.speed_low_mps},
+    }
+
+
+def _sensor_names(values: Mapping[str, Any]) -> tuple[str, ...]:
+    names = values.get("sensor", ["observation"])
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise MetadataError(f"sensor must be a list of names, this one is {names!r:.80}.")
+    return tuple(names)
+
+
+def _algorithm(values: Mapping[str, Any]) -> str:
+    name = _text(values, "training_algorithm", "clipped_ppo")
+    if name not in _ALGORITHMS:
+        raise MetadataError(f"training_algorithm is '{name}'; known are {', '.join(_ALGORITHMS)}.")
+    return name
+
+
+def _version(value: Any) -> str:
+    number = _number(value, "version")
+    return str(int(number)) if number == int(number) else str(value)
+
+
+def _text(values: Mapping[str, Any], key: str, default: str) -> str:
+    value = values.get(key, default)
+    if not isinstance(value, str) or not value or len(value) > 200:
+        raise MetadataError(f"{key} must be a short text, this one is {value!r:.80}.")
+    return value
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MetadataError(f"{where} must be a group of keys in braces, this one is {value!r:.80}.")
+    return value
+
+
+def _required(values: Mapping[str, Any], key: str, where: str) -> Any:
+    if key not in values:
+        raise MetadataError(f"{where} lacks '{key}'.")
+    return values[key]
+
+
+def _number(value: Any, where: str) -> float:
+    """A finite number, or text that is one: the service and its users have written both."""
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise MetadataError(f"{where} must be a number, this one is {value!r:.80}.")
+
+
+def _whole(value: Any, where: str) -> int:
+    number = _number(value, where)
+    if number != int(number):
+        raise MetadataError(f"{where} must be a whole number, this one is {value!r:.80}.")
+    return int(number)
+
+
+def _check_number(where: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise MetadataError(f"{where} is {value!r}; allowed is {low:g} to {high:g}.")
