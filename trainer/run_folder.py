@@ -8,8 +8,8 @@
     metrics/episodes.jsonl   metrics/updates.jsonl             every episode, every update, one line each
     checkpoints/  events/  archives/
 
-Files that grow are only ever appended to. `positions` says how long each is at a checkpoint and `truncate_to` cuts
-them back to it, so that a resumed run writes the bytes it would have written without the interruption.
+Files that grow are only ever appended to. `positions` says how long each is at a checkpoint and `truncate_to`
+cuts them back to it, so that a resumed run writes the bytes it would have written without the interruption.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +31,16 @@ from numpy.typing import NDArray
 from shared.atomic_files import read_json, write_atomic, write_json
 from shared.errors import RunError
 from trainer.episode_log import EpisodeRecord
-from trainer.run_metrics import append_lines, episode_line, training_metrics_from_lines, write_evaluation_metrics
+from trainer.names import NAME_RULE, check_name, unknown_name
+from trainer.run_metrics import (
+    append_lines,
+    episode_line,
+    training_metrics_from_lines,
+    write_evaluation_metrics,
+)
 from trainer.simtrace import append_trace_rows
 
 RUN_FORMAT = 1
-NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Evaluations between updates are numbered by training steps: 14 digits that begin with zeros, no year.
 DURING_TRAINING = "{}0000" + "[0-9]" * 10
 FOLDERS = ("training-simtrace", "metrics", "model", "ip", "checkpoints", "events", "archives")
@@ -57,14 +60,9 @@ class RunInfo:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def check_name(name: str, kind: str = "run") -> str:
-    """Return the name of a run or car when it can be one."""
-    if not NAME_RULE.fullmatch(name):
-        raise RunError(
-            f"'{name}' cannot be the name of a {kind}. Use up to 64 letters, digits, '.', '_' and '-', "
-            "beginning with a letter or a digit."
-        )
-    return name
+def run_names(home: Path) -> list[str]:
+    """Every run in the home, by name."""
+    return sorted(path.parent.name for path in (home / "runs").glob("[!.]*/run.json"))
 
 
 class RunFolder:
@@ -92,7 +90,7 @@ class RunFolder:
         Raises:
             RunError: the name is taken or cannot be a name.
         """
-        path = home / "runs" / check_name(name)
+        path = home / "runs" / check_name(name, "run")
         if path.exists():
             raise RunError(
                 f"There is already a run '{name}' in {path.parent}. Choose another name, continue it with "
@@ -120,7 +118,7 @@ class RunFolder:
         """The run of that name, or RunError with the closest name."""
         path = home / "runs" / name
         if not NAME_RULE.fullmatch(name) or not (path / "run.json").is_file():
-            raise RunError(_no_such_run(home, name))
+            raise unknown_name(name, "run", run_names(home))
         return cls(path)
 
     # Where things are
@@ -212,7 +210,8 @@ class RunFolder:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunError(
-                    f"Run '{self.name}' is being trained by another process. Wait for it, or stop it with Ctrl-C."
+                    f"Run '{self.name}' is being trained by another process. Wait for it, or stop it there "
+                    "with Ctrl-C."
                 ) from None
             yield
 
@@ -232,15 +231,14 @@ class RunFolder:
     def append_trace(self, rows_by_iteration: Mapping[int, NDArray[np.float64]]) -> None:
         """Append step rows (EpisodeLog.take_trace) to training-simtrace/{N}-iteration.csv."""
         for iteration, rows in rows_by_iteration.items():
-            path = self.path / "training-simtrace" / f"{iteration}-iteration.csv"
-            append_trace_rows(path, rows)
+            append_trace_rows(self.path / "training-simtrace" / f"{iteration}-iteration.csv", rows)
 
     def append_episodes(self, records: Sequence[EpisodeRecord]) -> None:
         """Append finished episodes, of training and of evaluations in between, to metrics/episodes.jsonl."""
         append_lines(self.episodes_path, [episode_line(record) for record in records])
 
     def append_update(self, scalars: Mapping[str, float]) -> None:
-        """Append one learning update (steps, policy_loss, value_loss, entropy...) to metrics/updates.jsonl."""
+        """Append one update (steps, policy_loss, value_loss, entropy...) to metrics/updates.jsonl."""
         append_lines(self.updates_path, [json.dumps(dict(scalars), allow_nan=False)])
 
     def write_training_metrics(self) -> None:
@@ -256,8 +254,8 @@ class RunFolder:
     ) -> Path:
         """Write one evaluation: its trace and its metrics; return its folder.
 
-        Its 14 digits are the time it was made (YYYYMMDDhhmmss), as DeepRacer has it; for an evaluation between
-        updates they are the training steps so far, so that the same training gives the same names.
+        Its 14 digits are the time it was made (YYYYMMDDhhmmss), as DeepRacer has it; for one between updates
+        they are the training steps so far, so that the same training gives the same names.
         """
         stamp = _free_stamp(self.path) if training_steps is None else f"{training_steps:014d}"
         folder = self.path / f"evaluation-{stamp}"
@@ -291,7 +289,8 @@ class RunFolder:
         yield from (path for path in (self.episodes_path, self.updates_path) if path.exists())
         yield from sorted(self.path.glob("training-simtrace/*-iteration.csv"))
         yield from sorted(self.path.glob("events/*tfevents*"))
-        yield from sorted(self.path.glob(DURING_TRAINING.format("evaluation-") + "/evaluation-simtrace/*.csv"))
+        evaluations = DURING_TRAINING.format("evaluation-")
+        yield from sorted(self.path.glob(f"{evaluations}/evaluation-simtrace/*.csv"))
         yield from sorted(self.path.glob(DURING_TRAINING.format("metrics/EvaluationMetrics-") + ".json"))
 
 
@@ -312,11 +311,3 @@ def _free_stamp(path: Path) -> str:
         if not (path / f"evaluation-{stamp}").exists():
             return stamp
         moment_s += 1
-
-
-def _no_such_run(home: Path, name: str) -> str:
-    known = sorted(path.parent.name for path in (home / "runs").glob("[!.]*/run.json"))
-    closest = get_close_matches(name, known, n=1)
-    if closest:
-        return f"There is no run '{name}'. Did you mean '{closest[0]}'?"
-    return f"There is no run '{name}' in {home / 'runs'}. See what there is with: lapwing runs list"

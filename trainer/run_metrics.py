@@ -1,7 +1,7 @@
 """TrainingMetrics.json and EvaluationMetrics.json as DeepRacer wrote them, built from one line per episode.
 
-The lines are the truth: appended, cut back at a resume, never rewritten. The JSON document is made from them whole,
-by copying, so that rewriting it costs a few milliseconds even after a hundred thousand episodes.
+The lines are the truth: appended, cut back at a resume, never rewritten. The JSON document is made from them
+whole, by copying, so that rewriting it costs a few milliseconds even after a hundred thousand episodes.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def training_metrics_from_lines(lines_path: Path, metrics_path: Path) -> None:
 
 
 def _copy_as_list(source: BinaryIO, target: BinaryIO) -> None:
-    """Copy lines, turning the end of every line but the last into a comma. No record contains a line break."""
+    """Copy lines, a comma after each but the last. No record contains a line break."""
     pending = b""
     while block := source.read(BLOCK_BYTES):
         block = pending + block
