@@ -51,7 +51,7 @@ def load_track(name_or_path: str | Path, folder: Path | None = None) -> Track:
 
 
 def _load_by_alias(wanted: str, files: dict[str, Path]) -> Track:
-    names = {}
+    names: dict[str, Track] = {}
     for path in files.values():
         track = read_track_file(path)
         names |= {name.casefold(): track for name in (track.name, *track.aliases)}

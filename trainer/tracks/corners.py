@@ -1,4 +1,4 @@
-"""Centre lines from corners: straights joined by arcs of a given radius, the way tracks are laid with tape."""
+"""Centre lines from corners: straights joined by arcs of a given radius, as tracks are laid with tape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAYPOINT_SPACING_M = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Corner:
-    """Where two straights would meet, and the arc that cuts the corner off. The ends of an open track have no arc."""
+    """Where two straights would meet, and the arc that cuts the corner off; ends of a road have none."""
 
     x_m: float
     y_m: float
@@ -37,7 +37,7 @@ def track_from_corners(
     look: Look | None = None,
     spacing_m: float = WAYPOINT_SPACING_M,
 ) -> Track:
-    """Lay a track through corners. A closed one starts halfway along the straight that leads to the first corner.
+    """Lay a track through corners. A closed one starts halfway along the straight to its first corner.
 
     The width is that of each corner at its apex and changes smoothly in between.
     Raises TrackError where two arcs do not fit on the straight between them.
@@ -91,7 +91,7 @@ def _pieces(name: str, corners: list[Corner], closed: bool) -> tuple[list[_Piece
     radii = np.array([corner.radius_m for corner in (corners if closed else corners[1:-1])])
     cuts = radii * np.tan(0.5 * np.abs(turns))
     _check_fit(name, lengths, cuts, closed)
-    # What an arc takes from the edge before it and after it. A closed track has its first edge once at either end.
+    # What the arcs take from either end of every edge. A closed track has its first edge at both ends.
     before = np.concatenate((cuts, cuts[:1] if closed else [0.0]))
     after = np.concatenate((cuts[-1:] if closed else [0.0], cuts))
     straights = lengths - before - after

@@ -24,7 +24,7 @@ class Track:
 
     name: what commands call it. title: what people call it. aliases: other names it is found under.
     closed: a loop (its first waypoint is repeated last) or a road with two ends.
-    waypoints_m, left_border_m, right_border_m: (W, 2); row i of all three belongs together. Rows may coincide.
+    waypoints_m, left_border_m, right_border_m: (W, 2); row i of all three belongs together. Rows may repeat.
     waypoint_arcs_m: (W,) arc length of every waypoint; the last one is length_m.
 
     Every method takes arrays of any shape. Arc lengths wrap on a closed track and are clipped on an open one.
@@ -111,7 +111,7 @@ class Track:
 
     def curvature_1pm(self, arc_m: ArrayLike) -> Floats:
         """Change of heading per metre between the neighbouring waypoints, positive in a left turn."""
-        slopes = np.diff(self._headings_rad) / np.diff(self._arcs_m)
+        slopes: Floats = np.diff(self._headings_rad) / np.diff(self._arcs_m)
         return slopes[self._segment(self.wrap_arc(arc_m))]
 
     def width_m(self, arc_m: ArrayLike) -> Floats:
@@ -129,7 +129,7 @@ class Track:
     ) -> tuple[Floats, Floats]:
         """Arc length of the nearest place on the centre line, and the distance to it, positive on the left.
 
-        near_arc_m: where the points were a moment ago. With it only the centre line within window_m of there is
+        near_arc_m: where the points were a moment ago. Only the centre line within window_m of there is then
         looked at, which keeps a point on its own road where another part of the track passes close by.
         """
         points = np.asarray(points_m, dtype=np.float64)

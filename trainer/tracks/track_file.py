@@ -1,17 +1,16 @@
-"""Our own track files: reviewable TOML with the corners of a centre line, or the rows of an imported route."""
+"""Our own track files: reviewable TOML with the corners of a centre line, or the rows of an import."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from shared.errors import TrackError
-
+from shared.errors import SettingsError, TrackError
+from shared.settings import Settings, load_settings
 from trainer.tracks.corners import Corner, track_from_corners
 from trainer.tracks.look import Look
 from trainer.tracks.track import Track
@@ -22,10 +21,10 @@ MAX_FILE_BYTES = 16_000_000
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-Figure = Annotated[float, Field(ge=-10_000, le=10_000, allow_inf_nan=False)]
+Figure = Annotated[float, Field(ge=-10_000, le=10_000)]
 
 
-class LookFile(BaseModel, frozen=True, extra="forbid"):
+class LookFile(Settings):
     """Colours a track is painted in, as #rrggbb."""
 
     field: Colour = Field("#588c4a", description="Ground beside the road.")
@@ -34,7 +33,7 @@ class LookFile(BaseModel, frozen=True, extra="forbid"):
     centre: Colour = Field("#f4c430", description="Dashed centre line.")
 
 
-class TrackFile(BaseModel, frozen=True, extra="forbid"):
+class TrackFile(Settings):
     """What stands in a track file. Exactly one of corners and rows is given."""
 
     title: str = Field("", max_length=80, description="Name for people.")
@@ -57,19 +56,17 @@ class TrackFile(BaseModel, frozen=True, extra="forbid"):
 
 def read_track_file(path: Path) -> Track:
     """Read and check one track file. Raises TrackError naming the file and what is wrong."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise TrackError(f"{path} is larger than {MAX_FILE_BYTES // 10**6} MB. That is no track file.")
-        content = TrackFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise TrackError(f"There is no track file {path}. Check the path.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrackError(f"Track file {path} cannot be read: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise TrackError(f"{path} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        raise TrackError(f"{path}: {_first_mistake(error)}") from error
     check_name(path.stem)
+    try:
+        size_bytes = path.stat().st_size
+    except OSError as error:
+        raise TrackError(f"There is no track file {path} to read. Check the path.") from error
+    if size_bytes > MAX_FILE_BYTES:
+        raise TrackError(f"{path} is larger than {MAX_FILE_BYTES // 10**6} MB. That is no track file.")
+    try:
+        content = load_settings(TrackFile, path)
+    except SettingsError as error:
+        raise TrackError(str(error).partition("\n")[0]) from error
     return track_from_file(path.stem, content)
 
 
@@ -139,12 +136,6 @@ def _corner(name: str, number: int, row: tuple[float, ...], width_m: float) -> C
     if radius_m < 0:
         raise TrackError(f"Track {name}: corner {number} has a radius of {radius_m:g} m. Give 0 or more.")
     return Corner(x_m, y_m, radius_m, width[0] if width else width_m)
-
-
-def _first_mistake(error: ValidationError) -> str:
-    mistake: Any = error.errors()[0]
-    where = ".".join(str(part) for part in mistake["loc"])
-    return f"{where} is {mistake['input']!r}: {mistake['msg']}."[:300]
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
