@@ -96,12 +96,15 @@ class _GraphWriter:
     def _module(self, node: fx.Node, module: nn.Module) -> None:
         """A layer with weights or without."""
         weights = [
-            self._constant(f"{node.target}.{name}", parameter) for name, parameter in module.named_parameters()
+            self._constant(f"{node.target}.{name}", parameter)
+            for name, parameter in module.named_parameters()
         ]
         for kind, write in LAYERS.items():
             if type(module) is kind:
                 onnx_type, attributes = write(module)
-                self._names[node] = self._emit(onnx_type, [self._operand(node.args[0]), *weights], **attributes)
+                self._names[node] = self._emit(
+                    onnx_type, [self._operand(node.args[0]), *weights], **attributes
+                )
                 return
         raise _not_known(type(module).__name__)
 

@@ -2,10 +2,10 @@
 
     run.json  settings.toml  reward_function.py  log.txt
     model/model_metadata.json   ip/hyperparameters.json
-    training-simtrace/{N}-iteration.csv                        every tenth episode, step by step
+    training-simtrace/{N}-iteration.csv                         every tenth episode, step by step
     evaluation-{14 digits}/evaluation-simtrace/0-iteration.csv  every evaluation, step by step
     metrics/TrainingMetrics.json   metrics/EvaluationMetrics-{14 digits}.json
-    metrics/episodes.jsonl   metrics/updates.jsonl             every episode, every update, one line each
+    metrics/episodes.jsonl   metrics/updates.jsonl              every episode, every update, one line each
     checkpoints/  events/  archives/
 
 Files that grow are only ever appended to. `positions` says how long each is at a checkpoint and `truncate_to`
@@ -14,24 +14,23 @@ cuts them back to it, so that a resumed run writes the bytes it would have writt
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.atomic_files import read_json, write_atomic, write_json
+from shared.atomic_files import storage_errors, sync_tree, write_atomic, write_json
 from shared.errors import RunError
 from trainer.episode_log import EpisodeRecord
 from trainer.names import NAME_RULE, check_name, unknown_name
+from trainer.run_info import CREATED, INTERRUPTED, TRAINING, RunInfo, hold, is_held, read_info, write_info
 from trainer.run_metrics import (
     append_lines,
     episode_line,
@@ -40,24 +39,9 @@ from trainer.run_metrics import (
 )
 from trainer.simtrace import append_trace_rows
 
-RUN_FORMAT = 1
+FOLDERS = ("training-simtrace", "metrics", "model", "ip", "checkpoints", "events", "archives")
 # Evaluations between updates are numbered by training steps: 14 digits that begin with zeros, no year.
 DURING_TRAINING = "{}0000" + "[0-9]" * 10
-FOLDERS = ("training-simtrace", "metrics", "model", "ip", "checkpoints", "events", "archives")
-
-CREATED, TRAINING, STOPPED, FINISHED, FAILED = "created", "training", "stopped", "finished", "failed"
-INTERRUPTED = "interrupted"  # what "training" means when no process holds the run
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """What run.json says. summary: free-form numbers for lists (steps, episodes, best...)."""
-
-    name: str
-    description: str
-    created_s: float
-    state: str
-    summary: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_names(home: Path) -> list[str]:
@@ -70,8 +54,19 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.settings_path = path / "settings.toml"
+        self.reward_path = path / "reward_function.py"
+        self.log_path = path / "log.txt"
+        self.metadata_path = path / "model" / "model_metadata.json"
+        self.hyperparameters_path = path / "ip" / "hyperparameters.json"
+        self.metrics_path = path / "metrics" / "TrainingMetrics.json"
+        self.episodes_path = path / "metrics" / "episodes.jsonl"
+        self.updates_path = path / "metrics" / "updates.jsonl"
+        self.checkpoints_path = path / "checkpoints"
+        self.events_path = path / "events"
+        self.archives_path = path / "archives"
 
-    # Finding and making
+    # Making, finding, renaming, deleting
 
     @classmethod
     def create(
@@ -90,28 +85,25 @@ class RunFolder:
         Raises:
             RunError: the name is taken or cannot be a name.
         """
-        path = home / "runs" / check_name(name, "run")
-        if path.exists():
-            raise RunError(
-                f"There is already a run '{name}' in {path.parent}. Choose another name, continue it with "
-                f"--resume, or remove it with: lapwing runs delete {name}"
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging = path.with_name(f".{name}.{os.getpid()}.new")
-        shutil.rmtree(staging, ignore_errors=True)
-        try:
-            for folder in FOLDERS:
-                (staging / folder).mkdir(parents=True)
-            write_atomic(staging / "settings.toml", settings_toml)
-            write_atomic(staging / "reward_function.py", reward_source)
-            write_atomic(staging / "model" / "model_metadata.json", metadata_json)
-            write_json(staging / "ip" / "hyperparameters.json", dict(hyperparameters))
-            run = cls(staging)
-            run._write_info(RunInfo(name, description, time.time(), CREATED))
-            os.rename(staging, path)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        return cls(path)
+        final = home / "runs" / check_name(name, "run")
+        _refuse_taken(final)
+        staging = cls(final.with_name(f".{name}.{os.getpid()}.new"))
+        with storage_errors(final, "create"):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(staging.path, ignore_errors=True)
+            try:
+                for folder in FOLDERS:
+                    (staging.path / folder).mkdir(parents=True)
+                write_atomic(staging.settings_path, settings_toml)
+                write_atomic(staging.reward_path, reward_source)
+                write_atomic(staging.metadata_path, metadata_json)
+                write_json(staging.hyperparameters_path, dict(hyperparameters))
+                write_info(staging.path, RunInfo(name, description, time.time(), CREATED))
+                sync_tree(staging.path)
+                os.rename(staging.path, final)
+            finally:
+                shutil.rmtree(staging.path, ignore_errors=True)
+        return cls(final)
 
     @classmethod
     def open(cls, home: Path, name: str) -> RunFolder:
@@ -121,110 +113,54 @@ class RunFolder:
             raise unknown_name(name, "run", run_names(home))
         return cls(path)
 
-    # Where things are
+    def rename(self, name: str) -> RunFolder:
+        """Give the run another name; refused while it trains."""
+        final = self.path.with_name(check_name(name, "run"))
+        _refuse_taken(final)
+        with self.lock(), storage_errors(final, "rename to"):
+            os.rename(self.path, final)
+        return RunFolder(final)
+
+    def delete(self) -> None:
+        """Remove everything; refused while it trains."""
+        with self.lock(), storage_errors(self.path, "delete"):
+            # Out of sight first: a deletion that is cut short leaves no half a run in the list.
+            hidden = self.path.with_name(f".{self.name}.{os.getpid()}.deleted")
+            os.rename(self.path, hidden)
+            shutil.rmtree(hidden)
+
+    # What the run says about itself
 
     @property
     def name(self) -> str:
         return self.path.name
 
-    @property
-    def settings_path(self) -> Path:
-        return self.path / "settings.toml"
-
-    @property
-    def reward_path(self) -> Path:
-        return self.path / "reward_function.py"
-
-    @property
-    def metadata_path(self) -> Path:
-        return self.path / "model" / "model_metadata.json"
-
-    @property
-    def hyperparameters_path(self) -> Path:
-        return self.path / "ip" / "hyperparameters.json"
-
-    @property
-    def checkpoints_path(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def events_path(self) -> Path:
-        return self.path / "events"
-
-    @property
-    def archives_path(self) -> Path:
-        return self.path / "archives"
-
-    @property
-    def log_path(self) -> Path:
-        return self.path / "log.txt"
-
-    @property
-    def episodes_path(self) -> Path:
-        return self.path / "metrics" / "episodes.jsonl"
-
-    @property
-    def updates_path(self) -> Path:
-        return self.path / "metrics" / "updates.jsonl"
-
-    # What the run says about itself
-
     def info(self) -> RunInfo:
         """run.json; a run that says "training" while nobody trains it is "interrupted"."""
-        content = read_json(self.path / "run.json")
-        state = content["state"]
-        if state == TRAINING and not self.is_locked():
-            state = INTERRUPTED
-        return RunInfo(self.name, content["description"], content["created_s"], state, content["summary"])
+        info = read_info(self.path)
+        if info.state == TRAINING and not self.is_locked():
+            return info.changed(state=INTERRUPTED)
+        return info
 
     def update(self, *, state: str | None = None, description: str | None = None, **summary: Any) -> None:
-        """Change the state or the description, and merge numbers into the summary."""
-        content = read_json(self.path / "run.json")
-        info = RunInfo(
-            self.name,
-            content["description"] if description is None else description,
-            content["created_s"],
-            content["state"] if state is None else state,
-            {**content["summary"], **summary},
-        )
-        self._write_info(info)
-
-    def _write_info(self, info: RunInfo) -> None:
-        write_json(
-            self.path / "run.json",
-            {
-                "version": RUN_FORMAT,
-                "name": info.name,
-                "description": info.description,
-                "created_s": info.created_s,
-                "state": info.state,
-                "summary": dict(info.summary),
-            },
+        """Change the state or the description, and merge the rest into the summary."""
+        info = read_info(self.path)
+        write_info(
+            self.path,
+            info.changed(
+                state=info.state if state is None else state,
+                description=info.description if description is None else description,
+                summary={**info.summary, **summary},
+            ),
         )
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run while training it; the lock goes with the process, however it ends."""
-        with open(self.path / "run.lock", "w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"Run '{self.name}' is being trained by another process. Wait for it, or stop it there "
-                    "with Ctrl-C."
-                ) from None
-            yield
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the run while training it; RunError when another process does."""
+        return hold(self.path)
 
     def is_locked(self) -> bool:
-        """Is some process training this run now?"""
-        try:
-            with open(self.path / "run.lock", "r+") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        """Does some process train this run now?"""
+        return is_held(self.path)
 
     # What a training writes
 
@@ -237,13 +173,19 @@ class RunFolder:
         """Append finished episodes, of training and of evaluations in between, to metrics/episodes.jsonl."""
         append_lines(self.episodes_path, [episode_line(record) for record in records])
 
-    def append_update(self, scalars: Mapping[str, float]) -> None:
-        """Append one update (steps, policy_loss, value_loss, entropy...) to metrics/updates.jsonl."""
-        append_lines(self.updates_path, [json.dumps(dict(scalars), allow_nan=False)])
+    def append_update(self, steps: int, scalars: Mapping[str, float]) -> None:
+        """Append numbers at a training step to metrics/updates.jsonl and to TensorBoard's events.
+
+        For the plots: policy_loss, value_loss, entropy. Any other name is kept and shown by TensorBoard.
+        """
+        from trainer.run_events import append_events  # tensorboard takes 0.3 s to import
+
+        append_lines(self.updates_path, [json.dumps({"steps": steps, **scalars})])
+        append_events(self.events_path, steps, scalars)
 
     def write_training_metrics(self) -> None:
         """Rewrite metrics/TrainingMetrics.json whole from metrics/episodes.jsonl, atomically."""
-        training_metrics_from_lines(self.episodes_path, self.path / "metrics" / "TrainingMetrics.json")
+        training_metrics_from_lines(self.episodes_path, self.metrics_path)
 
     def write_evaluation(
         self,
@@ -292,6 +234,14 @@ class RunFolder:
         evaluations = DURING_TRAINING.format("evaluation-")
         yield from sorted(self.path.glob(f"{evaluations}/evaluation-simtrace/*.csv"))
         yield from sorted(self.path.glob(DURING_TRAINING.format("metrics/EvaluationMetrics-") + ".json"))
+
+
+def _refuse_taken(path: Path) -> None:
+    if path.exists():
+        raise RunError(
+            f"There is already a run '{path.name}' in {path.parent}. Choose another name, "
+            f"or remove that one with: lapwing runs delete {path.name}"
+        )
 
 
 def _cut(path: Path, length: int) -> None:
