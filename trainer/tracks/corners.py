@@ -44,18 +44,49 @@ def track_from_corners(
     """
     if len(corners) < (3 if closed else 2):
         raise TrackError(f"Track {name}: {len(corners)} corners. A closed track needs 3, an open one 2.")
-    pieces, apex_arcs = _pieces(name, corners, closed)
+    points = np.array([(corner.x_m, corner.y_m) for corner in corners])
+    line = rounded_line(name, points, np.array([corner.radius_m for corner in corners]), closed, spacing_m)
+    widths_m = smooth_steps(
+        line.arcs_m, line.apex_arcs_m, np.array([corner.width_m for corner in corners]), closed
+    )
+    offsets = 0.5 * widths_m[:, None] * line.normals
+    return Track(
+        name,
+        closed,
+        line.points_m,
+        line.points_m + offsets,
+        line.points_m - offsets,
+        title,
+        description,
+        aliases,
+        look or Look(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoundedLine:
+    """Evenly spaced points along straights and arcs; a closed line repeats its first point last.
+
+    arcs_m: (W,), points_m: (W, 2), normals: (W, 2) to the left, apex_arcs_m: (corners,) middle of every corner.
+    """
+
+    arcs_m: Floats
+    points_m: Floats
+    normals: Floats
+    apex_arcs_m: Floats
+
+
+def rounded_line(
+    name: str, corners_m: Floats, radii_m: Floats, closed: bool, spacing_m: float
+) -> RoundedLine:
+    """Join corner points (C, 2) by straights and arcs of the given radii; the ends of an open line have none."""
+    pieces, apex_arcs = _pieces(name, corners_m, radii_m, closed)
     length_m = sum(piece.length_m for piece in pieces)
     arcs = np.linspace(0.0, length_m, max(8, round(length_m / spacing_m)) + 1)
-    centre, normal = _sample(pieces, arcs)
-    half_m = 0.5 * _widths_m(
-        arcs, apex_arcs, np.array([corner.width_m for corner in corners]), length_m, closed
-    )
-    left, right = centre + half_m[:, None] * normal, centre - half_m[:, None] * normal
+    points, normals = _sample(pieces, arcs)
     if closed:
-        for line in (centre, left, right):
-            line[-1] = line[0]
-    return Track(name, closed, centre, left, right, title, description, aliases, look or Look())
+        points[-1], normals[-1] = points[0], normals[0]
+    return RoundedLine(arcs, points, normals, apex_arcs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +109,8 @@ class _Piece:
         return self.start_m + (first - normal) / self.curvature_1pm, normal
 
 
-def _pieces(name: str, corners: list[Corner], closed: bool) -> tuple[list[_Piece], Floats]:
+def _pieces(name: str, points: Floats, radii: Floats, closed: bool) -> tuple[list[_Piece], Floats]:
     """Straights and arcs in driving order, and the arc length of every corner's apex."""
-    points = np.array([(corner.x_m, corner.y_m) for corner in corners])
     around = np.concatenate((points[-1:], points, points[:1])) if closed else points
     edges = np.diff(around, axis=0)
     lengths = np.hypot(*edges.T)
@@ -88,7 +118,7 @@ def _pieces(name: str, corners: list[Corner], closed: bool) -> tuple[list[_Piece
         raise TrackError(f"Track {name}: two neighbouring corners lie on the same point. Remove one of them.")
     headings = np.arctan2(edges[:, 1], edges[:, 0])
     turns = np.pi - np.mod(np.pi - np.diff(headings), 2 * np.pi)
-    radii = np.array([corner.radius_m for corner in (corners if closed else corners[1:-1])])
+    radii = radii if closed else radii[1:-1]
     cuts = radii * np.tan(0.5 * np.abs(turns))
     _check_fit(name, lengths, cuts, closed)
     # What the arcs take from either end of every edge. A closed track has its first edge at both ends.
@@ -141,11 +171,11 @@ def _sample(pieces: list[_Piece], arcs: Floats) -> tuple[Floats, Floats]:
     return points, normals
 
 
-def _widths_m(arcs: Floats, apexes: Floats, widths: Floats, length_m: float, closed: bool) -> Floats:
-    """Width at every arc length: a smooth step from each apex to the next."""
+def smooth_steps(arcs: Floats, knots: Floats, values: Floats, closed: bool) -> Floats:
+    """A value at every arc length that moves smoothly from each knot to the next. arcs ends with the length."""
     if closed:
-        apexes = np.concatenate((apexes[-1:] - length_m, apexes, apexes[:1] + length_m))
-        widths = np.concatenate((widths[-1:], widths, widths[:1]))
-    before = np.clip(np.searchsorted(apexes, arcs, side="right") - 1, 0, len(apexes) - 2)
-    fraction = (arcs - apexes[before]) / (apexes[before + 1] - apexes[before])
-    return widths[before] + (widths[before + 1] - widths[before]) * fraction**2 * (3.0 - 2.0 * fraction)
+        knots = np.concatenate((knots[-1:] - arcs[-1], knots, knots[:1] + arcs[-1]))
+        values = np.concatenate((values[-1:], values, values[:1]))
+    before = np.clip(np.searchsorted(knots, arcs, side="right") - 1, 0, len(knots) - 2)
+    fraction = (arcs - knots[before]) / (knots[before + 1] - knots[before])
+    return values[before] + (values[before + 1] - values[before]) * fraction**2 * (3.0 - 2.0 * fraction)

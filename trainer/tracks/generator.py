@@ -1,0 +1,230 @@
+"""Fair random tracks from a seed: closed, drivable, as varied as the tracks people race on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import TrackError
+from trainer.tracks.corners import WAYPOINT_SPACING_M, rounded_line, smooth_steps
+from trainer.tracks.look import Look
+from trainer.tracks.outlines import random_outline
+from trainer.tracks.track import Track
+from trainer.tracks.validity import check_track
+
+Floats = NDArray[np.float64]
+
+LENGTH_RANGE_M = (8.0, 200.0)
+WIDTH_RANGE_M = (0.5, 3.0)
+# Between two roads that pass each other lies at least this much field.
+GAP_M = 0.25
+# The smallest radius of the inner border, at tightness 0 and 1.
+INNER_RADIUS_M = (0.9, 0.04)
+# The largest radius that a corner asks for, at tightness 0 and 1.
+LARGEST_RADIUS_M = (4.0, 1.6)
+NARROWEST_M = 0.5
+ATTEMPTS = 400
+
+
+def generate_track(
+    seed: int,
+    length_m: float | None = None,
+    width_m: float | None = None,
+    tightness: float | None = None,
+    width_variation: float | None = None,
+) -> Track:
+    """A random closed track; the same arguments give the same track. What is None is drawn from the seed.
+
+    length_m: length of the centre line, within a millimetre.
+    width_m: mean road width.
+    tightness: 0 wide sweeps, 1 corners as tight as the road width allows.
+    width_variation: how far the local width departs from the mean, as a fraction of it, 0 to 0.7.
+    """
+    if seed < 0:
+        raise TrackError(f"A seed of {seed} is not possible. Give 0 or more.")
+    rng = np.random.default_rng((seed, 0x7261636B))
+    drawn = _draw_arguments(rng)
+    length, width, tight, variation = (
+        chosen if given is None else float(given)
+        for given, chosen in zip((length_m, width_m, tightness, width_variation), drawn, strict=True)
+    )
+    _check_arguments(length, width, tight, variation)
+    name = f"generated_{seed}"
+    if any(given is not None for given in (length_m, width_m, tightness, width_variation)):
+        name += f"-{length:g}m-{width:g}m-t{tight:g}-v{variation:g}"
+    title = f"Generated {seed}: {length:.1f} m long, {width:.2f} m wide, tightness {tight:.2f}"
+    for _ in range(ATTEMPTS):
+        centre = _centre_line(rng, length, width, tight)
+        if centre is None:
+            continue
+        track = _laid(rng, centre, width, variation, name, title)
+        if track is not None:
+            return track
+    raise TrackError(
+        f"No fair track of {length:g} m length, {width:g} m width and tightness {tight:g} was found in "
+        f"{ATTEMPTS} attempts. Make it longer, narrower or tighter."
+    )
+
+
+def _draw_arguments(rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Length, width, tightness and width variation, over the range of the tracks people race on."""
+    width_m = rng.choice(
+        [rng.uniform(0.6, 0.8), rng.uniform(0.8, 1.1), rng.uniform(1.1, 1.45)], p=(0.5, 0.4, 0.1)
+    )
+    length_m = np.exp(rng.uniform(np.log(16.0), np.log(65.0)))
+    variation = rng.choice([0.0, rng.uniform(0.1, 0.6)], p=(0.55, 0.45))
+    return float(length_m), float(width_m), float(rng.uniform(0.45, 1.0)), float(variation)
+
+
+def _check_arguments(length_m: float, width_m: float, tightness: float, width_variation: float) -> None:
+    ranges = {
+        "length_m": (length_m, *LENGTH_RANGE_M),
+        "width_m": (width_m, *WIDTH_RANGE_M),
+        "tightness": (tightness, 0.0, 1.0),
+        "width_variation": (width_variation, 0.0, 0.7),
+    }
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise TrackError(
+                f"A generated track with {name} = {value:g} is not possible: {low:g} to {high:g} is."
+            )
+    if length_m < 12 * width_m:
+        raise TrackError(
+            f"A loop of {length_m:g} m cannot be {width_m:g} m wide. Give a length_m of at least {12 * width_m:g}."
+        )
+
+
+def _between(ends: tuple[float, float], fraction: float) -> float:
+    return float(ends[0] ** (1.0 - fraction) * ends[1] ** fraction)
+
+
+def _centre_line(
+    rng: np.random.Generator, length_m: float, width_m: float, tightness: float
+) -> Floats | None:
+    """(W, 2) points of a random smooth loop, evenly spaced, first repeated last; None when its corners do not fit."""
+    smallest_m = 0.5 * width_m + _between(INNER_RADIUS_M, tightness)
+    spacing_m = max(width_m + GAP_M, 2.0 * smallest_m) * rng.uniform(1.0, 1.5)
+    points = _turned(rng, random_outline(rng, length_m, spacing_m))
+    largest_m = max(1.2 * smallest_m, _between(LARGEST_RADIUS_M, tightness) * rng.uniform(0.5, 1.0))
+    wishes = rng.uniform(0.0, 1.0, len(points)) ** rng.uniform(0.7, 2.0)
+    wanted = smallest_m + wishes * (largest_m - smallest_m)
+    smoothing_m = smallest_m * rng.choice([0.0, 0.25, 0.5])
+    for _ in range(4):
+        points, wanted = _fitting(points, wanted, smallest_m)
+        if len(points) < 3:
+            return None
+        radii = _shared_radii(points, wanted, smallest_m)
+        line = rounded_line("", points, radii, True, WAYPOINT_SPACING_M)
+        scale = length_m / line.arcs_m[-1]
+        points = points * scale
+    if abs(scale - 1.0) > 0.02:
+        return None
+    centre = _evenly_spaced(_smoothed(line.points_m, smoothing_m), length_m)
+    sharpest_1pm = np.abs(_curvatures_1pm(centre)).max()
+    return centre if sharpest_1pm * smallest_m < 1.03 else None
+
+
+def _turned(rng: np.random.Generator, points: Floats) -> Floats:
+    """The outline in a random orientation, driven either way, its longest edge last: there the start line is."""
+    angle = rng.uniform(0.0, 2.0 * np.pi)
+    points = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    points = points[:: rng.choice([-1, 1])]
+    edges = np.hypot(*(np.roll(points, -1, axis=0) - points).T)
+    return np.roll(points, -1 - int(np.argmax(edges)), axis=0)
+
+
+def _fitting(points: Floats, wanted: Floats, smallest_m: float) -> tuple[Floats, Floats]:
+    """Drop corners until arcs of the smallest radius fit everywhere."""
+    while len(points) >= 3:
+        edges, cuts_per_m = _edges_and_cuts(points)
+        needed = smallest_m * (cuts_per_m + np.roll(cuts_per_m, -1))
+        worst = int(np.argmax(needed - edges))
+        if needed[worst] < edges[worst]:
+            break
+        # The sharper end of the edge goes, unless the other one is hardly a corner at all.
+        ends = (worst, (worst + 1) % len(points))
+        drop = max(ends, key=lambda corner: float(cuts_per_m[corner]))
+        points, wanted = np.delete(points, drop, axis=0), np.delete(wanted, drop)
+    return points, wanted
+
+
+def _shared_radii(points: Floats, wanted: Floats, smallest_m: float) -> Floats:
+    """Radii of at most what is wanted; neighbours share the straight between them. The smallest ones fit."""
+    edges, cuts_per_m = _edges_and_cuts(points)
+    more = (wanted - smallest_m) * cuts_per_m
+    free = edges - smallest_m * (cuts_per_m + np.roll(cuts_per_m, -1))
+    share = np.minimum(1.0, free / np.maximum(more + np.roll(more, -1), 1e-12))
+    return smallest_m + (wanted - smallest_m) * np.minimum(share, np.roll(share, 1)) * (1.0 - 1e-9)
+
+
+def _edges_and_cuts(points: Floats) -> tuple[Floats, Floats]:
+    """Length of the edge after every corner, and how much of it an arc of radius 1 would take."""
+    after = np.roll(points, -1, axis=0) - points
+    before = np.roll(after, 1, axis=0)
+    turns = np.arctan2(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0], (before * after).sum(axis=1))
+    return np.hypot(*after.T), np.tan(0.5 * np.minimum(np.abs(turns), 3.1))
+
+
+def _smoothed(line: Floats, width_m: float) -> Floats:
+    """Convolve a closed line with a Gaussian of this standard deviation: arcs begin and end gently."""
+    spacing_m = np.hypot(*np.diff(line, axis=0).T).mean()
+    frequencies = np.fft.rfftfreq(len(line) - 1, spacing_m)
+    damping = np.exp(-2.0 * (np.pi * frequencies * width_m) ** 2)
+    smooth = np.fft.irfft(np.fft.rfft(line[:-1], axis=0) * damping[:, None], len(line) - 1, axis=0)
+    return np.concatenate((smooth, smooth[:1]))
+
+
+def _evenly_spaced(line: Floats, length_m: float) -> Floats:
+    """The same loop scaled to the length, its middle at the origin, with waypoints at even distances."""
+    for _ in range(3):
+        arcs = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))))
+        even = np.linspace(0.0, arcs[-1], max(16, round(length_m / WAYPOINT_SPACING_M)) + 1)
+        line = np.stack([np.interp(even, arcs, column) for column in line.T], axis=-1)
+        line[-1] = line[0]
+        line = (line - line[:-1].mean(axis=0)) * (length_m / np.hypot(*np.diff(line, axis=0).T).sum())
+    return line
+
+
+def _curvatures_1pm(line: Floats) -> Floats:
+    """Turn per metre over half a metre of a closed line: what a car feels, not the kink of one waypoint."""
+    steps = np.diff(line, axis=0)
+    headings = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
+    total = 2.0 * np.pi * np.round((headings[-1] - headings[0]) / (2.0 * np.pi))
+    ahead = max(1, round(0.5 / WAYPOINT_SPACING_M))
+    later = np.concatenate((headings[ahead:], headings[:ahead] + total))
+    return (later - headings) / (ahead * np.hypot(*steps.T).mean())
+
+
+def _laid(
+    rng: np.random.Generator, centre: Floats, width_m: float, variation: float, name: str, title: str
+) -> Track | None:
+    """A track along the centre line, or None where its borders, kept GAP_M / 2 apart, would cross."""
+    after = np.roll(centre[:-1], -1, axis=0) - np.roll(centre[:-1], 1, axis=0)
+    normals = np.stack((-after[:, 1], after[:, 0]), axis=-1) / np.hypot(*after.T)[:, None]
+    normals = np.concatenate((normals, normals[:1]))
+    halves_m = 0.5 * _local_widths_m(rng, centre, width_m, variation)[:, None]
+    fenced = halves_m + 0.5 * GAP_M
+    try:
+        check_track(Track(name, True, centre, centre + fenced * normals, centre - fenced * normals))
+    except TrackError:
+        return None
+    look = Look()
+    track = Track(
+        name, True, centre, centre + halves_m * normals, centre - halves_m * normals, title, look=look
+    )
+    check_track(track)
+    return track
+
+
+def _local_widths_m(rng: np.random.Generator, centre: Floats, width_m: float, variation: float) -> Floats:
+    """A width for every waypoint: the mean where there is no variation, else wider and narrower stretches."""
+    if variation == 0.0:
+        return np.full(len(centre), width_m)
+    steps = np.hypot(*np.diff(centre, axis=0).T)
+    arcs = np.concatenate(([0.0], np.cumsum(steps)))
+    count = max(3, int(arcs[-1] / rng.uniform(2.0, 5.0)))
+    knots = (np.arange(count) + rng.uniform(0.1, 0.9, count)) * arcs[-1] / count
+    widths = smooth_steps(arcs, knots, rng.uniform(-1.0, 1.0, count), closed=True)
+    widths = widths - widths[:-1].mean()
+    factor = variation / np.abs(widths).max()
+    return np.maximum(width_m * (1.0 + factor * widths), NARROWEST_M)
