@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import click
 
 from shared.errors import LapwingError
+from trainer.workshop import Workshop
 
 COMMANDS_FOLDER = Path(__file__).with_name("commands")
 
@@ -30,13 +30,6 @@ The three people type most:
   lapwing evaluate my-first-run --video lap.mp4
   lapwing export my-first-run -o fast.tar.gz  the file the car installs
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every verb may rely on. home: the folder that holds runs/ and cars/."""
-
-    home: Path
 
 
 class LazyGroup(click.Group):

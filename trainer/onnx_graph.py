@@ -1,8 +1,8 @@
-"""Writes a policy network as an ONNX model: the network is traced and each of its operations has one ONNX operation.
+"""Writes a policy network as an ONNX model: the network is traced, and each operation has one in ONNX.
 
-Not torch.onnx: its present exporter needs a package more and seconds of time, its former one is deprecated. Our
-networks consist of a dozen operations; one that is not in the tables below is refused by name, and what comes out
-is compared with torch on rendered frames before anything is packed (trainer/export.py).
+Not torch.onnx: its present exporter needs one package more and seconds of time, its former one is deprecated.
+Our networks consist of a dozen operations; one that is not in the tables below is refused by name, and what comes
+out is compared with torch on rendered frames before anything is packed (trainer/export.py).
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def _flatten(layer: Any) -> tuple[str, Attributes]:
     return "Flatten", {"axis": layer.start_dim}
 
 
-# Layers: what each becomes. Weights follow in the order torch names them (weight, bias), which is also ONNX's.
+# Layers: what each becomes. Weights follow in torch's order (weight, bias), which is also ONNX's.
 LAYERS: dict[type[nn.Module], Callable[[Any], tuple[str, Attributes]]] = {
     nn.Conv2d: _convolution,
     nn.Flatten: _flatten,

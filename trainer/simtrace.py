@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.simulator.measurements import Column, EpisodeStatus
+from trainer.simulator.measurements import Column
+from trainer.simulator.state import EpisodeStatus
 from trainer.tracks import Track
 
 HEADER = (
