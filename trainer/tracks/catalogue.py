@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import TrackError
+from trainer.tracks.generator import generate_track
 from trainer.tracks.route_files import read_npy
 from trainer.tracks.track import Track
 from trainer.tracks.track_file import read_track_file
@@ -35,7 +37,7 @@ def list_tracks(folder: Path | None = None) -> list[TrackInfo]:
 
 
 def load_track(name_or_path: str | Path, folder: Path | None = None) -> Track:
-    """Open a track: a name or alias of the catalogue or of folder, or the path of a .toml or .npy file.
+    """Open a track: a name or alias of the catalogue or of folder, generated_SEED, or the path of a file.
 
     Raises TrackError with the closest names when there is no such track.
     """
@@ -44,6 +46,9 @@ def load_track(name_or_path: str | Path, folder: Path | None = None) -> Track:
         return read_npy(path)
     if path.suffix == ".toml":
         return read_track_file(path)
+    generated = re.fullmatch(r"generated_(\d{1,18})", str(name_or_path))
+    if generated:
+        return generate_track(int(generated[1]))
     files = _track_files(folder)
     if str(name_or_path) in files:
         return read_track_file(files[str(name_or_path)])

@@ -67,7 +67,7 @@ def track_from_corners(
 class RoundedLine:
     """Evenly spaced points along straights and arcs; a closed line repeats its first point last.
 
-    arcs_m: (W,), points_m: (W, 2), normals: (W, 2) to the left, apex_arcs_m: (corners,) middle of every corner.
+    arcs_m: (W,). points_m: (W, 2). normals: (W, 2) to the left. apex_arcs_m: (corners,) middle of each.
     """
 
     arcs_m: Floats
@@ -79,7 +79,7 @@ class RoundedLine:
 def rounded_line(
     name: str, corners_m: Floats, radii_m: Floats, closed: bool, spacing_m: float
 ) -> RoundedLine:
-    """Join corner points (C, 2) by straights and arcs of the given radii; the ends of an open line have none."""
+    """Join corner points (C, 2) by straights and arcs of the given radii; ends of an open line have none."""
     pieces, apex_arcs = _pieces(name, corners_m, radii_m, closed)
     length_m = sum(piece.length_m for piece in pieces)
     arcs = np.linspace(0.0, length_m, max(8, round(length_m / spacing_m)) + 1)
@@ -172,7 +172,7 @@ def _sample(pieces: list[_Piece], arcs: Floats) -> tuple[Floats, Floats]:
 
 
 def smooth_steps(arcs: Floats, knots: Floats, values: Floats, closed: bool) -> Floats:
-    """A value at every arc length that moves smoothly from each knot to the next. arcs ends with the length."""
+    """A value at every arc length, moving smoothly from knot to knot. arcs ends with the length."""
     if closed:
         knots = np.concatenate((knots[-1:] - arcs[-1], knots, knots[:1] + arcs[-1]))
         values = np.concatenate((values[-1:], values, values[:1]))

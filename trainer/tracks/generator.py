@@ -52,7 +52,7 @@ def generate_track(
     name = f"generated_{seed}"
     if any(given is not None for given in (length_m, width_m, tightness, width_variation)):
         name += f"-{length:g}m-{width:g}m-t{tight:g}-v{variation:g}"
-    title = f"Generated {seed}: {length:.1f} m long, {width:.2f} m wide, tightness {tight:.2f}"
+    title = f"Generated {seed}"
     for _ in range(ATTEMPTS):
         centre = _centre_line(rng, length, width, tight)
         if centre is None:
@@ -90,7 +90,8 @@ def _check_arguments(length_m: float, width_m: float, tightness: float, width_va
             )
     if length_m < 12 * width_m:
         raise TrackError(
-            f"A loop of {length_m:g} m cannot be {width_m:g} m wide. Give a length_m of at least {12 * width_m:g}."
+            f"A loop of {length_m:g} m cannot be {width_m:g} m wide. "
+            f"Give a length_m of at least {12 * width_m:g}."
         )
 
 
@@ -101,7 +102,7 @@ def _between(ends: tuple[float, float], fraction: float) -> float:
 def _centre_line(
     rng: np.random.Generator, length_m: float, width_m: float, tightness: float
 ) -> Floats | None:
-    """(W, 2) points of a random smooth loop, evenly spaced, first repeated last; None when its corners do not fit."""
+    """(W, 2) points of a random smooth loop, evenly spaced, first repeated last; None if its corners do not fit."""
     smallest_m = 0.5 * width_m + _between(INNER_RADIUS_M, tightness)
     spacing_m = max(width_m + GAP_M, 2.0 * smallest_m) * rng.uniform(1.0, 1.5)
     points = _turned(rng, random_outline(rng, length_m, spacing_m))
@@ -125,7 +126,7 @@ def _centre_line(
 
 
 def _turned(rng: np.random.Generator, points: Floats) -> Floats:
-    """The outline in a random orientation, driven either way, its longest edge last: there the start line is."""
+    """The outline turned at random, driven either way, its longest edge last: there the start is."""
     angle = rng.uniform(0.0, 2.0 * np.pi)
     points = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     points = points[:: rng.choice([-1, 1])]
@@ -192,7 +193,8 @@ def _curvatures_1pm(line: Floats) -> Floats:
     total = 2.0 * np.pi * np.round((headings[-1] - headings[0]) / (2.0 * np.pi))
     ahead = max(1, round(0.5 / WAYPOINT_SPACING_M))
     later = np.concatenate((headings[ahead:], headings[:ahead] + total))
-    return (later - headings) / (ahead * np.hypot(*steps.T).mean())
+    curvatures: Floats = (later - headings) / (ahead * np.hypot(*steps.T).mean())
+    return curvatures
 
 
 def _laid(
@@ -227,4 +229,5 @@ def _local_widths_m(rng: np.random.Generator, centre: Floats, width_m: float, va
     widths = smooth_steps(arcs, knots, rng.uniform(-1.0, 1.0, count), closed=True)
     widths = widths - widths[:-1].mean()
     factor = variation / np.abs(widths).max()
-    return np.maximum(width_m * (1.0 + factor * widths), NARROWEST_M)
+    local: Floats = np.maximum(width_m * (1.0 + factor * widths), NARROWEST_M)
+    return local

@@ -1,4 +1,4 @@
-"""Random closed outlines, the corner points a generated track is laid through. All draw from the given generator."""
+"""Random closed outlines: the corner points that a generated track is laid through."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Cell = tuple[int, int]
 
+# Streets in either direction of the town that blocks grow in; far more than a track ever reaches across.
+BLOCKS = 64
 NEIGHBOURS: tuple[Cell, ...] = ((1, 0), (0, 1), (-1, 0), (0, -1))
 # The eight cells around one, in order, so that runs of occupied ones can be counted.
 AROUND: tuple[Cell, ...] = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
@@ -16,10 +18,12 @@ AROUND: tuple[Cell, ...] = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), 
 def random_outline(rng: np.random.Generator, length_m: float, spacing_m: float) -> Floats:
     """(M, 2) corner points of a loop of roughly length_m whose parts keep roughly spacing_m apart.
 
-    Three families, because real tracks come in three kinds: street blocks with hairpins around their gaps, tours
-    through scattered points with corners of every angle, and rings.
+    Three families, because real tracks come in three kinds: street blocks with hairpins around the gaps,
+    tours through scattered points with corners of every angle, and rings.
     """
-    family = rng.choice(3, p=(0.45, 0.35, 0.2))
+    # Rings of long tracks have hardly a corner; a sixth of the short ones is enough of them.
+    ring = 0.17 if length_m < 30.0 else 0.04
+    family = rng.choice(3, p=(0.5, 0.5 - ring, ring))
     if family == 0:
         outline = _blocks(rng, length_m, spacing_m)
     elif family == 1:
@@ -30,29 +34,39 @@ def random_outline(rng: np.random.Generator, length_m: float, spacing_m: float) 
 
 
 def _blocks(rng: np.random.Generator, length_m: float, spacing_m: float) -> Floats:
-    """The boundary of a random figure of square cells, shaken and stretched."""
-    cell_m = spacing_m * rng.uniform(1.0, 1.5)
-    cells = _grow(rng, max(2, round(0.55 * length_m / cell_m) - 1), arms=rng.uniform(0.0, 1.0))
-    points = _boundary(cells).astype(np.float64)
-    points += rng.uniform(-0.25, 0.25, points.shape) * rng.choice([0.0, 0.6, 1.0])
-    stretch = np.exp(rng.uniform(-0.35, 0.35))
-    return points * cell_m * np.array([stretch, 1.0 / stretch])
+    """The boundary of a random figure of street blocks, shaken a little. Some streets have long blocks."""
+    block_m = spacing_m * rng.uniform(1.0, 1.4)
+    long_m = block_m + rng.exponential(0.12) * length_m * (rng.random((2, BLOCKS)) < 0.35)
+    lines = np.cumsum(
+        np.where(rng.random((2, BLOCKS)) < 0.5, block_m, np.minimum(long_m, 0.2 * length_m)), axis=1
+    )
+    boundary = _grown(rng, lines, 1.06 * length_m, arms=rng.uniform(0.0, 1.0))
+    points = np.stack([lines[axis, boundary[:, axis]] for axis in (0, 1)], axis=-1)
+    points += block_m * rng.uniform(-0.25, 0.25, points.shape) * rng.choice([0.0, 0.6, 1.0])
+    return points
 
 
-def _grow(rng: np.random.Generator, count: int, arms: float) -> set[Cell]:
-    """A figure of count cells without holes or cells that touch at a corner only."""
-    cells: set[Cell] = {(0, 0)}
-    while len(cells) < count:
+def _grown(rng: np.random.Generator, lines: Floats, length_m: float, arms: float) -> NDArray[np.int_]:
+    """Boundary of a figure of blocks between lines, grown until it is long enough; it has no holes."""
+    cells: set[Cell] = {(BLOCKS // 2, BLOCKS // 2)}
+    boundary = _boundary(cells)
+    while _around_m(lines, boundary) < length_m:
         frontier = sorted({(x + dx, y + dy) for x, y in cells for dx, dy in NEIGHBOURS} - cells)
         allowed = [cell for cell in frontier if _runs_around(cells, cell) == 1]
         lonely = [sum((x + dx, y + dy) in cells for dx, dy in AROUND) <= 2 for x, y in allowed]
         weights = np.where(lonely, 1.0 + 6.0 * arms, 1.0)
         cells.add(allowed[rng.choice(len(allowed), p=weights / weights.sum())])
-    return cells
+        boundary = _boundary(cells)
+    return boundary
+
+
+def _around_m(lines: Floats, boundary: NDArray[np.int_]) -> float:
+    x, y = lines[0, boundary[:, 0]], lines[1, boundary[:, 1]]
+    return float(np.abs(x - np.roll(x, 1)).sum() + np.abs(y - np.roll(y, 1)).sum())
 
 
 def _runs_around(cells: set[Cell], cell: Cell) -> int:
-    """How many separate runs of occupied cells surround one; adding it keeps the figure simple if there is one."""
+    """How many separate runs of occupied cells surround one; if one, adding it keeps the figure simple."""
     occupied = [(cell[0] + dx, cell[1] + dy) in cells for dx, dy in AROUND]
     return sum(now and not before for before, now in zip(occupied[-1:] + occupied, occupied, strict=False))
 
@@ -72,7 +86,8 @@ def _boundary(cells: set[Cell]) -> NDArray[np.int_]:
         walk.append(edges[walk[-1]])
     points = np.array(walk)
     before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
-    return points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
+    kept: NDArray[np.int_] = points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
+    return kept
 
 
 def _tour(rng: np.random.Generator, length_m: float, spacing_m: float) -> Floats:
@@ -114,7 +129,8 @@ def _ring(rng: np.random.Generator, length_m: float, spacing_m: float) -> Floats
     distances = rng.uniform(1.0 - rng.uniform(0.0, 0.65), 1.0, count)
     points = distances[:, None] * np.stack((np.cos(angles), np.sin(angles)), axis=-1)
     stretch = np.exp(rng.uniform(-0.4, 0.4))
-    return points * length_m / (2 * np.pi) * np.array([stretch, 1.0 / stretch])
+    ring: Floats = points * length_m / (2 * np.pi) * np.array([stretch, 1.0 / stretch])
+    return ring
 
 
 def _with_bumps(rng: np.random.Generator, points: Floats, spacing_m: float) -> Floats:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.atomic_files import write_atomic
 from shared.errors import TrackError
 from trainer.tracks.track import Track
 from trainer.tracks.validity import MAX_ROWS, check_track
@@ -50,6 +51,11 @@ def npy_rows(track: Track) -> NDArray[np.float64]:
     borders = (track.left_border_m, track.right_border_m)
     inner, outer = borders if left_is_inner else borders[::-1]
     return np.concatenate((track.waypoints_m, inner, outer), axis=1)
+
+
+def write_npy(track: Track, path: Path) -> None:
+    """Write a DeepRacer route file."""
+    write_atomic(path, npy_bytes(track))
 
 
 def npy_bytes(track: Track) -> bytes:

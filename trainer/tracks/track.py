@@ -116,7 +116,8 @@ class Track:
 
     def width_m(self, arc_m: ArrayLike) -> Floats:
         """Distance of the two borders."""
-        return np.interp(self.wrap_arc(arc_m), self._arcs_m, self._widths_m[2])
+        widths: Floats = np.interp(self.wrap_arc(arc_m), self._arcs_m, self._widths_m[2])
+        return widths
 
     def half_widths_m(self, arc_m: ArrayLike) -> tuple[Floats, Floats]:
         """Distance from the centre line to the left and to the right border."""
@@ -161,6 +162,10 @@ class Track:
             left_border_m=self.right_border_m[::-1],
             right_border_m=self.left_border_m[::-1],
         )
+
+    def renamed(self, name: str) -> Track:
+        """The same track under another name."""
+        return replace(self, name=name)
 
     def resampled(self, spacing_m: float) -> Track:
         """The same polylines with evenly spaced waypoints, at most spacing_m apart."""

@@ -34,8 +34,8 @@ def check_track(track: Track) -> None:
         )
     if not MIN_LENGTH_M <= track.length_m <= MAX_LENGTH_M:
         raise TrackError(
-            f"Track {name} is {track.length_m:.2f} m long; {MIN_LENGTH_M:g} to {MAX_LENGTH_M:g} m can be driven. "
-            f"Are its coordinates in metres?"
+            f"Track {name} is {track.length_m:.2f} m long; {MIN_LENGTH_M:g} to {MAX_LENGTH_M:g} m can be "
+            f"driven. Are its coordinates in metres?"
         )
     _check_widths(track)
     _check_turns(track)
