@@ -92,7 +92,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def write_evaluation_metrics(path: Path, records: Sequence[EpisodeRecord]) -> None:
     """Write one evaluation's metrics, atomically."""
-    write_json(path, {"metrics": [evaluation_metric(record) for record in records]})
+    in_order = sorted(records, key=lambda record: record.trial)
+    write_json(path, {"metrics": [evaluation_metric(record) for record in in_order]})
 
 
 def training_metrics_from_lines(lines_path: Path, metrics_path: Path) -> None:
