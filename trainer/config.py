@@ -1,0 +1,305 @@
+"""The settings of one training: the car that learns, where it drives, what it is rewarded for and how it
+learns.
+
+Written by people as TOML or on the command line (`--set hyperparameters.lr=0.001`); every range and default
+is here. DeepRacer's hyperparameters keep their names, ranges and meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from shared.actions import (
+    Action,
+    ActionSpace,
+    ContinuousActionSpace,
+    DiscreteActionSpace,
+    generate_discrete_actions,
+)
+from shared.sensors import FRONT_CAMERA, check_sensor_set
+from shared.settings import Settings
+from trainer.rewards.settings import RewardSettings
+from trainer.simulator.settings import SimulatorSettings
+
+GENERATED_TRACKS = (
+    "generated"  # as a track's name: the tracks of [generated] instead of one from the catalogue
+)
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+NetworkName = Literal[
+    "fast",
+    "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
+    "DEEP_CONVOLUTIONAL_NETWORK",
+    "DEEP_CONVOLUTIONAL_NETWORK_DEEP",
+]
+World = Literal["off", "light", "strong"]
+
+
+class DiscreteActions(Settings):
+    """Actions on a grid, as DeepRacer's console made them."""
+
+    kind: Literal["discrete"] = "discrete"
+    max_steering_angle_deg: float = Field(
+        30.0, ge=1, le=30, description="Largest steering angle, both sides."
+    )
+    steering_granularity: Literal[3, 5, 7] = Field(5, description="Steering angles on the grid.")
+    max_speed_mps: float = Field(1.0, ge=0.1, le=4, description="Highest speed.")
+    speed_granularity: Literal[1, 2, 3] = Field(3, description="Speeds on the grid.")
+
+    def action_space(self) -> ActionSpace:
+        """The grid."""
+        return generate_discrete_actions(
+            self.max_steering_angle_deg, self.steering_granularity, self.max_speed_mps, self.speed_granularity
+        )
+
+
+class ListedAction(Settings):
+    """One action of a list."""
+
+    steering_angle_deg: float = Field(ge=-30, le=30, description="Positive is left.")
+    speed_mps: float = Field(ge=0.1, le=4)
+
+
+class ListedActions(Settings):
+    """Actions written down one by one."""
+
+    kind: Literal["list"] = "list"
+    actions: tuple[ListedAction, ...] = Field(min_length=2, max_length=30)
+
+    def action_space(self) -> ActionSpace:
+        """The list, in its order."""
+        return DiscreteActionSpace(tuple(Action(a.steering_angle_deg, a.speed_mps) for a in self.actions))
+
+
+class ContinuousActions(Settings):
+    """Any steering angle and speed between limits."""
+
+    kind: Literal["continuous"] = "continuous"
+    steering_low_deg: float = Field(-30.0, ge=-30, le=30)
+    steering_high_deg: float = Field(30.0, ge=-30, le=30)
+    speed_low_mps: float = Field(0.5, ge=0.1, le=4)
+    speed_high_mps: float = Field(1.0, ge=0.1, le=4)
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> ContinuousActions:
+        if self.steering_low_deg >= self.steering_high_deg:
+            raise ValueError("steering_low_deg must be below steering_high_deg")
+        if self.speed_low_mps >= self.speed_high_mps:
+            raise ValueError("speed_low_mps must be below speed_high_mps")
+        return self
+
+    def action_space(self) -> ActionSpace:
+        """The two ranges."""
+        return ContinuousActionSpace(
+            self.steering_low_deg, self.steering_high_deg, self.speed_low_mps, self.speed_high_mps
+        )
+
+
+def _kind_of_actions(value: Any) -> str:
+    kind = value.get("kind", "discrete") if isinstance(value, Mapping) else getattr(value, "kind", "discrete")
+    return str(kind)
+
+
+ActionSettings = Annotated[
+    Annotated[DiscreteActions, Tag("discrete")]
+    | Annotated[ListedActions, Tag("list")]
+    | Annotated[ContinuousActions, Tag("continuous")],
+    Discriminator(_kind_of_actions),
+]
+
+
+class CarSettings(Settings):
+    """A car of the garage: what it can do, what it sees and the network that drives it."""
+
+    name: str = Field("default", description="Letters, digits, '.', '_' and '-'; at most 64.")
+    description: str = Field("", max_length=500)
+    model: str = Field("deepracer", description="Which car: an entry of shared/cars.py.")
+    actions: ActionSettings = Field(default_factory=DiscreteActions)
+    sensors: tuple[str, ...] = Field((FRONT_CAMERA,), description="What the policy sees.")
+    network: NetworkName = Field("fast", description="Neural network; DeepRacer's three by their names.")
+    stack_size: int = Field(1, ge=1, le=4, description="Newest camera pictures the policy sees at once.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_file_name(cls, name: str) -> str:
+        if not NAME_PATTERN.fullmatch(name):
+            raise ValueError(
+                "a name has 1 to 64 letters, digits, '.', '_' or '-' and starts with a letter or digit"
+            )
+        return name
+
+    @field_validator("sensors")
+    @classmethod
+    def _sensors_fit_together(cls, sensors: tuple[str, ...]) -> tuple[str, ...]:
+        check_sensor_set(sensors)
+        if tuple(sensors) != (FRONT_CAMERA,):
+            raise ValueError(f"training sees with one {FRONT_CAMERA} for now")
+        return sensors
+
+    def action_space(self) -> ActionSpace:
+        """What the policy chooses from."""
+        return self.actions.action_space()
+
+
+class GeneratedTracks(Settings):
+    """Fair random tracks, trained on where a track is named 'generated'."""
+
+    count: int = Field(32, ge=1, le=1000)
+    seed: int = Field(1, ge=0, description="Seed of the first; the others follow.")
+    length_m: tuple[float, float] = Field((10.0, 35.0), description="Shortest and longest.")
+    width_m: tuple[float, float] = Field((0.6, 1.1), description="Narrowest and widest.")
+    tightness: tuple[float, float] = Field((0.2, 0.8), description="0 is gentle, 1 is twisty.")
+
+    @field_validator("length_m", "width_m", "tightness")
+    @classmethod
+    def _low_before_high(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= limits[0] <= limits[1]:
+            raise ValueError(f"wanted [low, high] with 0 <= low <= high, got {list(limits)}")
+        return limits
+
+
+# What the presets differ in. `fast` is also the default of every field.
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "fast": {},
+        # Coach's clipped PPO as DeepRacer ran it: reference of names, ranges and defaults, not the quickest
+        # learner.
+        "deepracer": {
+            "batch_size": 64,
+            "num_epochs": 10,
+            "lr": 3e-4,
+            "discount_factor": 0.99,
+            "beta_entropy": 0.01,
+            "horizon": 0,
+            "max_grad_norm": 0.0,
+            "bootstrap_at_time_limit": False,
+            "normalise_rewards": False,
+        },
+    }
+)
+
+
+class Hyperparameters(Settings):
+    """How PPO learns. The first nine are DeepRacer's, by name and range."""
+
+    preset: Literal["fast", "deepracer"] = Field(
+        "fast", description="Where values not written here come from."
+    )
+    batch_size: Literal[32, 64, 128, 256, 512] = Field(512, description="Steps of one gradient.")
+    num_epochs: int = Field(4, ge=3, le=10, description="Passes over each collected rollout.")
+    lr: float = Field(1e-3, ge=1e-8, le=1e-3, description="Learning rate of Adam.")
+    beta_entropy: float = Field(0.01, ge=0, le=1, description="Weight of the entropy: more explores more.")
+    discount_factor: float = Field(0.98, ge=0, le=1, description="Worth of a reward one step later.")
+    loss_type: Literal["huber", "mean squared error"] = Field(
+        "huber", description="Loss of the value estimate."
+    )
+    num_episodes_between_training: int = Field(
+        20, ge=5, le=100, description="Episodes per update when horizon is 0."
+    )
+    exploration_type: Literal["categorical", "e_greedy"] = Field(
+        "categorical",
+        description="Draw from the policy; e_greedy: with a share of random actions in between.",
+    )
+    e_greedy_value: float = Field(0.05, ge=0, le=1, description="Random share that e_greedy ends at.")
+    epsilon_steps: int = Field(
+        10_000, ge=1, description="Steps in which that share falls from 1 to e_greedy_value."
+    )
+    horizon: int = Field(
+        32,
+        ge=0,
+        le=4096,
+        description="Steps of every car between updates; 0 collects whole episodes instead.",
+    )
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="Generalised advantage estimation.")
+    clip: float = Field(0.2, gt=0, le=1, description="How far one update may move a probability ratio.")
+    max_grad_norm: float = Field(0.5, ge=0, description="Longest gradient; 0 is no limit.")
+    bootstrap_at_time_limit: bool = Field(True, description="An episode cut by the clock is not a failure.")
+    normalise_rewards: bool = Field(
+        True, description="Divide rewards by the spread of the returns seen so far."
+    )
+    anneal_steps: int | None = Field(
+        None, ge=1, description="Steps in which learning rate and entropy weight fall to anneal_to."
+    )
+    anneal_to: float = Field(0.1, ge=0, le=1, description="Fraction of them that is left at the end.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, written: Any) -> Any:
+        """What is written wins; the rest comes from the preset."""
+        if not isinstance(written, Mapping):
+            return written
+        return {**PRESETS.get(str(written.get("preset", "fast")), {}), **written}
+
+    @field_validator("loss_type", "exploration_type", mode="before")
+    @classmethod
+    def _deepracer_spellings(cls, value: Any) -> Any:
+        """DeepRacer's services spelt these in two ways."""
+        spellings = {"mean_squared_error": "mean squared error", "e-greedy": "e_greedy"}
+        return spellings.get(value, value) if isinstance(value, str) else value
+
+    def deepracer_json(self) -> dict[str, float | int | str]:
+        """The content of ip/hyperparameters.json, in DeepRacer's words."""
+        return {
+            "batch_size": self.batch_size,
+            "beta_entropy": self.beta_entropy,
+            "discount_factor": self.discount_factor,
+            "e_greedy_value": self.e_greedy_value,
+            "epsilon_steps": self.epsilon_steps,
+            "exploration_type": self.exploration_type,
+            "loss_type": self.loss_type,
+            "lr": self.lr,
+            "num_episodes_between_training": self.num_episodes_between_training,
+            "num_epochs": self.num_epochs,
+            "stack_size": 1,
+            "term_cond_avg_score": 100000.0,
+            "term_cond_max_episodes": 100000,
+        }
+
+
+class StopSettings(Settings):
+    """When training ends: at the first of those that are set. With none it goes on until Ctrl-C."""
+
+    minutes: float | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=1, description="Steps of all cars together.")
+    episodes: int | None = Field(None, ge=1)
+    target_laps: int | None = Field(None, ge=1, description="Complete laps in one evaluation.")
+
+
+class EvaluationSettings(Settings):
+    """The greedy laps between updates that choose the best model."""
+
+    every_steps: int = Field(20_480, ge=1, description="Training steps between two evaluations.")
+    trials: int = Field(10, ge=1, le=1000, description="Laps tried in each.")
+    world: World = Field("light", description="How much each trial's world varies.")
+    best_by: Literal["progress", "laptime", "reward"] = Field(
+        "progress", description="What the best model is best in."
+    )
+
+
+class TrainingSettings(Settings):
+    """One training run."""
+
+    car: CarSettings = Field(default_factory=CarSettings)
+    tracks: tuple[str, ...] = Field(
+        ("lapwing_loop",), min_length=1, description="Names, files, or 'generated'; cars share them out."
+    )
+    generated: GeneratedTracks = Field(default_factory=GeneratedTracks)
+    reward: str = Field("follow_center_line", description="An example's name, or a Python file.")
+    reward_worker: RewardSettings = Field(default_factory=RewardSettings)
+    simulator: SimulatorSettings = Field(default_factory=lambda: SimulatorSettings(randomisation="light"))
+    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+    stop: StopSettings = Field(default_factory=StopSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    seed: int = Field(0, ge=0, lt=2**32)
+    cars: int = Field(64, ge=1, le=4096, description="Cars that drive at once.")
+    device: Literal["cpu", "cuda", "auto"] = Field("cpu", description="Where the network learns.")
+
+    @property
+    def evaluation_trials(self) -> int:
+        """Trials per evaluation: never fewer than the laps that are the target."""
+        return max(self.evaluation.trials, self.stop.target_laps or 0)

@@ -1,0 +1,130 @@
+"""Storage of what N cars saw and did between two updates, allocated once and filled step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainer.ppo.advantages import generalized_advantages
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """M steps as the update wants them, in no order that matters.
+
+    observations: (M, …) what the network's prepare() made of each picture.
+    actions: (M,) int64, or (M, 2) float32.
+    log_probs, advantages, returns: (M,)
+    """
+
+    observations: Tensor
+    actions: Tensor
+    log_probs: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+
+class Rollout:
+    """Up to T steps of N cars.
+
+    For every step: add() what was seen and chosen, then finish_step() with what came of it. At the end
+    close() and batch(). Pictures lie on `device`; the small tables are on the CPU.
+    """
+
+    def __init__(
+        self, steps: int, cars: int, observation: Tensor, action: Tensor, device: torch.device
+    ) -> None:
+        """observation, action: one example of each, (1, …), for shape and kind."""
+        shape = (steps, cars)
+        self._observations = torch.empty(
+            (*shape, *observation.shape[1:]), dtype=observation.dtype, device=device
+        )
+        self._actions = torch.empty((*shape, *action.shape[1:]), dtype=action.dtype, device=device)
+        self._log_probs = torch.empty(shape, device=device)
+        self._values = torch.zeros(shape)
+        self._next_values = torch.zeros(shape)
+        self._rewards = torch.zeros(shape)
+        self._terminated = torch.zeros(shape, dtype=torch.bool)
+        self._done = torch.zeros(shape, dtype=torch.bool)
+        self._cut = torch.zeros(shape, dtype=torch.bool)
+        self.length = 0
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.length = 0
+        self._cut.zero_()
+
+    @property
+    def full(self) -> bool:
+        """Whether all T steps are taken."""
+        return self.length == len(self._rewards)
+
+    @property
+    def rewards(self) -> Tensor:
+        """(T', N) of the steps so far."""
+        return self._rewards[: self.length]
+
+    @property
+    def done(self) -> Tensor:
+        """(T', N) bool of the steps so far."""
+        return self._done[: self.length]
+
+    def add(self, observations: Tensor, actions: Tensor, log_probs: Tensor, values: Tensor) -> None:
+        """What cars saw (N, …) and chose (N, …), its log-probability (N,) and the critic's estimate (N,)."""
+        self._observations[self.length] = observations
+        self._actions[self.length] = actions
+        self._log_probs[self.length] = log_probs
+        self._values[self.length] = values
+
+    def finish_step(
+        self,
+        rewards: Tensor,
+        terminated: Tensor,
+        done: Tensor,
+        cut_values: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        """What came of the step: rewards (N,), terminated (N,), done (N,).
+
+        cut_values: (cars, values), both (K,): the critic's estimate where a time limit cut an episode, from
+        the last
+            picture before the reset. Where it is missing, a cut episode counts as ended.
+        """
+        t = self.length
+        self._rewards[t] = rewards
+        self._done[t] = done
+        self._terminated[t] = done
+        if cut_values is not None:
+            cars, values = cut_values
+            self._terminated[t, cars] = terminated[cars]
+            self._next_values[t, cars] = values.to(self._next_values)
+            self._cut[t, cars] = True
+        self.length += 1
+
+    def close(self, last_values: Tensor) -> None:
+        """last_values: (N,) the critic's estimate of where every car is now, for the episodes that go on."""
+        t = self.length
+        following = torch.cat([self._values[1:t], last_values[None].to(self._values)])
+        self._next_values[:t] = torch.where(self._cut[:t], self._next_values[:t], following)
+
+    def batch(self, *, gamma: float, gae_lambda: float, reward_scale: float = 1.0) -> Batch:
+        """Every step with its advantage; rewards are divided by reward_scale first."""
+        t = self.length
+        advantages, returns = generalized_advantages(
+            self._rewards[:t] / reward_scale,
+            self._values[:t],
+            self._next_values[:t],
+            self._terminated[:t],
+            self._done[:t],
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+        )
+        device = self._log_probs.device
+        return Batch(
+            self._observations[:t].flatten(0, 1),
+            self._actions[:t].flatten(0, 1),
+            self._log_probs[:t].flatten(),
+            advantages.flatten().to(device),
+            returns.flatten().to(device),
+        )
