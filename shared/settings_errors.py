@@ -9,15 +9,15 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 COMMAND_LINE = "command line"
 
 
-def sentence(cls: type[BaseModel], detail: ErrorDetails, source: str, overridden: AbstractSet[str]) -> str:
+def sentence(
+    cls: type[BaseModel], detail: Mapping[str, Any], source: str, overridden: AbstractSet[str]
+) -> str:
     owner, field, dotted = _locate(cls, detail["loc"])
     where = (
         COMMAND_LINE if any(dotted == key or dotted.startswith(key + ".") for key in overridden) else source
@@ -28,7 +28,7 @@ def sentence(cls: type[BaseModel], detail: ErrorDetails, source: str, overridden
         return f"{where}: {dotted} is missing. Allowed: {allowed_values(field)}."
     if detail["type"] in {"value_error", "assertion_error"}:
         prefix = f"{where}: {dotted}: " if dotted else f"{where}: "
-        return prefix + detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        return prefix + str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     allowed = allowed_values(field) if field is not None else detail["msg"]
     told = f"{where}: {dotted} = {_shown(detail['input'])} is not allowed. Allowed: {allowed}."
     choices = _choices(field.annotation) if field is not None else []
@@ -118,16 +118,15 @@ def _kind(annotation: Any) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    low = high = ""
-    for bound in field.metadata:
-        if isinstance(bound, annotated_types.Ge):
-            low = f"at least {bound.ge}"
-        elif isinstance(bound, annotated_types.Gt):
-            low = f"above {bound.gt}"
-        elif isinstance(bound, annotated_types.Le):
-            high = f"at most {bound.le}"
-        elif isinstance(bound, annotated_types.Lt):
-            high = f"below {bound.lt}"
+    # pydantic keeps each bound as an object with one attribute named after it.
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    found = {
+        name: f"{word} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, word in words.items()
+        if getattr(bound, name, None) is not None
+    }
+    low, high = found.get("ge", found.get("gt", "")), found.get("le", found.get("lt", ""))
     if low.startswith("at least ") and high.startswith("at most "):
         return f"from {low.removeprefix('at least ')} to {high.removeprefix('at most ')}"
     return " and ".join(part for part in (low, high) if part)

@@ -107,7 +107,7 @@ class TarStream:
                 return None
             _check_sum(header)
             kind = header[156:157]
-            length = _octal(header[124:136]) if size_bytes is None else size_bytes
+            length = _octal(header[124:136])
             if kind in (_PAX, _PAX_GLOBAL, _LONG_NAME):
                 record = self._record(length)
                 if kind == _LONG_NAME:
@@ -117,6 +117,7 @@ class TarStream:
                     name = pax.get("path", name)
                     size_bytes = _decimal(pax["size"]) if "size" in pax else size_bytes
                 continue
+            length = length if size_bytes is None else size_bytes
             plain = plain_name(name if name is not None else _header_name(header))
             if kind == _FOLDER and length == 0:
                 name = size_bytes = None
