@@ -79,6 +79,7 @@ class RunFolder:
         hyperparameters: Mapping[str, Any],
         reward_source: str,
         description: str = "",
+        command: str = "",
     ) -> RunFolder:
         """Make home/runs/<name>; the car's settings are copied in and stay whatever happens to the garage.
 
@@ -98,7 +99,7 @@ class RunFolder:
                 write_atomic(staging.reward_path, reward_source)
                 write_atomic(staging.metadata_path, metadata_json)
                 write_json(staging.hyperparameters_path, dict(hyperparameters))
-                write_info(staging.path, RunInfo(name, description, time.time(), CREATED))
+                write_info(staging.path, RunInfo(name, description, time.time(), CREATED, command))
                 sync_tree(staging.path)
                 os.rename(staging.path, final)
             finally:

@@ -23,13 +23,15 @@ INTERRUPTED = "interrupted"  # what "training" means when no process holds the r
 class RunInfo:
     """What run.json says.
 
-    created_s: Unix time. summary: numbers and words for lists (steps, episodes, best_progress_percent...).
+    created_s: Unix time. command: what was typed to start it.
+    summary: numbers and words about it; lists show steps, best_progress_percent and best_lap_time_s.
     """
 
     name: str
     description: str
     created_s: float
     state: str
+    command: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
 
     def changed(self, **changes: Any) -> RunInfo:
@@ -42,7 +44,12 @@ def read_info(folder: Path) -> RunInfo:
     content = read_json(folder / INFO_NAME)
     try:
         return RunInfo(
-            folder.name, content["description"], content["created_s"], content["state"], content["summary"]
+            name=folder.name,
+            description=content["description"],
+            created_s=content["created_s"],
+            state=content["state"],
+            command=content["command"],
+            summary=content["summary"],
         )
     except (KeyError, TypeError) as error:
         raise RunError(
@@ -60,6 +67,7 @@ def write_info(folder: Path, info: RunInfo) -> None:
             "description": info.description,
             "created_s": info.created_s,
             "state": info.state,
+            "command": info.command,
             "summary": dict(info.summary),
         },
     )

@@ -1,0 +1,119 @@
+"""Does an exported model answer as the network it came from? Torch, ONNX Runtime and OpenVINO on the same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+import openvino
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from shared.errors import RunError
+from shared.model_metadata import ModelMetadata
+from shared.policy_io import POLICY_OUTPUT, policy_inputs
+
+LARGEST_DIFFERENCE = 1e-4  # of a probability, or of an output in -1..1
+
+Policy = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (1, C, 120, 160) -> (1, n)
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far apart the engines are.
+
+    frames_with_other_argmax: frames whose best action is not the same in all engines; 0 for continuous actions.
+    largest_difference: between any engine and torch, over all frames and outputs.
+    """
+
+    frames: int
+    frames_with_other_argmax: int
+    largest_difference: float
+    engines: Mapping[str, str]
+
+
+def measure_parity(
+    policy: nn.Module, model: bytes, metadata: ModelMetadata, frames: NDArray[np.uint8]
+) -> Parity:
+    """Compare on frames (F, C, 120, 160), one at a time, as the car asks.
+
+    policy: the network as it is exported, float32 camera in, `policy` out.
+    """
+    outputs = {name: _answers(engine, frames) for name, engine in _engines(policy, model, metadata).items()}
+    reference = outputs["torch"]
+    if not all(np.isfinite(output).all() for output in outputs.values()):
+        raise RunError(
+            "The policy gives a value that is not finite (NaN or infinity). Choose another checkpoint."
+        )
+    other_argmax = np.zeros(len(frames), bool)
+    if metadata.action_space.kind == "discrete":
+        for output in outputs.values():
+            other_argmax |= output.argmax(axis=1) != reference.argmax(axis=1)
+    return Parity(
+        frames=len(frames),
+        frames_with_other_argmax=int(other_argmax.sum()),
+        largest_difference=max(float(np.abs(output - reference).max()) for output in outputs.values()),
+        engines={
+            "torch": str(torch.__version__),
+            "onnxruntime": onnxruntime.__version__,
+            "openvino": openvino.__version__,
+        },
+    )
+
+
+def check_parity(parity: Parity) -> None:
+    """RunError when the exported model may drive differently from the network that was trained."""
+    if parity.frames_with_other_argmax or not parity.largest_difference <= LARGEST_DIFFERENCE:
+        raise RunError(
+            f"The exported model differs from the trained network: another action in "
+            f"{parity.frames_with_other_argmax} of {parity.frames} frames, outputs apart by up to "
+            f"{parity.largest_difference:.2g} (allowed {LARGEST_DIFFERENCE:g}). Nothing was written. "
+            "Update onnxruntime and openvino, or choose another checkpoint."
+        )
+
+
+def _engines(policy: nn.Module, model: bytes, metadata: ModelMetadata) -> dict[str, Policy]:
+    (camera,) = policy_inputs(metadata)
+    return {
+        "torch": _torch_engine(policy),
+        "onnxruntime": _onnxruntime_engine(model, camera.name),
+        "openvino": _openvino_engine(model, camera.name),
+    }
+
+
+def _torch_engine(policy: nn.Module) -> Policy:
+    def answer(camera: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            output: NDArray[np.float32] = policy(torch.from_numpy(camera)).numpy()
+        return output
+
+    return answer
+
+
+def _onnxruntime_engine(model: bytes, input_name: str) -> Policy:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda camera: np.asarray(session.run([POLICY_OUTPUT], {input_name: camera})[0])
+
+
+def _openvino_engine(model: bytes, input_name: str) -> Policy:
+    core = openvino.Core()
+    # Without the hint OpenVINO takes bfloat16 or float16 where the processor has it.
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+    compiled = core.compile_model(core.read_model(model), "CPU", settings)
+    request = compiled.create_infer_request()
+
+    def answer(camera: NDArray[np.float32]) -> NDArray[np.float32]:
+        request.infer({input_name: camera})
+        return np.array(request.get_tensor(POLICY_OUTPUT).data, np.float32)
+
+    return answer
+
+
+def _answers(engine: Policy, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(F, n) outputs, frame by frame."""
+    return np.concatenate([engine(frame[None].astype(np.float32)) for frame in frames])
