@@ -1,0 +1,176 @@
+"""The servo board's driver, seen from the pins of the chip: what the rules of a safe start and stop ask."""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from shared.errors import HardwareError
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.i2c import LocalI2C, Wire
+from vehicle.emulated.pca9685 import Pca9685Chip
+from vehicle.hardware.i2c_bus import I2CBus, Segment, WriteSegment
+from vehicle.hardware.pca9685 import Pca9685Board
+
+THROTTLE, STEERING = 0, 1
+
+
+class RecordingBus(LocalI2C):
+    """A handle that remembers what was written, and counts transactions."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
+        self.written: list[bytes] = []
+        self.transactions = 0
+
+    def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
+        self.transactions += 1
+        self.written += [segment.data for segment in segments if isinstance(segment, WriteSegment)]
+        return super().transfer(address, segments)
+
+
+class DeadBus(I2CBus):
+    """Nobody answers."""
+
+    def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
+        raise OSError(errno.EREMOTEIO, "Remote I/O error")
+
+    def deinit(self) -> None:
+        pass
+
+
+def test_building_the_driver_writes_nothing_and_starting_it_moves_nothing(
+    board: EmulatedBoard, clock: Any
+) -> None:
+    bus = RecordingBus(board.wire)
+    driver = Pca9685Board(bus, sleep=clock.sleep)
+    assert bus.transactions == 0
+    driver.start()
+    clock.sleep(1.0)
+    assert board.chip.settled_history() == []
+
+
+def test_a_neutral_pulse_is_1500_microseconds_long(
+    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
+) -> None:
+    servo_board.start()
+    servo_board.write_pulses(1500.0, 1500.0)
+    clock.sleep(0.1)
+    assert board.chip.pulse_us(THROTTLE) == pytest.approx(1500.0, abs=2.44)  # half a step at 50 Hz
+    assert board.chip.frequency_hz == pytest.approx(50.0, rel=0.001)
+
+
+def test_every_pulse_is_rounded_to_the_nearest_step(
+    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
+) -> None:
+    servo_board.start()
+    for pulse_us in range(1000, 2001):
+        servo_board.write_pulses(float(pulse_us), 3000.0 - pulse_us)
+        clock.sleep(0.02)
+        assert board.chip.pulse_us(STEERING) == pytest.approx(pulse_us, abs=servo_board.tick_us / 2 + 1e-6)
+        assert board.chip.pulse_us(THROTTLE) == pytest.approx(
+            3000 - pulse_us, abs=servo_board.tick_us / 2 + 1e-6
+        )
+
+
+def test_a_measured_oscillator_makes_the_pulses_right(clock: Any) -> None:
+    board = EmulatedBoard(clock, oscillator_hz=26.4e6)
+    driver = Pca9685Board(LocalI2C(board.wire), oscillator_hz=26.4e6, sleep=clock.sleep)
+    driver.start()
+    driver.write_pulses(1500.0, 1500.0)
+    clock.sleep(0.1)
+    assert board.chip.pulse_us(THROTTLE) == pytest.approx(1500.0, abs=2.5)
+
+
+def test_both_channels_change_in_one_transaction(board: EmulatedBoard, clock: Any) -> None:
+    bus = RecordingBus(board.wire)
+    driver = Pca9685Board(bus, sleep=clock.sleep)
+    driver.start()
+    before = bus.transactions
+    driver.write_pulses(1600.0, 1550.0)
+    clock.sleep(0.1)
+    driver.write_pulses(1400.0, 1500.0)
+    clock.sleep(0.1)
+    assert bus.transactions == before + 2
+    assert [len(message) for message in bus.written[-2:]] == [9, 9]  # a register and eight bytes
+    changes = board.chip.settled_history()
+    assert len(changes) == 4
+    assert changes[0].start_s == changes[1].start_s
+    assert changes[2].start_s == changes[3].start_s
+
+
+def test_closing_the_board_stops_every_pulse(
+    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
+) -> None:
+    servo_board.start()
+    board.chip.write(0x40, bytes((0x06 + 4 * 7, 0, 0, 0, 1)))  # a channel that is not ours
+    servo_board.write_pulses(1600.0, 1600.0)
+    clock.sleep(0.1)
+    servo_board.close()
+    assert [board.chip.pulse_us(channel) for channel in range(16)] == [None] * 16
+
+
+def test_restart_is_never_used_and_nothing_twitches_whatever_the_chip_was_doing(clock: Any) -> None:
+    rng = random.Random(5)
+    for _ in range(200):
+        board = EmulatedBoard(clock)
+        image = bytearray(rng.randbytes(256))
+        image[0x00] &= ~0x40  # an external clock can only be undone by switching off
+        board.chip.load(bytes(image))
+        clock.sleep(0.2)
+        before = len(board.chip.settled_history())
+        driver = Pca9685Board(LocalI2C(board.wire), sleep=clock.sleep)
+        driver.start()
+        clock.sleep(0.2)
+        assert all(change.width_us is None for change in board.chip.settled_history()[before:])
+        driver.write_pulses(1500.0, 1500.0)
+        clock.sleep(0.1)
+        driver.check()
+        assert board.chip.restarts_used == 0
+        assert [board.chip.pulse_us(channel) for channel in range(2, 16)] == [None] * 14
+
+
+def test_a_chip_on_an_external_clock_is_refused(board: EmulatedBoard, servo_board: Pca9685Board) -> None:
+    board.chip.write(0x40, bytes((0x00, 0x50)))
+    with pytest.raises(HardwareError, match="off and on"):
+        servo_board.start()
+
+
+def test_after_the_start_only_its_own_address_is_answered(
+    board: EmulatedBoard, servo_board: Pca9685Board
+) -> None:
+    servo_board.start()
+    assert LocalI2C(board.wire).scan() == [0x40]
+
+
+def test_a_board_that_lost_its_registers_is_noticed(
+    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
+) -> None:
+    servo_board.start()
+    servo_board.write_pulses(1500.0, 1500.0)
+    servo_board.check()
+    board.chip.reset()  # a brown-out
+    with pytest.raises(HardwareError, match="battery"):
+        servo_board.check()
+
+
+def test_a_missing_board_says_which_wire_to_check() -> None:
+    with pytest.raises(HardwareError, match=r"0x40\. Check its power and the SDA/SCL wires"):
+        Pca9685Board(DeadBus()).start()
+
+
+@pytest.mark.parametrize("pulse_us", [0.0, 699.0, 2301.0, float("nan"), float("inf")])
+def test_a_pulse_no_servo_takes_is_refused_and_the_old_one_stays(
+    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any, pulse_us: float
+) -> None:
+    servo_board.start()
+    servo_board.write_pulses(1500.0, 1500.0)
+    clock.sleep(0.1)
+    with pytest.raises(HardwareError, match="calibration"):
+        servo_board.write_pulses(1500.0, pulse_us)
+    clock.sleep(0.1)
+    assert board.chip.pulse_us(THROTTLE) == pytest.approx(1500.0, abs=2.5)

@@ -1,0 +1,139 @@
+"""What clients and the actuator say to each other: one JSON object a message, one answer a request.
+
+Requests: a lease, arm, stop, clear (a fault), status. The answer is always the actuator's status after it,
+with `problem` set when the request was refused.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared.actions import Action
+from shared.errors import LinkError
+from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.lease import Driver, Lease
+from vehicle.actuator.state import Phase
+
+LONGEST_MESSAGE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ArmRequest:
+    """Let a driver drive, at most at its top speed."""
+
+    driver: Driver
+    top_speed_mps: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """End the drive. Anybody may say it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearRequest:
+    """The fault has been looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """Only ask."""
+
+
+Request = Lease | ArmRequest | StopRequest | ClearRequest | StatusRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """problem: why the request was refused; None when it was done."""
+
+    status: ActuatorStatus
+    problem: str | None = None
+
+
+def encode_request(request: Request) -> bytes:
+    """One message."""
+    return json.dumps({"kind": _KINDS[type(request)], **asdict(request)}).encode()
+
+
+def decode_request(message: bytes) -> Request:
+    """The request, or LinkError for whatever is not one."""
+    values = _object(message)
+    kind = values.pop("kind", None)
+    try:
+        if kind == "lease":
+            action = Action(**_floats(values.pop("action")))
+            times = _floats({name: values.pop(name) for name in ("issued_at_s", "ttl_s", "rests_on_s")})
+            epoch, sequence = _whole(values.pop("epoch")), _whole(values.pop("sequence"))
+            lease = Lease(epoch, Driver(values.pop("driver")), sequence, action=action, **times)
+            return _complete(lease, values)
+        if kind == "arm":
+            request = ArmRequest(Driver(values.pop("driver")), float(values.pop("top_speed_mps")))
+            return _complete(request, values)
+        if kind == "stop":
+            return _complete(StopRequest(str(values.pop("reason"))[:200]), values)
+        if kind == "clear":
+            return _complete(ClearRequest(), values)
+        if kind == "status":
+            return _complete(StatusRequest(), values)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LinkError(f"The actuator does not understand this {kind} message: {error}.") from error
+    raise LinkError(f"The actuator knows no message of kind {kind!r}.")
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """One message."""
+    return json.dumps({"problem": answer.problem, **asdict(answer.status)}).encode()
+
+
+def decode_answer(message: bytes) -> Answer:
+    """The answer, or LinkError."""
+    values = _object(message)
+    try:
+        problem = values.pop("problem")
+        values["phase"] = Phase(values["phase"])
+        values["driver"] = None if values["driver"] is None else Driver(values["driver"])
+        values["applied"] = Action(**values["applied"])
+        return Answer(ActuatorStatus(**values), problem)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LinkError(f"The actuator's answer is not understood: {error}.") from error
+
+
+_KINDS: dict[type, str] = {
+    Lease: "lease",
+    ArmRequest: "arm",
+    StopRequest: "stop",
+    ClearRequest: "clear",
+    StatusRequest: "status",
+}
+
+
+def _object(message: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise LinkError("A message of the actuator's socket is not JSON.") from error
+    if not isinstance(values, dict):
+        raise LinkError("A message of the actuator's socket is not a JSON object.")
+    return values
+
+
+def _floats(values: dict[str, Any]) -> dict[str, float]:
+    """Numbers as they came, NaN included: the core refuses those by name, and that refusal stops the car."""
+    return {name: float(value) for name, value in values.items()}
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _complete(request: Request, left: dict[str, Any]) -> Request:
+    if left:
+        raise ValueError(f"unknown {', '.join(sorted(left))}")
+    return request

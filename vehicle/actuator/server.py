@@ -1,0 +1,167 @@
+"""The actuator process: it alone has the I2C bus.
+
+Messages in over a Unix SEQPACKET socket, a turn every 20 ms.
+
+Single-threaded. Every way out of the loop, an error included, says neutral, waits ten pulses and switches the
+pulses off. The way out that Python cannot take, SIGKILL, needs a second process with its own handle on the
+bus.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.errors import HardwareError, LinkError
+from vehicle.actuator.core import TURN_S, ActuatorCore
+from vehicle.actuator.lease import Lease
+from vehicle.actuator.messages import (
+    LONGEST_MESSAGE_BYTES,
+    Answer,
+    ArmRequest,
+    ClearRequest,
+    Request,
+    StopRequest,
+    decode_request,
+    encode_answer,
+)
+from vehicle.actuator.state import STOP_HOLD_S, Phase
+from vehicle.runtime_folder import listen
+
+MESSAGES_PER_TURN = 32  # a flood of messages must not delay the turn
+
+log = logging.getLogger(__name__)
+
+
+class ActuatorServer:
+    """Serves one actuator core until `stop` is set."""
+
+    def __init__(
+        self,
+        core: ActuatorCore,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._core = core
+        self._path = path
+        self._clock = clock
+        self._sleep = sleep
+        self._driver: socket.socket | None = None
+        self._phase = Phase.BOOT
+
+    def run(self, stop: threading.Event) -> None:
+        """Until stop is set."""
+        with contextlib.ExitStack() as exits:
+            server = exits.enter_context(listen(self._path, socket.SOCK_SEQPACKET))
+            exits.callback(self._path.unlink, missing_ok=True)
+            waiting = exits.enter_context(selectors.DefaultSelector())
+            exits.callback(_close_all, waiting)
+            waiting.register(server, selectors.EVENT_READ)
+            exits.callback(self._come_to_rest)  # runs first: callbacks run in reverse order
+            self._core.start(self._clock())
+            self._keep_turning(server, waiting, stop)
+
+    def _keep_turning(
+        self, server: socket.socket, waiting: selectors.BaseSelector, stop: threading.Event
+    ) -> None:
+        next_turn_s = self._clock()
+        while not stop.is_set():
+            self._hear(server, waiting, max(0.0, next_turn_s - self._clock()))
+            now_s = self._clock()
+            if now_s >= next_turn_s:
+                self._core.turn(now_s)
+                next_turn_s = now_s + TURN_S
+            self._note_phase()
+
+    def _hear(self, server: socket.socket, waiting: selectors.BaseSelector, timeout_s: float) -> None:
+        """Answer what has come."""
+        for key, _ in waiting.select(timeout_s)[:MESSAGES_PER_TURN]:
+            connection = key.fileobj
+            assert isinstance(connection, socket.socket)
+            if connection is server:
+                client, _ = server.accept()
+                client.setblocking(False)
+                waiting.register(client, selectors.EVENT_READ)
+                continue
+            message = _receive(connection)
+            if message:
+                self._answer(connection, message)
+                continue
+            waiting.unregister(connection)
+            connection.close()
+            if connection is self._driver:
+                self._driver = None
+                self._core.drop_lease("whoever drove is gone")
+                self._core.turn(self._clock())
+
+    def _answer(self, connection: socket.socket, message: bytes) -> None:
+        """Obey, write the pulses at once if that changes them, and say what is so now."""
+        try:
+            request = decode_request(message)
+        except LinkError as error:
+            _send(connection, Answer(self._core.status(self._clock()), str(error)))
+            return
+        problem, changed = self._obey(connection, request)
+        if changed:
+            self._core.turn(self._clock())
+        _send(connection, Answer(self._core.status(self._clock()), problem))
+
+    def _obey(self, connection: socket.socket, request: Request) -> tuple[str | None, bool]:
+        """Why a request was refused, and whether it changed what the car should do."""
+        now_s = self._clock()
+        if isinstance(request, Lease):
+            if self._core.accept(request, now_s):
+                self._driver = connection
+            return None, True
+        if isinstance(request, ArmRequest):
+            return self._core.arm(request.driver, request.top_speed_mps, now_s), True
+        if isinstance(request, StopRequest):
+            self._core.stop(request.reason, now_s)
+            return None, True
+        if isinstance(request, ClearRequest):
+            try:
+                self._core.clear_fault(now_s)
+            except HardwareError as error:
+                return str(error), False
+            return None, True
+        return None, False
+
+    def _come_to_rest(self) -> None:
+        """Neutral for ten pulses, then silence; each is tried even if the one before failed."""
+        with contextlib.suppress(OSError):
+            self._core.shut_down()
+        self._sleep(STOP_HOLD_S)
+        with contextlib.suppress(OSError):
+            self._core.go_silent()
+
+    def _note_phase(self) -> None:
+        state = self._core.state
+        if state.phase is not self._phase:
+            log.info("%s -> %s%s", self._phase, state.phase, f" ({state.reason})" if state.reason else "")
+            self._phase = state.phase
+
+
+def _receive(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(LONGEST_MESSAGE_BYTES)
+    except OSError:
+        return b""
+
+
+def _send(connection: socket.socket, answer: Answer) -> None:
+    """To a client that does not read, nothing is said: the actuator never waits for anybody."""
+    with contextlib.suppress(OSError):
+        connection.send(encode_answer(answer))
+
+
+def _close_all(waiting: selectors.BaseSelector) -> None:
+    for key in list(waiting.get_map().values()):
+        key.fileobj.close()  # type: ignore[union-attr]

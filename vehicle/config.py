@@ -1,0 +1,44 @@
+"""Everything a person may set about the car: car.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from shared.settings import Settings
+from vehicle.actuator.limits import DriveLimits
+
+
+class ServoBoardConfig(Settings):
+    """Where the servo board is."""
+
+    bus: int = Field(1, ge=0, le=63, description="Number of the I2C bus, as in /dev/i2c-1.")
+    address: int = Field(0x40, ge=0x08, le=0x77, description="I2C address of the PCA9685.")
+    oscillator_hz: float = Field(
+        25_000_000.0,
+        ge=20e6,
+        le=30e6,
+        description="What this board's clock really does; they differ by percents.",
+    )
+
+
+class DriveConfig(Settings):
+    """How the model is run."""
+
+    engine: Literal["openvino", "onnxruntime"] | None = Field(
+        None, description="The program that runs the model; left out, the first one installed."
+    )
+
+
+class CarConfig(Settings):
+    """One car."""
+
+    calibration: Path | None = Field(
+        None, description="The calibration profile of this car; left out, the emulated car's with --emulated."
+    )
+    models: Path = Field(Path("~/lapwing-car/models"), description="Folder of the installed models.")
+    servo_board: ServoBoardConfig = ServoBoardConfig()
+    limits: DriveLimits = DriveLimits()
+    drive: DriveConfig = DriveConfig()

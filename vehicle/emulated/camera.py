@@ -1,0 +1,113 @@
+"""The emulated camera: a sensor with noise in the board's process, and the handle that brings its pictures
+to the drive.
+
+A picture never repeats byte for byte, as with a real sensor: a camera whose pictures do has frozen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import HardwareError, LinkError
+from vehicle.hardware.frame_slot import FrameSlot
+from vehicle.hardware.protocols import Frame
+
+HEIGHT_PX, WIDTH_PX = 480, 640
+RATE_HZ = 15.0  # of the still scene; a world sets its own rate
+NOISE_LEVELS = 1.5  # standard deviation, of 255
+_NOISE_MARGIN_PX = 64
+_HEADER = struct.Struct("<QdHH")  # sequence, taken at, height, width
+_BUFFERS = 4  # a picture stays valid until three newer ones have come
+
+Image = NDArray[np.uint8]
+
+
+class CameraSensor:
+    """Turns what the world shows into what the camera delivers. Same seed and scenes, same pictures."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        margin = _NOISE_MARGIN_PX
+        noise = self._rng.normal(0.0, NOISE_LEVELS, (HEIGHT_PX + margin, WIDTH_PX + margin, 3))
+        self._noise = np.rint(noise).astype(np.int16)
+        self._sequence = 0
+
+    def expose(self, scene: Image, now_s: float) -> Frame:
+        """A picture of the scene (480, 640, 3), taken now."""
+        top, left = self._rng.integers(0, _NOISE_MARGIN_PX, 2)
+        image = self._noise[top : top + HEIGHT_PX, left : left + WIDTH_PX] + scene
+        np.clip(image, 0, 255, out=image)
+        self._sequence += 1
+        return Frame(image.astype(np.uint8), now_s, self._sequence)
+
+
+def still_scene() -> Image:
+    """What the camera sees where there is no world: a grey floor, a wall, and a stripe to focus on."""
+    scene = np.empty((HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+    scene[:200] = (176, 184, 190)
+    shade = np.linspace(70, 130, HEIGHT_PX - 200).astype(np.uint8)
+    scene[200:] = shade[:, None, None]
+    scene[200:, 300:340] = (228, 200, 60)
+    return scene
+
+
+def send_frame(connection: socket.socket, frame: Frame) -> None:
+    """One picture to one handle; OSError when it has gone."""
+    height_px, width_px, _ = frame.image.shape
+    connection.sendall(_HEADER.pack(frame.sequence, frame.taken_at_s, height_px, width_px))
+    connection.sendall(frame.image.data.cast("B"))
+
+
+class EmulatedCamera(FrameSlot):
+    """The Camera protocol over the board's socket. A thread of its own receives; nothing queues here."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise HardwareError(
+                f"No emulated camera answers at {path}. Start the board first: lapwing-car board"
+            ) from error
+        self._buffers = [np.empty((HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8) for _ in range(_BUFFERS)]
+        self._thread = threading.Thread(target=self._receive, name="emulated-camera", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Unplug."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread; closing alone would not
+        self._thread.join()
+        self._socket.close()
+
+    def _receive(self) -> None:
+        """Until the board goes away; then the newest picture grows old, which is how a dead camera looks."""
+        header, received = bytearray(_HEADER.size), 0
+        try:
+            while True:
+                self._fill(memoryview(header))
+                sequence, taken_at_s, height_px, width_px = _HEADER.unpack(header)
+                if (height_px, width_px) != (HEIGHT_PX, WIDTH_PX):
+                    raise LinkError(f"The emulated camera sent a picture of {width_px}x{height_px}.")
+                image = self._buffers[received % _BUFFERS]
+                self._fill(image.data.cast("B"))
+                self.put(Frame(image, taken_at_s, sequence))
+                received += 1
+        except OSError:
+            return
+
+    def _fill(self, target: memoryview) -> None:
+        while target:
+            count = self._socket.recv_into(target)
+            if count == 0:
+                raise ConnectionResetError
+            target = target[count:]

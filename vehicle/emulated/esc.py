@@ -1,0 +1,61 @@
+"""An electronic speed controller (ESC): arms on a steady neutral, then drives; on lost pulses it does its
+worst.
+
+Controllers differ in what they do without pulses: some cut within 0.1 s, some hold the last command for ever.
+The emulated one holds by default, so that a test that relies on silence fails here first.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+NEUTRAL_WINDOW_US = (1400.0, 1600.0)  # where controllers look for neutral at power-on
+STEADY_US = 12.0  # how much a neutral may wander while it is being learned
+ARMING_S = 0.5
+
+
+class PulseLoss(Enum):
+    """What the controller does when pulses stop."""
+
+    HOLD = "hold the last command"
+    CUT = "cut the motor after a tenth of a second"
+
+
+CUT_AFTER_S = 0.1
+
+
+class SpeedController:
+    """drive_pulse_us: the pulse the motor follows; None while not armed or cut."""
+
+    def __init__(self, on_loss: PulseLoss = PulseLoss.HOLD) -> None:
+        self.drive_pulse_us: float | None = None
+        self.armed = False
+        self._on_loss = on_loss
+        self._steady_pulse_us: float | None = None
+        self._steady_since_s = 0.0
+        self._heard_at_s = 0.0
+
+    def hear(self, pulse_us: float | None, now_s: float) -> None:
+        """What the pin gives now."""
+        if pulse_us is None:
+            self._lose(now_s)
+            return
+        self._heard_at_s = now_s
+        if not self.armed:
+            self._look_for_neutral(pulse_us, now_s)
+        if self.armed:
+            self.drive_pulse_us = pulse_us
+
+    def _look_for_neutral(self, pulse_us: float, now_s: float) -> None:
+        lowest_us, highest_us = NEUTRAL_WINDOW_US
+        if not lowest_us <= pulse_us <= highest_us:
+            self._steady_pulse_us = None
+        elif self._steady_pulse_us is None or abs(pulse_us - self._steady_pulse_us) > STEADY_US:
+            self._steady_pulse_us, self._steady_since_s = pulse_us, now_s
+        else:
+            self.armed = now_s - self._steady_since_s >= ARMING_S
+
+    def _lose(self, now_s: float) -> None:
+        self._steady_pulse_us = None
+        if self._on_loss is PulseLoss.CUT and now_s - self._heard_at_s >= CUT_AFTER_S:
+            self.drive_pulse_us = None
