@@ -1,0 +1,167 @@
+"""The reward functions of some cars: one module per car, chance seeded per call, every result checked.
+
+Standard library only: this also runs in the reward worker.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from trainer.rewards.mistake import Mistake, raised_by_user, safe_text
+from trainer.rewards.params import ParamsBuilder
+from trainer.rewards.program import FUNCTION, Program, RewardFunction, mistake_of
+from trainer.rewards.state import ModuleMemory
+
+LARGEST_REWARD = 1e5  # DeepRacer's bound
+
+_seed_python = random.seed
+
+
+class CarInstance:
+    """One car's module and its clock."""
+
+    __slots__ = ("before_s", "car", "episode", "function", "last_s", "memory", "module")
+
+    def __init__(self, program: Program, car: int) -> None:
+        self.car = car
+        self.module, self.function = program.start(f"reward_of_car_{car}")
+        self.memory = ModuleMemory(self.module)
+        self.before_s = 0.0
+        self.last_s = 0.0
+        self.episode = -1.0
+
+    def clock_s(self, episode: float, time_s: float) -> float:
+        """Simulated seconds of this car before the present episode."""
+        if episode != self.episode:
+            self.before_s += self.last_s
+            self.episode = episode
+        self.last_s = time_s
+        return self.before_s
+
+
+class Instances:
+    """The reward functions of the given cars (numbers within the run)."""
+
+    def __init__(
+        self,
+        program: Program,
+        cars: Sequence[int],
+        builder: ParamsBuilder,
+        columns: dict[str, int],
+        seed: int,
+    ) -> None:
+        self._program = program
+        self._builder = builder
+        self._seed = seed
+        self._steps, self._time, self._episode = columns["STEPS"], columns["TIME_S"], columns["EPISODE"]
+        self._cars = [CarInstance(program, car) for car in cars]
+
+    def __len__(self) -> int:
+        return len(self._cars)
+
+    def reward(self, index: int, row: Sequence[float]) -> float:
+        """Call one car's function on one row of measurements. Raises MistakeError."""
+        car = self._cars[index]
+        episode = row[self._episode]
+        params = self._builder.build(row, car.clock_s(episode, row[self._time]))
+        if self._program.uses_chance:
+            seed_chance(self._seed, car.car, int(episode), int(row[self._steps]))
+        try:
+            value = car.function(params)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not raised_by_user(error, self._program.source.file):
+                raise
+            raise self._error(mistake_of(error, self._program.source), car, row) from None
+        if type(value) is float and -LARGEST_REWARD <= value <= LARGEST_REWARD:
+            return value
+        return self._checked(value, car, row)
+
+    def _checked(self, value: object, car: CarInstance, row: Sequence[float]) -> float:
+        try:
+            number, problem = as_reward(value)
+        except BaseException as error:  # noqa: BLE001 - __float__ is foreign code too
+            number, problem = 0.0, f"returned something that is not a number ({type(error).__name__})"
+        if not problem:
+            return number
+        params = self._builder.build(row, car.before_s)
+        line = returning_line(car.function, params)
+        advice = "Every way through the function must end in `return` with a finite number."
+        raise self._error(Mistake(f"{FUNCTION} {problem}", line, advice), car, row)
+
+    def _error(self, mistake: Mistake, car: CarInstance, row: Sequence[float]) -> Exception:
+        values = {**mistake.as_dict(), "car": car.car, "step": int(row[self._steps])}
+        return self._program.source.mistake(Mistake(**values))
+
+    def save(self) -> list[tuple[bytes | None, str]]:
+        """Per car: everything its module remembers, or None and the reason why it cannot be kept."""
+        saved = []
+        for car in self._cars:
+            clock = (car.before_s, car.last_s, car.episode)
+            saved.append(car.memory.save(clock))
+        return saved
+
+    def load(self, states: Sequence[bytes | None]) -> None:
+        """Put back what `save` gave, car by car; None leaves a car's module fresh."""
+        for car, state in zip(self._cars, states, strict=True):
+            if state is not None:
+                car.before_s, car.last_s, car.episode = car.memory.load(state)
+                car.function = getattr(car.module, FUNCTION)
+
+
+def as_reward(value: object) -> tuple[float, str]:
+    """The value as a reward, and what is wrong with it ("" for nothing). float() decides, as in DeepRacer.
+
+    Text is refused even if it reads as a number, because that is never meant.
+    """
+    if value is None:
+        return 0.0, "returned None"
+    if isinstance(value, (str, bytes, bytearray)):
+        return 0.0, f"returned text ({safe_text(repr(value[:50]))})"
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0.0, f"returned {safe_text(type(value).__name__)} that is not a real number"
+    if number != number:
+        return 0.0, "returned NaN (not a number)"
+    if not -LARGEST_REWARD <= number <= LARGEST_REWARD:
+        return 0.0, f"returned {number:g}, outside -{LARGEST_REWARD:g} to {LARGEST_REWARD:g}"
+    return number, ""
+
+
+def seed_chance(seed: int, car: int, episode: int, step: int) -> None:
+    """Seed `random` and, where it is loaded, `numpy.random` for this one call."""
+    number = (((seed & 0xFFFFFFFFFFFFFFFF) << 32 | car) << 32 | episode) << 32 | step
+    _seed_python(number)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(zlib.crc32(number.to_bytes(20, "little")))
+
+
+def returning_line(function: RewardFunction, params: dict[str, Any]) -> int | None:
+    """The line whose `return` ends a call, found by calling once more; the def line when that fails."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return None
+    line: int = code.co_firstlineno
+
+    def watch(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        nonlocal line
+        if frame.f_code is not code:
+            return None
+        if event == "return":
+            line = frame.f_lineno
+        return watch
+
+    sys.settrace(watch)
+    try:
+        function(params)
+    except BaseException:  # noqa: BLE001 - only the line matters here
+        pass
+    finally:
+        sys.settrace(None)
+    return line
