@@ -1,1 +1,28 @@
-"""The batched simulator: cars as rows, Numba kernels."""
+"""The simulated world: N cars as rows, their motion, their camera and the rules of an episode, in Numba kernels."""
+
+from trainer.simulator.dynamics import DynamicsSettings
+from trainer.simulator.measurements import Column
+from trainer.simulator.randomisation import QUANTITIES, RandomisationSettings, Range
+from trainer.simulator.settings import (
+    CameraSettings,
+    EpisodeRules,
+    SimulatorSettings,
+    StartSettings,
+)
+from trainer.simulator.simulator import Simulator
+from trainer.simulator.state import Cars, EpisodeStatus
+
+__all__ = [
+    "QUANTITIES",
+    "CameraSettings",
+    "Cars",
+    "Column",
+    "DynamicsSettings",
+    "EpisodeRules",
+    "EpisodeStatus",
+    "RandomisationSettings",
+    "Range",
+    "Simulator",
+    "SimulatorSettings",
+    "StartSettings",
+]

@@ -1,0 +1,273 @@
+"""The simulator: N cars as rows of arrays, moved and observed by two launches a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from shared.cars import DEEPRACER, CarModel
+from shared.errors import SimulationError
+from shared.observation import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
+from trainer.simulator import launch, picture
+from trainer.simulator.dynamics import HISTORY_STEPS, motion_record
+from trainer.simulator.episode import rules_record
+from trainer.simulator.measurements import Column
+from trainer.simulator.randomisation import EPISODE_DRAW, QUANTITIES
+from trainer.simulator.settings import SimulatorSettings
+from trainer.simulator.state import CAR, Cars
+from trainer.simulator.surface_rows import PALETTE, SCENE
+from trainer.simulator.textures import make_noise_tables
+from trainer.simulator.track_arrays import pack_tracks
+from trainer.simulator.view import VIEW, mount_record
+from trainer.tracks import Track
+
+# Arrays that make up the whole state; everything else follows from the settings.
+STATE = ("cars", "draws", "histories", "camera", "measurements", "terminated", "truncated")
+
+
+class Simulator:
+    """N cars, each in an episode of its own. Call reset() once before the first step().
+
+    camera (N, 120, 160) uint8, measurements (N, len(Column)) float64, terminated and truncated (N,) bool: written in place
+    by reset and step, never reallocated. cars: named (N,) arrays of the state.
+    Only one thread may use simulators at a time.
+    """
+
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        settings: SimulatorSettings | None = None,
+        *,
+        seeds: ArrayLike,
+        track_index: ArrayLike | None = None,
+        start_fraction: ArrayLike | None = None,
+        world_index: ArrayLike | None = None,
+        car: CarModel = DEEPRACER,
+    ) -> None:
+        """Args: seeds (N,) whole numbers, one car each; track_index (N,), by default cars take turns on the tracks;
+        start_fraction (N,) where the round robin of starts begins, by default spread evenly over the cars."""
+        self.settings = settings or SimulatorSettings()
+        self.tracks = tuple(tracks)
+        self.car_model = car
+        if not self.tracks:
+            raise SimulationError("A simulator needs at least one track.")
+        seeds = np.atleast_1d(np.asarray(seeds)).astype(np.uint64)
+        count = len(seeds)
+        self._allocate(count)
+        records = self._cars
+        records["seed"] = seeds
+        records["episode"] = -1
+        self._set(
+            records,
+            "track_index",
+            np.arange(count) % len(self.tracks) if track_index is None else track_index,
+        )
+        self._check_track_index()
+        self._set(
+            records, "start_fraction", np.arange(count) / count if start_fraction is None else start_fraction
+        )
+        self._set(records, "world_index", np.arange(count) if world_index is None else world_index)
+        self._pack(car)
+
+    def _allocate(self, count: int) -> None:
+        if count == 0:
+            raise SimulationError("A simulator needs at least one car: give it a seed.")
+        self._cars = np.zeros(count, CAR)
+        self._draws = np.zeros(count, EPISODE_DRAW)
+        self._histories = np.zeros((count, HISTORY_STEPS, 2))
+        self.cars = Cars(self._cars)
+        self.camera = np.zeros((count, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX), np.uint8)
+        self.measurements = np.zeros((count, len(Column)))
+        self.terminated = np.zeros(count, bool)
+        self.truncated = np.zeros(count, bool)
+        self.threads = launch.choose_threads(self.settings.threads, count)
+        self._work = work_space(self.threads, CAMERA_WIDTH_PX)
+        self._all = np.ones(count, bool)
+        self._orders = np.empty((count, 3))
+        self._commanded_steering_deg = self._cars["commanded_steering_angle_deg"]
+        self._commanded_speed_mps = self._cars["commanded_speed_mps"]
+
+    def _pack(self, car: CarModel) -> None:
+        settings = self.settings
+        arrays = pack_tracks(self.tracks)
+        tables = make_noise_tables()
+        self._ranges = settings.randomisation.ranges()
+        self._motion = motion_record(settings.dynamics, car.wheelbase_m)
+        self._rules = rules_record(settings.rules, settings.start, car)
+        self._mount = mount_record(settings.camera, car.camera)
+        self._world = (arrays.tracks, arrays.line, arrays.waypoint_arcs_m, arrays.ground, self._mount)
+        self._tables = (tables.grain, tables.noise)
+        self._outputs = (self.measurements, self.camera, self.terminated, self.truncated)
+
+    def __len__(self) -> int:
+        return len(self._cars)
+
+    @property
+    def status(self) -> NDArray[np.int64]:
+        """(N,) EpisodeStatus of every car."""
+        return self._cars["status"]
+
+    def reset(
+        self,
+        mask: ArrayLike | None = None,
+        *,
+        seeds: ArrayLike | None = None,
+        track_index: ArrayLike | None = None,
+        start_fraction: ArrayLike | None = None,
+        start_lateral_m: ArrayLike | None = None,
+        reversed: ArrayLike | None = None,  # noqa: A002 the setting's own name
+    ) -> None:
+        """Start a new episode for the cars in mask (N,) bool, all by default; the other cars keep every byte.
+
+        Every argument is one value or (N,), and only read for the cars in mask. seeds: start counting episodes at 0 with a
+        new seed. track_index: from now on. start_fraction of the track, start_lateral_m to the left, reversed: this episode.
+        """
+        wanted = self._all if mask is None else np.ascontiguousarray(mask, dtype=bool)
+        if wanted.shape != (len(self),):
+            raise SimulationError(
+                f"A mask of {len(self)} cars is needed; this one has the shape {wanted.shape}."
+            )
+        records = self._cars
+        records["episode"][wanted] += 1
+        if seeds is not None:
+            records["seed"][wanted] = self._row(seeds, np.uint64)[wanted]
+            records["episode"][wanted] = 0
+        if track_index is not None:
+            records["track_index"][wanted] = self._row(track_index, np.int64)[wanted]
+            self._check_track_index()
+        orders = self._orders
+        orders[:] = np.nan
+        if start_fraction is not None:
+            orders[:, 0] = self._row(start_fraction, np.float64)
+        if start_lateral_m is not None:
+            orders[:, 1] = self._row(start_lateral_m, np.float64)
+        if reversed is not None:
+            orders[:, 2] = np.where(self._row(reversed, bool), -1.0, 1.0)
+        tracks, line, *_ = self._world
+        values = self._draws.view(np.float64).reshape(len(self), len(QUANTITIES))
+        launch.start_cars(
+            wanted,
+            orders,
+            records,
+            self._draws,
+            values,
+            self._ranges,
+            self._histories,
+            self._rules,
+            tracks,
+            line,
+        )
+        self._observe(False, wanted)
+
+    def step(self, steering_angle_deg: ArrayLike, speed_mps: ArrayLike) -> None:
+        """Every car whose episode is not over takes one step under its command, (N,) each; left is positive."""
+        steering, speed = self._commanded_steering_deg, self._commanded_speed_mps
+        if self._cars["episode"][0] < 0:
+            raise SimulationError("Reset the simulator before its first step.")
+        steering[:] = steering_angle_deg
+        speed[:] = speed_mps
+        if not (math.isfinite(steering.sum()) and math.isfinite(speed.sum())):
+            raise SimulationError("A command is not a finite number: the policy's weights are probably NaN.")
+        settings = self.settings
+        if self.threads == 1:
+            launch.move_cars(
+                0,
+                len(self),
+                self._cars,
+                self._draws,
+                self._histories,
+                self._motion,
+                settings.step_s,
+                settings.substeps,
+            )
+        else:
+            numba.set_num_threads(self.threads)
+            launch.move_all_cars(
+                self.threads,
+                self._cars,
+                self._draws,
+                self._histories,
+                self._motion,
+                settings.step_s,
+                settings.substeps,
+            )
+        self._observe(True, self._all)
+
+    def _observe(self, judging: bool, wanted: NDArray[np.bool_]) -> None:
+        step_s = self.settings.step_s
+        rest = (
+            wanted,
+            self._cars,
+            self._draws,
+            self._rules,
+            step_s,
+            self._world,
+            self._tables,
+            self._outputs,
+            self._work,
+        )
+        if self.threads == 1:
+            launch.observe_cars(0, len(self), 0, judging, *rest)
+        else:
+            numba.set_num_threads(self.threads)
+            launch.observe_all_cars(self.threads, judging, *rest)
+
+    def put_back(self, mask: ArrayLike, pause_s: float = 0.0) -> None:
+        """Stand the cars in mask in the nearer lane at the progress they had, as after an off-track in an evaluation.
+
+        Their episode goes on; for pause_s they stand whatever they are told, while their clock runs.
+        """
+        wanted = np.ascontiguousarray(mask, dtype=bool)
+        tracks, line, *_ = self._world
+        launch.put_cars_back(
+            wanted, float(pause_s), self._cars, self._draws, self._histories, self._rules, tracks, line
+        )
+        self._observe(False, wanted)
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Everything that changes, as copies: restore() brings back the very same bytes."""
+        return {name: self._state(name).copy() for name in STATE}
+
+    def restore(self, snapshot: Mapping[str, NDArray[np.generic]]) -> None:
+        """Continue from a snapshot of a simulator with the same tracks, settings and number of cars."""
+        for name in STATE:
+            mine, given = self._state(name), snapshot.get(name)
+            if given is None or given.shape != mine.shape or given.dtype != mine.dtype:
+                raise SimulationError(
+                    f"This snapshot does not fit: its {name} is not {mine.shape} of {mine.dtype}. "
+                    "It was taken by a simulator with another number of cars or by another version of Lapwing."
+                )
+        for name in STATE:
+            self._state(name)[...] = snapshot[name]
+
+    def _state(self, name: str) -> NDArray[np.generic]:
+        return getattr(
+            self, name if name in ("camera", "measurements", "terminated", "truncated") else f"_{name}"
+        )
+
+    def _row(self, values: ArrayLike, kind: type) -> NDArray[np.generic]:
+        return np.broadcast_to(np.asarray(values, dtype=kind), (len(self),))
+
+    def _set(self, records: NDArray[np.void], name: str, values: ArrayLike) -> None:
+        records[name] = self._row(values, records.dtype[name].type)
+
+    def _check_track_index(self) -> None:
+        index = self._cars["track_index"]
+        if index.min() < 0 or index.max() >= len(self.tracks):
+            raise SimulationError(f"A car's track_index is not one of 0 to {len(self.tracks) - 1}.")
+
+
+def work_space(parts: int, width_px: int) -> tuple[NDArray[np.generic], ...]:
+    """Scratch records and rows for as many threads, for pictures of this width."""
+    return (
+        np.zeros(parts, VIEW),
+        np.zeros(parts, SCENE),
+        np.zeros(parts, PALETTE),
+        np.zeros((parts, 2)),
+        np.zeros((parts, picture.FLOAT_ROWS, width_px), np.float32),
+        np.zeros((parts, picture.INT_ROWS, width_px), np.int32),
+    )

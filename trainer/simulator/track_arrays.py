@@ -1,0 +1,160 @@
+"""Tracks as the kernels read them: a dense centre line, and a map from any place on the ground to its place on the road.
+
+The ground map replaces a texture. A texel holds, for its middle, the lateral offset from the centre line, the arc length,
+the half width on that side and the direction of the road's normal; a pixel extends them to its own point with one
+multiplication, so that lines stay sharp at any zoom from a map of a few hundred kilobytes, and the camera can filter a
+line by the pixel's own footprint across it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from trainer.tracks import Track
+
+SPACING_M = 0.02
+TEXEL_M = 0.03
+# Beyond this the map is field and nothing else matters.
+MAP_MARGIN_M = 0.6
+
+# How a texel is packed in two 32-bit words: lateral (16) arc (16); half width (12) normal x (10) normal y (10).
+LATERAL_UNIT_M = 1 / 8192
+HALF_WIDTH_UNIT_M = 1 / 1024
+ARC_UNITS = 65536
+NORMAL_UNITS = 511
+
+# Columns of a line point.
+X, Y, COS, SIN, CURVATURE, LEFT, RIGHT = range(7)
+
+TRACK = np.dtype(
+    [
+        ("line_start", np.int64), ("line_count", np.int64), ("closed", np.int64),
+        ("length_m", np.float64), ("spacing_m", np.float64),
+        ("waypoint_start", np.int64), ("waypoint_count", np.int64),
+        ("map_start", np.int64), ("map_width", np.int64), ("map_height", np.int64),
+        ("map_x_m", np.float64), ("map_y_m", np.float64),
+        ("low_x_m", np.float64), ("low_y_m", np.float64), ("high_x_m", np.float64), ("high_y_m", np.float64),
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackArrays:
+    """All tracks of a simulator, one after the other."""
+
+    tracks: NDArray[np.void]  # (K,) TRACK
+    line: NDArray[np.float64]  # (points, 7) X … RIGHT, every SPACING_M
+    waypoint_arcs_m: NDArray[np.float64]
+    ground: NDArray[np.int32]  # (texels, 2) packed words
+
+
+def pack_tracks(tracks: Sequence[Track]) -> TrackArrays:
+    """Put the tracks' centre lines, waypoints and ground maps into one set of arrays."""
+    records = np.zeros(len(tracks), TRACK)
+    lines, arcs, grounds = [], [], []
+    starts = {"line_start": 0, "waypoint_start": 0, "map_start": 0}
+    for record, track in zip(records, tracks):
+        line = _dense_line(track)
+        ground = _ground_map(record, track, line)
+        for (name, start), part in zip(starts.items(), (line, track.waypoint_arcs_m, ground)):
+            record[name] = start
+            starts[name] = start + len(part)
+        record["line_count"], record["waypoint_count"] = len(line), len(track.waypoint_arcs_m)
+        record["closed"], record["length_m"] = int(track.closed), track.length_m
+        lines.append(line)
+        arcs.append(track.waypoint_arcs_m)
+        grounds.append(ground)
+    return TrackArrays(records, np.concatenate(lines), np.concatenate(arcs), np.concatenate(grounds))
+
+
+def _dense_line(track: Track) -> NDArray[np.float64]:
+    """Points every SPACING_M or a little less; a closed track's last point is one spacing before its first."""
+    parts = max(4, int(np.ceil(track.length_m / SPACING_M)))
+    arc = np.arange(parts if track.closed else parts + 1) * (track.length_m / parts)
+    heading = track.heading_rad(arc)
+    line = np.empty((len(arc), 7))
+    line[:, (X, Y)] = track.position(arc)
+    line[:, COS], line[:, SIN] = np.cos(heading), np.sin(heading)
+    line[:, LEFT], line[:, RIGHT] = track.half_widths_m(arc)
+    turned = np.unwrap(np.concatenate((heading[-1:], heading, heading[:1])))
+    slope = (turned[2:] - turned[:-2]) / (2 * track.length_m / parts)
+    if not track.closed:
+        slope[0], slope[-1] = slope[1], slope[-2]
+    line[:, CURVATURE] = slope
+    return line
+
+
+def _ground_map(record: np.void, track: Track, line: NDArray[np.float64]) -> NDArray[np.int32]:
+    borders = np.concatenate((track.left_border_m, track.right_border_m))
+    low, high = borders.min(axis=0), borders.max(axis=0)
+    record["low_x_m"], record["low_y_m"] = low
+    record["high_x_m"], record["high_y_m"] = high
+    record["map_x_m"], record["map_y_m"] = low - MAP_MARGIN_M
+    width, height = np.ceil((high - low + 2 * MAP_MARGIN_M) / TEXEL_M).astype(np.int64)
+    record["map_width"], record["map_height"] = width, height
+    record["spacing_m"] = track.length_m / (len(line) if track.closed else len(line) - 1)
+    words = np.empty((height * width, 2), np.int32)
+    fill_ground_map(words, line, width, height, *(low - MAP_MARGIN_M), record["spacing_m"], track.length_m)
+    return words
+
+
+BLOCK = 8
+
+
+@numba.njit(cache=True, error_model="numpy")
+def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m):
+    """Write every texel of one track. Points of the line too far from a block of texels are looked at only once."""
+    candidates = np.empty(line.shape[0], np.int64)
+    reach_m = BLOCK * TEXEL_M * 0.7072
+    for block_y in range(0, height, BLOCK):
+        for block_x in range(0, width, BLOCK):
+            x, y = x0_m + (block_x + BLOCK / 2) * TEXEL_M, y0_m + (block_y + BLOCK / 2) * TEXEL_M
+            nearest = np.inf
+            for k in range(line.shape[0]):
+                nearest = min(nearest, (line[k, X] - x) ** 2 + (line[k, Y] - y) ** 2)
+            limit = (np.sqrt(nearest) + 2.0 * reach_m) ** 2
+            count = 0
+            for k in range(line.shape[0]):
+                if (line[k, X] - x) ** 2 + (line[k, Y] - y) ** 2 <= limit:
+                    candidates[count] = k
+                    count += 1
+            for row in range(block_y, min(block_y + BLOCK, height)):
+                for column in range(block_x, min(block_x + BLOCK, width)):
+                    x, y = x0_m + (column + 0.5) * TEXEL_M, y0_m + (row + 0.5) * TEXEL_M
+                    pack_texel(
+                        words[row * width + column], line, candidates[:count], x, y, spacing_m, length_m
+                    )
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pack_texel(word, line, candidates, x, y, spacing_m, length_m):
+    """Write the two words of the texel with its middle at x, y."""
+    best, nearest = candidates[0], np.inf
+    for k in candidates:
+        distance = (line[k, X] - x) ** 2 + (line[k, Y] - y) ** 2
+        if distance < nearest:
+            best, nearest = k, distance
+    dx, dy, cos, sin = x - line[best, X], y - line[best, Y], line[best, COS], line[best, SIN]
+    lateral, along = dy * cos - dx * sin, dx * cos + dy * sin
+    stretch = max(1.0 - line[best, CURVATURE] * lateral, 0.3)
+    turn = line[best, CURVATURE] * along / stretch
+    normal_x, normal_y = -sin - turn * cos, cos - turn * sin
+    # At the inside of a bend tighter than the offset, and past the ends of an open road, the foot is no foot.
+    lateral = np.sign(lateral) * max(abs(lateral), np.sqrt(nearest) - spacing_m)
+    half_width = line[best, LEFT] if lateral > 0.0 else line[best, RIGHT]
+    arc = int(np.round((best * spacing_m + along / stretch) / length_m * ARC_UNITS)) & (ARC_UNITS - 1)
+    lateral_units = int(np.round(min(max(lateral / LATERAL_UNIT_M, -32767.0), 32767.0)))
+    half_width_units = min(int(np.round(half_width / HALF_WIDTH_UNIT_M)), 4095)
+    nx = int(np.round(normal_x * NORMAL_UNITS)) + 512
+    ny = int(np.round(normal_y * NORMAL_UNITS)) + 512
+    word[0] = np.int32(np.int64(lateral_units << 16) | arc)
+    word[1] = np.int32(
+        np.int64(half_width_units << 20) | (min(max(nx, 0), 1023) << 10) | min(max(ny, 0), 1023)
+    )

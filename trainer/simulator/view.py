@@ -1,0 +1,115 @@
+"""One picture's camera as numbers for the kernels: where it stands, how it is turned, its lens, and the room around it.
+
+A pixel's ray is right * x + down * y + forward * (1 + curve * (x^2 + y^2)), with x and y from the middle of the picture in
+focal lengths: the division model of lens distortion (Fitzgibbon, Simultaneous linear estimation of multiple view geometry
+and lens distortion, CVPR 2001), which reaches 120 degrees and more with one number and costs two multiplications a pixel.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cars import CameraMount
+from trainer.simulator.settings import CameraSettings
+
+VIEW = np.dtype(
+    [
+        (name, np.float64)
+        for name in (
+            "x_m", "y_m", "z_m",
+            "right_x", "right_y", "right_z", "down_x", "down_y", "down_z", "forward_x", "forward_y", "forward_z",
+            "focal_px", "curve", "low_x_m", "low_y_m", "high_x_m", "high_y_m", "wall_height_m",
+            "light_x", "light_y", "light_0",
+        )
+    ]
+)  # fmt: skip
+
+# The car model's camera with the settings' changes.
+MOUNT = np.dtype(
+    [(name, np.float64) for name in ("x_m", "y_m", "z_m", "pitch_deg", "fov_deg", "lens_distortion")]
+)
+# Light changes by the drawn share over this distance.
+LIGHT_REACH_M = 3.0
+MOST_FOV_DEG, LEAST_FOV_DEG = 150.0, 20.0
+
+
+def mount_record(settings: CameraSettings, camera: CameraMount) -> NDArray[np.void]:
+    """(1,) MOUNT: the car model's camera where the settings leave it as it is."""
+    record = np.zeros(1, MOUNT)
+    given = {
+        "x_m": (settings.x_m, camera.x_m),
+        "y_m": (settings.y_m, camera.y_m),
+        "z_m": (settings.height_m, camera.z_m),
+        "pitch_deg": (settings.pitch_deg, camera.pitch_deg),
+        "fov_deg": (settings.horizontal_fov_deg, camera.horizontal_fov_deg),
+        "lens_distortion": (settings.lens_distortion, 0.0),
+    }
+    for name, (wanted, model) in given.items():
+        record[name] = model if wanted is None else wanted
+    return record
+
+
+@numba.njit(cache=True, error_model="numpy")
+def look_through_camera(view, car, draw, mount, track, width_px):
+    """Fill a view with the car's own camera."""
+    cos, sin = math.cos(car.heading_rad), math.sin(car.heading_rad)
+    x, y = mount.x_m + draw.camera_x_m, mount.y_m + draw.camera_y_m
+    view.x_m = car.x_m + x * cos - y * sin
+    view.y_m = car.y_m + x * sin + y * cos
+    view.z_m = max(mount.z_m + draw.camera_z_m, 0.01)
+    aim(
+        view,
+        car.heading_rad + math.radians(draw.camera_yaw_deg),
+        math.radians(mount.pitch_deg + draw.camera_pitch_deg),
+        math.radians(draw.camera_roll_deg),
+    )
+    fov_deg = min(max(mount.fov_deg + draw.camera_fov_deg, LEAST_FOV_DEG), MOST_FOV_DEG)
+    set_lens(view, math.radians(fov_deg), min(mount.lens_distortion + draw.lens_distortion, 0.8), width_px)
+    build_room(view, draw, track)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def aim(view, heading_rad, pitch_rad, roll_rad):
+    """Turn the camera: heading counter-clockwise, pitch downwards, roll clockwise as the picture shows it."""
+    cos_h, sin_h = math.cos(heading_rad), math.sin(heading_rad)
+    cos_p, sin_p = math.cos(pitch_rad), math.sin(pitch_rad)
+    cos_r, sin_r = math.cos(roll_rad), math.sin(roll_rad)
+    view.forward_x, view.forward_y, view.forward_z = cos_p * cos_h, cos_p * sin_h, -sin_p
+    right_x, right_y = sin_h, -cos_h
+    down_x, down_y, down_z = -sin_p * cos_h, -sin_p * sin_h, -cos_p
+    view.right_x, view.right_y, view.right_z = (
+        cos_r * right_x + sin_r * down_x,
+        cos_r * right_y + sin_r * down_y,
+        sin_r * down_z,
+    )
+    view.down_x, view.down_y, view.down_z = (
+        cos_r * down_x - sin_r * right_x,
+        cos_r * down_y - sin_r * right_y,
+        cos_r * down_z,
+    )
+
+
+@numba.njit(cache=True, error_model="numpy")
+def set_lens(view, fov_rad, distortion, width_px):
+    """Focal length and curve that put the field of view's edge at the picture's edge."""
+    edge = math.tan(0.5 * fov_rad) * (1.0 - distortion)
+    view.focal_px = 0.5 * width_px / edge
+    view.curve = -distortion / (edge * edge)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def build_room(view, draw, track):
+    """Walls around the track, and light that falls off across it."""
+    distance = draw.wall_distance_m
+    view.low_x_m, view.high_x_m = track.low_x_m - distance, track.high_x_m + distance
+    view.low_y_m, view.high_y_m = track.low_y_m - distance, track.high_y_m + distance
+    view.wall_height_m = draw.wall_height_m
+    direction = math.radians(draw.light_direction_deg)
+    view.light_x = draw.light_gradient / LIGHT_REACH_M * math.cos(direction)
+    view.light_y = draw.light_gradient / LIGHT_REACH_M * math.sin(direction)
+    middle_x, middle_y = 0.5 * (track.low_x_m + track.high_x_m), 0.5 * (track.low_y_m + track.high_y_m)
+    view.light_0 = 1.0 - view.light_x * middle_x - view.light_y * middle_y
