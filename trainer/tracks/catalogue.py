@@ -56,10 +56,9 @@ def load_track(name_or_path: str | Path, folder: Path | None = None) -> Track:
 
 
 def _load_by_alias(wanted: str, files: dict[str, Path]) -> Track:
-    names: dict[str, Track] = {}
-    for path in files.values():
-        track = read_track_file(path)
-        names |= {name.casefold(): track for name in (track.name, *track.aliases)}
+    tracks = [read_track_file(path) for path in files.values()]
+    names = {alias.casefold(): track for track in tracks for alias in track.aliases}
+    names |= {track.name.casefold(): track for track in tracks}
     if wanted.casefold() in names:
         return names[wanted.casefold()]
     close = difflib.get_close_matches(wanted.casefold(), names, n=3, cutoff=0.5)

@@ -154,8 +154,9 @@ def _check_fit(name: str, lengths: Floats, cuts: Floats, closed: bool) -> None:
         )
         if needed > lengths[edge] + 1e-9:
             first = edge if closed else edge + 1
+            second = first % len(cuts) + 1 if closed else first + 1
             raise TrackError(
-                f"Track {name}: the arcs of corners {first} and {first % (len(lengths) - 1) + 1} need "
+                f"Track {name}: the arcs of corners {first} and {second} need "
                 f"{needed:.2f} m of the {lengths[edge]:.2f} m between them. Move the corners apart or take "
                 f"smaller radii."
             )

@@ -44,14 +44,15 @@ def generate_track(
         raise TrackError(f"A seed of {seed} is not possible. Give 0 or more.")
     rng = np.random.default_rng((seed, 0x7261636B))
     drawn = _draw_arguments(rng)
-    length, width, tight, variation = (
-        chosen if given is None else float(given)
-        for given, chosen in zip((length_m, width_m, tightness, width_variation), drawn, strict=True)
+    given = (length_m, width_m, tightness, width_variation)
+    chosen = tuple(
+        drawn if asked is None else float(asked) for asked, drawn in zip(given, drawn, strict=True)
     )
+    length, width, tight, variation = chosen
     _check_arguments(length, width, tight, variation)
     name = f"generated_{seed}"
-    if any(given is not None for given in (length_m, width_m, tightness, width_variation)):
-        name += f"-{length:g}m-{width:g}m-t{tight:g}-v{variation:g}"
+    if any(asked is not None for asked in given):
+        name += "".join(f"_{key}{100 * value:.0f}" for key, value in zip("LWTV", chosen, strict=True))
     title = f"Generated {seed}"
     for _ in range(ATTEMPTS):
         centre = _centre_line(rng, length, width, tight)
@@ -102,7 +103,7 @@ def _between(ends: tuple[float, float], fraction: float) -> float:
 def _centre_line(
     rng: np.random.Generator, length_m: float, width_m: float, tightness: float
 ) -> Floats | None:
-    """(W, 2) points of a random smooth loop, evenly spaced, first repeated last; None if its corners do not fit."""
+    """(W, 2) points of a random smooth loop, first repeated last; None if its corners do not fit."""
     smallest_m = 0.5 * width_m + _between(INNER_RADIUS_M, tightness)
     spacing_m = max(width_m + GAP_M, 2.0 * smallest_m) * rng.uniform(1.0, 1.5)
     points = _turned(rng, random_outline(rng, length_m, spacing_m))

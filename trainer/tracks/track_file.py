@@ -18,7 +18,7 @@ from trainer.tracks.validity import MAX_ROWS, check_track
 
 # A track file holds at most MAX_ROWS rows of six figures; far more text than that is no track.
 MAX_FILE_BYTES = 16_000_000
-NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 Figure = Annotated[float, Field(ge=-10_000, le=10_000)]
@@ -121,9 +121,7 @@ def track_file_text(track: Track) -> str:
 def check_name(name: str) -> str:
     """Return a name that is also a safe file name, or raise TrackError."""
     if not re.fullmatch(NAME_PATTERN, name):
-        raise TrackError(
-            f"'{name}' cannot name a track. Use letters, digits, '_', '-' and '.', at most 64 of them."
-        )
+        raise TrackError(f"'{name}' cannot name a track. Use at most 64 letters, digits, '_' and '-'.")
     return name
 
 
