@@ -137,16 +137,15 @@ def _folder(workshop: Any) -> Path:
 
 
 def _keep(workshop: Any, track: Track, replace: bool) -> None:
-    """Write a track file into the person's own folder, unless the name is taken."""
+    """Write a track file into the person's own folder. Its name may be an alias of the catalogue."""
     folder = _folder(workshop)
-    taken = {name.casefold(): info for info in list_tracks(folder) for name in (info.name, *info.aliases)}
-    holder = taken.get(track.name.casefold())
     path = folder / f"{track.name}.toml"
-    if holder is not None and not (replace and holder.path == path):
-        advice = (
-            "Give --replace or another --name." if holder.path == path else "Choose another name with --name."
+    if track.name in {info.name for info in list_tracks()}:
+        raise TrackError(
+            f"The catalogue has a track '{track.name}' already. Choose another name with --name."
         )
-        raise TrackError(f"The name '{track.name}' is taken by the track {holder.name}. {advice}")
+    if path.exists() and not replace:
+        raise TrackError(f"You have a track '{track.name}' already. Give --replace, or another --name.")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_atomic(path, track_file_text(track))
