@@ -49,7 +49,7 @@ class InProcessRewards:
     def compute(self, measurements: Floats, new_episode: Mask | None = None) -> Floats:
         skipped = [False] * len(measurements) if new_episode is None else new_episode.tolist()
         reward = self._instances.reward
-        with _own_chance_kept(self._program.uses_chance):
+        with own_chance_kept(self._program.uses_chance):
             return np.array(
                 [
                     0.0 if skip else reward(car, row)
@@ -77,7 +77,7 @@ class InProcessRewards:
 
 
 @contextmanager
-def _own_chance_kept(uses_chance: bool) -> Iterator[None]:
+def own_chance_kept(uses_chance: bool) -> Iterator[None]:
     """The reward's seeding leaves the trainer's own generators as they were."""
     if not uses_chance:
         yield
