@@ -1,7 +1,7 @@
 """The drive log: one MCAP file a drive, small chunks, readable to its last whole chunk after any power cut.
 
-Every channel is JSON, the pictures too (Foxglove's CompressedImage in base64): any MCAP tool shows a drive without
-our code, for a third more space. Chunks are not compressed: JPEG does not shrink.
+Every channel is JSON, the pictures too (Foxglove's CompressedImage in base64): any MCAP tool shows a drive
+without our code, for a third more space. Chunks are not compressed: JPEG does not shrink.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class DriveLogWriter:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One message of a log. time_s: seconds on the log's clock: since 1970 on a car, since 0 in a simulator."""
+    """One message of a log. time_s: seconds since 1970 on a car, since the start in a simulator."""
 
     time_s: float
     channel: str
@@ -119,7 +119,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class DriveLog:
-    """A whole log. is_complete: closed properly, not cut. skipped: messages we cannot read."""
+    """A whole log. is_complete: closed, not cut. skipped: messages not understood."""
 
     about: Mapping[str, str]
     attachments: Mapping[str, bytes]

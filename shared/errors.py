@@ -51,3 +51,7 @@ class StorageError(LapwingError, OSError):
 
 class ObservationError(LapwingError, ValueError):
     """A picture or a scan has another shape or type than the model's input."""
+
+
+class CalibrationError(LapwingError, ValueError):
+    """A calibration profile contradicts itself, is damaged, or was asked for a pulse of NaN."""
