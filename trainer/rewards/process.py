@@ -42,7 +42,7 @@ class RewardProcess:
         turns: Callable[[], list[float]],
         on_output: Callable[[bytes], None],
     ) -> None:
-        """block: descriptor of the shared block. turns: this worker's calls begun, calls ended and seconds."""
+        """block: descriptor of the shared block. turns: this worker's calls begun and ended, and seconds."""
         self._source = source
         self._turns = turns
         self._on_output = on_output
