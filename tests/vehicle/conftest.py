@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,8 +42,8 @@ def servo_board(board: EmulatedBoard, clock: FakeClock) -> Pca9685Board:
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeFolder]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RuntimeFolder:
     """A short path: sockets take 107 bytes."""
     folder = RuntimeFolder(Path(tmp_path_factory.mktemp("car")))
     folder.path.chmod(0o700)
-    yield folder
+    return folder

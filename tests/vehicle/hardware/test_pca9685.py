@@ -12,7 +12,6 @@ import pytest
 from shared.errors import HardwareError
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C, Wire
-from vehicle.emulated.pca9685 import Pca9685Chip
 from vehicle.hardware.i2c_bus import I2CBus, Segment, WriteSegment
 from vehicle.hardware.pca9685 import Pca9685Board
 

@@ -1,0 +1,278 @@
+"""The actuator's turn, seen from the pins of the emulated chip on a clock of its own."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from shared.actions import Action
+from vehicle.actuator.core import TURN_S, ActuatorCore, ActuatorStatus
+from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
+from vehicle.actuator.limits import DriveLimits
+from vehicle.actuator.state import Phase
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.i2c import LocalI2C, Wire
+from vehicle.hardware.i2c_bus import Segment
+from vehicle.hardware.pca9685 import Pca9685Board
+
+THROTTLE, STEERING = 0, 1
+NEUTRAL_US = 1500.0
+LIMITS = DriveLimits(max_speed_mps=1.5, acceleration_mps2=50.0, steering_rate_dps=5000.0)
+ONE_PERIOD_S = 0.02  # what the chip may take to begin with a new width
+
+
+class StraightPulses:
+    """10 us a degree, 100 us a metre per second, both about 1500."""
+
+    def steering_pulse_us(self, steering_angle_deg: float) -> float:
+        return 1500.0 + 10.0 * steering_angle_deg
+
+    def throttle_pulse_us(self, speed_mps: float, *, top_speed_mps: float) -> float:
+        return NEUTRAL_US + 100.0 * speed_mps
+
+
+class FailingI2C(LocalI2C):
+    """A bus that can be unplugged."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
+        self.failures_left = 0
+
+    def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
+        if self.failures_left:
+            self.failures_left -= 1
+            raise OSError(errno.EREMOTEIO, "Remote I/O error")
+        return super().transfer(address, segments)
+
+
+class Car:
+    """A core on an emulated board; time passes in turns."""
+
+    def __init__(self, board: EmulatedBoard, clock: Any) -> None:
+        self.board, self.clock = board, clock
+        self.bus = FailingI2C(board.wire)
+        epochs = itertools.count(1001)
+        driver = Pca9685Board(self.bus, sleep=clock.sleep)
+        self.core = ActuatorCore(driver, StraightPulses(), LIMITS, new_epoch=lambda: next(epochs))
+        self.sequence = 0
+
+    def run(self, duration_s: float) -> ActuatorStatus:
+        """Turns without any command."""
+        for _ in range(round(duration_s / TURN_S)):
+            self.clock.sleep(TURN_S)
+            self.core.turn(self.clock())
+        return self.core.status(self.clock())
+
+    def drive(self, action: Action, duration_s: float, *, frame_age_s: float = 0.03) -> ActuatorStatus:
+        """Turns with a renewed lease each."""
+        for _ in range(round(duration_s / TURN_S)):
+            self.clock.sleep(TURN_S)
+            self.core.accept(self.lease(action, frame_age_s=frame_age_s), self.clock())
+            self.core.turn(self.clock())
+        return self.core.status(self.clock())
+
+    def lease(self, action: Action, *, frame_age_s: float = 0.03, **changes: Any) -> Lease:
+        self.sequence += 1
+        now_s = self.clock()
+        values: dict[str, Any] = {
+            "epoch": self.core.state.epoch,
+            "driver": Driver.AUTONOMOUS,
+            "sequence": self.sequence,
+            "issued_at_s": now_s,
+            "ttl_s": LONGEST_TTL_S,
+            "action": action,
+            "rests_on_s": now_s - frame_age_s,
+        }
+        return Lease(**{**values, **changes})
+
+    def throttle_us(self) -> float | None:
+        return self.board.chip.pulse_us(THROTTLE)
+
+    def first_neutral_after(self, moment_s: float) -> float:
+        """How long after a moment the first neutral throttle pulse began."""
+        starts = [
+            change.start_s
+            for change in self.board.chip.settled_history()
+            if change.channel == THROTTLE
+            and change.start_s > moment_s
+            and change.width_us == pytest.approx(NEUTRAL_US, abs=3)
+        ]
+        return starts[0] - moment_s
+
+
+@pytest.fixture
+def car(board: EmulatedBoard, clock: Any) -> Car:
+    car = Car(board, clock)
+    car.core.start(clock())
+    return car
+
+
+@pytest.fixture
+def driving(car: Car) -> Car:
+    car.run(1.1)
+    assert car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) is None
+    car.drive(Action(10.0, 1.0), 0.5)
+    assert car.throttle_us() == pytest.approx(1600.0, abs=3)
+    return car
+
+
+def test_building_a_core_moves_nothing_and_starting_it_says_neutral(board: EmulatedBoard, clock: Any) -> None:
+    car = Car(board, clock)
+    clock.sleep(1.0)
+    assert board.chip.settled_history() == []
+    car.core.start(clock())
+    clock.sleep(0.1)
+    assert car.throttle_us() == pytest.approx(NEUTRAL_US, abs=3)
+    assert board.chip.pulse_us(STEERING) == pytest.approx(1500.0, abs=3)
+
+
+def test_a_command_reaches_the_pulses_and_what_was_applied_comes_back(driving: Car) -> None:
+    status = driving.drive(Action(-20.0, 0.5), 0.1)
+    assert status.applied == Action(-20.0, 0.5)
+    assert driving.board.chip.pulse_us(STEERING) == pytest.approx(1300.0, abs=3)
+    assert driving.throttle_us() == pytest.approx(1550.0, abs=3)
+
+
+def test_commands_of_a_car_that_is_not_armed_move_nothing(car: Car) -> None:
+    car.drive(Action(20.0, 1.0), 2.0)
+    assert {change.width_us for change in car.board.chip.settled_history()} == {car.throttle_us()}
+
+
+def test_the_car_cannot_be_armed_before_neutral_was_held_for_a_second(car: Car) -> None:
+    car.run(0.9)
+    assert "neutral" in (car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) or "")
+    car.run(0.2)
+    assert car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) is None
+
+
+def test_the_model_drives_no_faster_than_its_own_top_speed_nor_the_limit(driving: Car) -> None:
+    assert driving.drive(Action(0.0, 5.0), 0.5).applied.speed_mps == 1.0
+    driving.core.stop("next", driving.clock())
+    driving.run(1.5)
+    driving.core.arm(Driver.AUTONOMOUS, 4.0, driving.clock())
+    assert driving.drive(Action(0.0, 5.0), 0.5).applied.speed_mps == 1.5
+
+
+def test_silence_is_neutral_within_the_life_of_a_lease(driving: Car) -> None:
+    silent_from_s = driving.clock()
+    status = driving.run(0.2)
+    assert driving.first_neutral_after(silent_from_s) <= LONGEST_TTL_S + TURN_S + ONE_PERIOD_S
+    assert status.phase is Phase.ARMED
+    assert status.applied.steering_angle_deg == 10.0  # the wheels are held, only the motor stops
+
+
+def test_a_short_silence_is_forgiven_and_half_a_second_latches(driving: Car) -> None:
+    driving.run(0.3)
+    assert driving.drive(Action(10.0, 1.0), 0.1).applied.speed_mps == 1.0
+    status = driving.run(0.7)
+    assert status.phase is not Phase.ARMED
+    assert status.reason == "the command expired"
+    status = driving.drive(Action(10.0, 1.0), 2.0)
+    assert status.applied.speed_mps == 0.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"action": Action(float("nan"), 1.0)},
+        {"action": Action(0.0, float("inf"))},
+        {"action": Action(0.0, 16.0)},
+        {"sequence": 1},
+        {"epoch": 3},
+        {"driver": Driver.MANUAL},
+        {"ttl_s": 5.0},
+        {"frame_age_s": 0.2},
+    ],
+)
+def test_a_refused_command_is_neutral_at_once_not_the_last_one(driving: Car, changes: dict[str, Any]) -> None:
+    refused_at_s = driving.clock()
+    values = {"action": Action(10.0, 1.0), **changes}
+    assert not driving.core.accept(driving.lease(**values), driving.clock())
+    driving.core.turn(driving.clock())
+    driving.run(0.06)
+    assert driving.first_neutral_after(refused_at_s) <= ONE_PERIOD_S
+
+
+def test_frames_that_grow_old_stop_the_car_although_commands_keep_coming(driving: Car) -> None:
+    stood_still_at_s = driving.clock()
+    for _ in range(40):
+        driving.clock.sleep(TURN_S)
+        age_s = driving.clock() - stood_still_at_s + 0.03
+        driving.core.accept(driving.lease(Action(10.0, 1.0), frame_age_s=age_s), driving.clock())
+        driving.core.turn(driving.clock())
+    assert driving.first_neutral_after(stood_still_at_s) <= 0.170 + TURN_S + ONE_PERIOD_S
+    assert driving.core.state.phase is not Phase.ARMED
+    assert "camera" in driving.core.state.reason
+
+
+def test_every_arming_is_a_new_epoch_and_old_commands_are_void(driving: Car) -> None:
+    old = driving.lease(Action(10.0, 1.0))
+    driving.core.stop("the button", driving.clock())
+    driving.run(1.5)
+    driving.core.arm(Driver.AUTONOMOUS, 1.0, driving.clock())
+    assert driving.core.state.epoch != old.epoch
+    assert not driving.core.accept(old, driving.clock())
+    assert driving.run(0.1).applied.speed_mps == 0.0
+
+
+def test_stop_is_neutral_with_the_next_turn_and_the_wheels_come_back_later(driving: Car) -> None:
+    stopped_at_s = driving.clock()
+    driving.core.stop("the button", driving.clock())
+    driving.core.turn(driving.clock())
+    assert driving.run(0.04).applied == Action(10.0, 0.0)
+    assert driving.first_neutral_after(stopped_at_s) <= ONE_PERIOD_S
+    assert driving.run(0.3).applied == Action(0.0, 0.0)
+
+
+def test_one_lost_transaction_is_forgiven_and_two_are_a_fault_that_latches(driving: Car) -> None:
+    driving.bus.failures_left = 1
+    assert driving.drive(Action(10.0, 1.0), 0.2).phase is Phase.ARMED
+    driving.bus.failures_left = 2
+    failed_at_s = driving.clock()
+    status = driving.drive(Action(10.0, 1.0), 0.2)
+    assert status.phase is Phase.FAULT
+    assert "wires" in status.reason
+    assert driving.first_neutral_after(failed_at_s) <= 0.1
+    driving.run(1.0)
+    assert driving.throttle_us() is None  # after neutral came silence
+    assert "fault" in (driving.core.arm(Driver.AUTONOMOUS, 1.0, driving.clock()) or "")
+
+
+def test_a_brown_out_of_the_board_is_a_fault_within_two_checks(driving: Car) -> None:
+    driving.board.chip.reset()
+    status = driving.drive(Action(10.0, 1.0), 0.2)
+    assert status.phase is Phase.FAULT
+    assert "battery" in status.reason
+
+
+def test_a_cleared_fault_leads_back_over_neutral_to_ready(driving: Car) -> None:
+    driving.board.chip.reset()
+    driving.run(0.5)
+    driving.core.clear_fault(driving.clock())
+    assert driving.run(1.2).phase is Phase.READY
+    assert driving.throttle_us() == pytest.approx(NEUTRAL_US, abs=3)
+
+
+def test_the_way_out_is_neutral_then_silence(driving: Car) -> None:
+    left_at_s = driving.clock()
+    driving.core.shut_down()
+    driving.clock.sleep(0.2)
+    assert driving.first_neutral_after(left_at_s) <= ONE_PERIOD_S
+    driving.core.go_silent()
+    assert driving.throttle_us() is None
+
+
+def test_a_pulse_map_that_goes_mad_is_a_fault_and_no_pulse_leaves_its_range(driving: Car) -> None:
+    class MadPulses(StraightPulses):
+        def throttle_pulse_us(self, speed_mps: float, *, top_speed_mps: float) -> float:
+            return NEUTRAL_US + 10_000.0 * speed_mps
+
+    driving.core._pulses = MadPulses()
+    status = driving.drive(Action(10.0, 1.0), 0.1)
+    assert status.phase is Phase.FAULT
+    widths = [change.width_us for change in driving.board.chip.settled_history()]
+    assert all(width_us is None or 700 <= width_us <= 2300 for width_us in widths)

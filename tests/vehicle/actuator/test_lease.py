@@ -1,0 +1,79 @@
+"""A lease is refused for every reason there is, and good otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared.actions import Action
+from vehicle.actuator.lease import LONGEST_TTL_S, OLDEST_ISSUE_S, Driver, Lease, lapse, refusal
+
+NOW_S = 1000.0
+GOOD = Lease(
+    epoch=7,
+    driver=Driver.AUTONOMOUS,
+    sequence=5,
+    issued_at_s=NOW_S,
+    ttl_s=LONGEST_TTL_S,
+    action=Action(10.0, 1.0),
+    rests_on_s=NOW_S - 0.02,
+)
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def why_refused(lease: Lease, now_s: float = NOW_S) -> str | None:
+    return refusal(lease, now_s=now_s, epoch=7, driver=Driver.AUTONOMOUS, last_sequence=4)
+
+
+def test_a_good_lease_is_accepted() -> None:
+    assert why_refused(GOOD) is None
+
+
+@pytest.mark.parametrize(
+    ("lease", "reason"),
+    [
+        (replace(GOOD, epoch=6), "another arming"),
+        (replace(GOOD, driver=Driver.MANUAL), "another arming"),
+        (replace(GOOD, sequence=4), "repeated"),
+        (replace(GOOD, ttl_s=0.1001), "wants to live"),
+        (replace(GOOD, ttl_s=0.0), "wants to live"),
+        (replace(GOOD, ttl_s=-1.0), "wants to live"),
+        (replace(GOOD, issued_at_s=NOW_S + 0.01), "future"),
+        (replace(GOOD, rests_on_s=NOW_S + 0.01), "future"),
+        (replace(GOOD, issued_at_s=NOW_S - OLDEST_ISSUE_S - 0.001), "on its way"),
+        (replace(GOOD, rests_on_s=NOW_S - 0.1701), "camera stands still"),
+        (replace(GOOD, action=Action(61.0, 1.0)), "out of range"),
+        (replace(GOOD, action=Action(-61.0, 1.0)), "out of range"),
+        (replace(GOOD, action=Action(0.0, 15.1)), "out of range"),
+        (replace(GOOD, action=Action(0.0, -15.1)), "out of range"),
+    ],
+)
+def test_a_bad_lease_is_refused_with_its_reason(lease: Lease, reason: str) -> None:
+    assert reason in (why_refused(lease) or "accepted")
+
+
+@pytest.mark.parametrize("number", [NAN, INFINITY, -INFINITY])
+@pytest.mark.parametrize("field", ["issued_at_s", "ttl_s", "rests_on_s", "steering_angle_deg", "speed_mps"])
+def test_what_is_not_finite_is_refused_by_name(field: str, number: float) -> None:
+    if field in ("steering_angle_deg", "speed_mps"):
+        lease = replace(GOOD, action=replace(GOOD.action, **{field: number}))
+    else:
+        lease = replace(GOOD, **{field: number})
+    assert why_refused(lease) == "the command is not finite"
+
+
+def test_a_lease_ends_with_its_time_to_live() -> None:
+    fresh = replace(GOOD, rests_on_s=NOW_S)
+    assert lapse(fresh, NOW_S + LONGEST_TTL_S - 0.001) is None
+    assert lapse(fresh, NOW_S + LONGEST_TTL_S + 0.001) == "the command expired"
+
+
+def test_a_lease_ends_when_what_it_rests_on_is_too_old() -> None:
+    assert lapse(GOOD, NOW_S - 0.02 + 0.0999) is None
+    old = replace(GOOD, rests_on_s=NOW_S - 0.1)
+    assert lapse(old, NOW_S + 0.0699) is None
+    assert lapse(old, NOW_S + 0.0701) == "the camera stands still"
+    phone = replace(GOOD, driver=Driver.MANUAL, rests_on_s=NOW_S - 0.25)
+    assert lapse(phone, NOW_S + 0.0499) is None
+    assert lapse(phone, NOW_S + 0.0501) == "the phone is silent"
