@@ -1,0 +1,118 @@
+"""What people pass to the environments, as words or values, turned into what the simulator takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from shared.actions import DEFAULT_ACTION_SPACE, ActionSpace, ContinuousActionSpace, DiscreteActionSpace
+from shared.errors import SettingsError
+from shared.model_metadata import ModelMetadata
+from shared.settings import parse_settings
+from trainer.simulator.settings import SimulatorSettings
+from trainer.tracks import Track, load_track
+
+VIEWS = ("chase", "camera", "top")
+START_OPTIONS = ("track", "start_fraction", "start_lateral_m", "reversed", "reset_mask")
+ACTION_SPACES: dict[str, ActionSpace] = {
+    "discrete": DEFAULT_ACTION_SPACE,
+    "continuous": ContinuousActionSpace(-30.0, 30.0, 0.1, 1.0),
+}
+
+
+def tracks_of(track: str | Track | Sequence[str | Track]) -> tuple[Track, ...]:
+    """A track or several, each a catalogue name, a file or a `Track`."""
+    given = [track] if isinstance(track, str | Track) else list(track)
+    if not given:
+        raise SettingsError("No track is given. Name at least one, for example track='lapwing_loop'.")
+    return tuple(one if isinstance(one, Track) else load_track(one) for one in given)
+
+
+def action_space_of(action_space: str | ActionSpace | Sequence[Any] | Mapping[str, Any]) -> ActionSpace:
+    """'discrete', 'continuous', an action space, or what model_metadata.json has under `action_space`."""
+    if isinstance(action_space, DiscreteActionSpace | ContinuousActionSpace):
+        return action_space
+    if isinstance(action_space, str):
+        if action_space not in ACTION_SPACES:
+            raise SettingsError(
+                f"action_space='{action_space}' is not known. Use 'discrete' or 'continuous', or "
+                "a list of {'steering_angle': degrees, 'speed': m/s}."
+            )
+        return ACTION_SPACES[action_space]
+    return ModelMetadata.from_json(json.dumps({"action_space": action_space})).action_space
+
+
+def simulator_settings_of(
+    simulator: SimulatorSettings | Mapping[str, Any] | None, randomisation: str | None
+) -> SimulatorSettings:
+    """The settings, with the randomisation preset in place of their own when one is named."""
+    settings = simulator if isinstance(simulator, SimulatorSettings) else _parsed(simulator or {})
+    if randomisation is None:
+        return settings
+    return _parsed({**settings.model_dump(), "randomisation": {"preset": randomisation}})
+
+
+def autoreset_mode_of(mode: str | AutoresetMode) -> AutoresetMode:
+    """The mode by Gymnasium's value ('NextStep') or name ('next_step')."""
+    if isinstance(mode, AutoresetMode):
+        return mode
+    names = {name: known for known in AutoresetMode for name in (known.value, known.name.lower())}
+    if mode not in names:
+        closest = get_close_matches(str(mode), names, n=1)
+        hint = f"Did you mean '{closest[0]}'?" if closest else f"Known are {', '.join(names)}."
+        raise SettingsError(f"autoreset_mode='{mode}' is not known. {hint}")
+    return names[mode]
+
+
+def _parsed(values: Mapping[str, Any]) -> SimulatorSettings:
+    return parse_settings(SimulatorSettings, values, source="simulator")
+
+
+def check_rendering(render_mode: str | None, render_view: str) -> None:
+    """Refuse a mode or view that cannot be drawn."""
+    if render_mode not in (None, "rgb_array"):
+        raise SettingsError(f"render_mode='{render_mode}' is not known. Use 'rgb_array', or leave it out.")
+    if render_view not in VIEWS:
+        raise SettingsError(f"render_view='{render_view}' is not known. Use {', '.join(map(repr, VIEWS))}.")
+
+
+def reset_mask_of(mask: Any, cars: int) -> NDArray[np.bool_]:
+    """Gymnasium's reset mask, checked; all cars when there is none."""
+    if mask is None:
+        return np.ones(cars, dtype=np.bool_)
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (cars,) or not mask.any():
+        raise SettingsError(
+            f"reset_mask must be a numpy array of {cars} bools, at least one of them True, got {mask!r}."
+        )
+    return mask.copy()
+
+
+def start_of(options: Mapping[str, Any] | None, tracks: Sequence[Track]) -> tuple[dict[str, Any], Any]:
+    """Reset options as the simulator's arguments, and the reset mask as it was given."""
+    given = dict(options or {})
+    mask = given.pop("reset_mask", None)
+    unknown = sorted(set(given) - set(START_OPTIONS))
+    if unknown:
+        closest = get_close_matches(str(unknown[0]), START_OPTIONS, n=1)
+        hint = f"Did you mean '{closest[0]}'?" if closest else f"Known are {', '.join(START_OPTIONS)}."
+        raise SettingsError(f"'{unknown[0]}' is not a reset option. {hint}")
+    if "track" in given:
+        given["track_index"] = track_place(given.pop("track"), tracks)
+    return given, mask
+
+
+def track_place(name: str, tracks: Sequence[Track]) -> int:
+    """Number of a track among the environment's own."""
+    for place, track in enumerate(tracks):
+        if name == track.name or name in track.aliases:
+            return place
+    known = ", ".join(track.name for track in tracks)
+    raise SettingsError(
+        f"This environment has no track '{name}', it has {known}. Name it when making the environment."
+    )

@@ -1,0 +1,59 @@
+"""Gymnasium's spaces of one car, and the way from its actions to steering angles and speeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from shared.actions import ActionSpace, DiscreteActionSpace
+from shared.errors import ActionError
+from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
+from trainer.simulator import SimulatorSettings
+
+
+class ActionDecoder:
+    """Turns a batch of actions as Gymnasium's spaces have them into angles and speeds."""
+
+    def __init__(self, actions: ActionSpace, cars: int) -> None:
+        self._actions = actions
+        self._cars = cars
+        self._arrays = actions.arrays() if isinstance(actions, DiscreteActionSpace) else None
+
+    def __call__(self, actions: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """steering_deg (N,), speed_mps (N,); ActionError for anything outside the space."""
+        if self._arrays is None:
+            values = np.asarray(actions, dtype=np.float64)
+            if values.shape != (self._cars, 2) or not np.isfinite(values).all():
+                raise ActionError(
+                    f"Actions must be ({self._cars}, 2) finite numbers in -1..1, got {actions!r:.120}."
+                )
+            return self._actions.scale(values)  # type: ignore[union-attr]
+        index = np.asarray(actions)
+        count = len(self._arrays[0])
+        # A negative index would silently count from the end.
+        if (
+            index.shape != (self._cars,)
+            or index.dtype.kind not in "iu"
+            or index.min() < 0
+            or index.max() >= count
+        ):
+            raise ActionError(
+                f"Actions must be {self._cars} whole numbers from 0 to {count - 1}, got {actions!r:.120}."
+            )
+        return self._arrays[0][index], self._arrays[1][index]
+
+
+def spaces_of(actions: ActionSpace, stack_size: int) -> tuple[spaces.Space, spaces.Space]:
+    """Observation and action space of one car."""
+    shape = (stack_size, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX)
+    if isinstance(actions, DiscreteActionSpace):
+        return spaces.Box(0, 255, shape, np.uint8), spaces.Discrete(actions.output_size)
+    return spaces.Box(0, 255, shape, np.uint8), spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+def metadata_of(settings: SimulatorSettings) -> dict[str, Any]:
+    """Gymnasium's metadata: how it can be rendered, and how many steps are a second."""
+    return {"render_modes": ["rgb_array"], "render_fps": round(1.0 / settings.step_s)}
