@@ -7,6 +7,7 @@ instead of 1.5 GB, without preferring some cars over others, and the numbers in 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,13 +67,19 @@ class EpisodeLog:
         trace_every: int = 10,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if episodes_per_iteration % trace_every:
-            raise ValueError(f"{episodes_per_iteration} episodes do not divide into {trace_every}")
+        """Args:
+        tracks: of the simulator, in its order.
+        phase: "training" or "evaluation"; an evaluation is one iteration, however many trials it has.
+        episodes_per_iteration: `num_episodes_between_training`.
+        trace_every: trace one episode of so many; lowered where it does not divide an iteration.
+        now: the time of day.
+        """
         self._tracks = [track.name for track in tracks]
         self._waypoints = WaypointFinder(tracks)
         self._phase = phase
         self._episodes_per_iteration = episodes_per_iteration
-        self._trace_every = trace_every
+        # The last episode of every iteration is traced: deepracer-utils counts an iteration by it.
+        self._trace_every = math.gcd(trace_every, episodes_per_iteration)
         self._now = now
         self._table = TraceTable()
         self._next_episode = 0
@@ -80,11 +87,6 @@ class EpisodeLog:
         self._reward = np.zeros(cars)
         self._start_s = np.zeros(cars)
         self._clock_s = np.zeros(cars)
-
-    @property
-    def episodes_per_iteration(self) -> int:
-        """Episodes that share one trace file and count as one iteration for the analysis tools."""
-        return self._episodes_per_iteration
 
     def begin(self, mask: NDArray[np.bool_], measurements: NDArray[np.float64]) -> None:
         """The masked cars (N,) stand at a new start; measurements (N, columns) as the reset left them."""
@@ -120,13 +122,15 @@ class EpisodeLog:
         self._trace(active, measurements, actions, rewards, done, pause_s)
         self._clock_s[active] = self._start_s[active] + measurements[active, Column.TIME_S]
         ended = np.flatnonzero(done & active)
-        records = [self._record(int(car), measurements[car]) for car in ended]
+        records = [self._finished(int(car), measurements[car]) for car in ended]
         self._episode[ended] = -1
         return records
 
     def take_trace(self) -> dict[int, NDArray[np.float64]]:
-        """Rows collected since the last call, by iteration."""
+        """Rows collected since the last call, by iteration; an evaluation's are all under 0."""
         rows = self._table.take()
+        if self._phase == "evaluation":
+            return {0: rows}
         iterations = rows[:, FIELD["episode"]].astype(np.int64) // self._episodes_per_iteration
         return {int(number): rows[iterations == number] for number in np.unique(iterations)}
 
@@ -178,11 +182,11 @@ class EpisodeLog:
             )
         )
 
-    def _record(self, car: int, measured: NDArray[np.float64]) -> EpisodeRecord:
+    def _finished(self, car: int, measured: NDArray[np.float64]) -> EpisodeRecord:
         episode = int(self._episode[car])
         return EpisodeRecord(
             episode=episode,
-            trial=episode % self._episodes_per_iteration + 1,
+            trial=1 + (episode if self._phase == "evaluation" else episode % self._episodes_per_iteration),
             phase=self._phase,
             reward=float(self._reward[car]),
             progress_percent=float(measured[Column.PROGRESS_PERCENT]),

@@ -1,8 +1,8 @@
 """Writes a policy network as an ONNX model: the network is traced, and each operation has one in ONNX.
 
 Not torch.onnx: its present exporter needs one package more and seconds of time, its former one is deprecated.
-Our networks consist of a dozen operations; one that is not in the tables below is refused by name, and what comes
-out is compared with torch on rendered frames before anything is packed (trainer/export.py).
+Our networks consist of a dozen operations; one that is not in the tables below is refused by name, and what
+comes out is compared with torch on rendered frames before anything is packed (trainer/export.py).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _GraphWriter:
         """A function of torch, a method of a tensor or Python arithmetic."""
         if node.target in ARITHMETIC:
             operands = [self._operand(argument) for argument in node.args]
-            self._names[node] = self._emit(ARITHMETIC[node.target], operands)  # type: ignore[index]
+            self._names[node] = self._emit(ARITHMETIC[node.target], operands)
             return
         if node.target not in OPERATIONS:
             raise _not_known(str(getattr(node.target, "__name__", node.target)))

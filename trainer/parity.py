@@ -1,4 +1,4 @@
-"""Does an exported model answer as the network it came from? Torch, ONNX Runtime and OpenVINO on the same frames."""
+"""Does an exported model answer as its network does? Torch, ONNX Runtime and OpenVINO on the same frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Policy = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (1, C, 120, 160
 class Parity:
     """How far apart the engines are.
 
-    frames_with_other_argmax: frames whose best action is not the same in all engines; 0 for continuous actions.
+    frames_with_other_argmax: frames whose best action differs between engines; 0 for continuous actions.
     largest_difference: between any engine and torch, over all frames and outputs.
     """
 

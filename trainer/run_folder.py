@@ -20,6 +20,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ class RunFolder:
             append_trace_rows(self.path / "training-simtrace" / f"{iteration}-iteration.csv", rows)
 
     def append_episodes(self, records: Sequence[EpisodeRecord]) -> None:
-        """Append finished episodes, of training and of evaluations in between, to metrics/episodes.jsonl."""
+        """Append finished training episodes to metrics/episodes.jsonl."""
         append_lines(self.episodes_path, [episode_line(record) for record in records])
 
     def append_update(self, steps: int, scalars: Mapping[str, float]) -> None:
@@ -194,11 +195,13 @@ class RunFolder:
         records: Sequence[EpisodeRecord],
         *,
         training_steps: int | None = None,
+        training_episodes: int = 0,
     ) -> Path:
         """Write one evaluation: its trace and its metrics; return its folder.
 
-        Its 14 digits are the time it was made (YYYYMMDDhhmmss), as DeepRacer has it; for one between updates
-        they are the training steps so far, so that the same training gives the same names.
+        Its 14 digits are the time it was made (YYYYMMDDhhmmss), as DeepRacer has it. For one between updates,
+        give the training steps and episodes so far: the steps are its digits, so that the same training gives
+        the same names, and its trials join the training's metrics after that many episodes.
         """
         stamp = _free_stamp(self.path) if training_steps is None else f"{training_steps:014d}"
         folder = self.path / f"evaluation-{stamp}"
@@ -206,6 +209,9 @@ class RunFolder:
         trace.unlink(missing_ok=True)
         append_trace_rows(trace, rows)
         write_evaluation_metrics(self.path / "metrics" / f"EvaluationMetrics-{stamp}.json", records)
+        if training_steps is not None:
+            placed = [replace(record, episode=max(0, training_episodes - 1)) for record in records]
+            self.append_episodes(placed)
         return folder
 
     # Checkpoint and resume

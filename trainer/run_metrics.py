@@ -33,6 +33,11 @@ STATUS_LABELS = {
 }
 
 
+# deepracer-utils takes the largest trial of any phase for the episodes of an iteration, so the trials of an
+# evaluation between updates must not count further than the smallest number an iteration can have.
+MOST_TRIALS = 5
+
+
 def training_metric(record: EpisodeRecord) -> dict[str, Any]:
     """One record of TrainingMetrics.json: DeepRacer's keys, then ours. Episodes count from 1 there."""
     return {
@@ -41,7 +46,7 @@ def training_metric(record: EpisodeRecord) -> dict[str, Any]:
         "start_time": _milliseconds(record.start_s),
         "elapsed_time_in_milliseconds": _milliseconds(record.end_s - record.start_s),
         "episode": record.episode + 1,
-        "trial": record.trial,
+        "trial": record.trial if record.phase == "training" else (record.trial - 1) % MOST_TRIALS + 1,
         "phase": record.phase,
         "completion_percentage": int(record.progress_percent),
         "episode_status": STATUS_LABELS[record.status],
