@@ -24,29 +24,28 @@ class ActionDecoder:
 
     def __call__(self, actions: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """steering_deg (N,), speed_mps (N,); ActionError for anything outside the space."""
+        given = np.asarray(actions)
         if self._arrays is None:
-            values = np.asarray(actions, dtype=np.float64)
-            if values.shape != (self._cars, 2) or not np.isfinite(values).all():
+            if (
+                given.shape != (self._cars, 2)
+                or given.dtype.kind not in "fiu"
+                or not np.isfinite(given).all()
+            ):
                 raise ActionError(
                     f"Actions must be ({self._cars}, 2) finite numbers in -1..1, got {actions!r:.120}."
                 )
-            return self._actions.scale(values)  # type: ignore[union-attr]
-        index = np.asarray(actions)
+            return self._actions.scale(given)  # type: ignore[union-attr]
         count = len(self._arrays[0])
         # A negative index would silently count from the end.
-        if (
-            index.shape != (self._cars,)
-            or index.dtype.kind not in "iu"
-            or index.min() < 0
-            or index.max() >= count
-        ):
+        whole = given.shape == (self._cars,) and given.dtype.kind in "iu"
+        if not whole or given.min() < 0 or given.max() >= count:
             raise ActionError(
                 f"Actions must be {self._cars} whole numbers from 0 to {count - 1}, got {actions!r:.120}."
             )
-        return self._arrays[0][index], self._arrays[1][index]
+        return self._arrays[0][given], self._arrays[1][given]
 
 
-def spaces_of(actions: ActionSpace, stack_size: int) -> tuple[spaces.Space, spaces.Space]:
+def spaces_of(actions: ActionSpace, stack_size: int) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
     """Observation and action space of one car."""
     shape = (stack_size, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX)
     if isinstance(actions, DiscreteActionSpace):

@@ -143,7 +143,7 @@ class RacingVectorEnv(VectorEnv):
             return self._observations(), rewards, terminated, truncated, self._infos()
         ended = self._over
         final_obs = np.full(self.num_envs, None, dtype=object)
-        for car in np.flatnonzero(ended):
+        for car in np.flatnonzero(ended).tolist():
             final_obs[car] = self.observation_of(car)
         final = {
             "final_obs": final_obs,

@@ -1,0 +1,138 @@
+"""N cars in one batch are N single environments, in every autoreset mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import TimeLimit
+
+from shared.errors import LapwingError
+from trainer.environment import RacingEnv, RacingVectorEnv
+
+ID = "trainer.environment:Lapwing/Racing-v0"
+CARS = 4
+STEPS = 90
+MAX_STEPS = 40
+ARGUMENTS: dict[str, Any] = {"track": ["lapwing_loop", "oval"], "randomisation": "light", "stack_size": 2}
+
+
+def batch_and_singles(mode: AutoresetMode, **arguments: Any) -> tuple[RacingVectorEnv, SyncVectorEnv]:
+    batch = RacingVectorEnv(CARS, autoreset_mode=mode, max_episode_steps=MAX_STEPS, **arguments)
+    singles = SyncVectorEnv(
+        [lambda: TimeLimit(RacingEnv(**arguments), MAX_STEPS) for _ in range(CARS)], autoreset_mode=mode
+    )
+    return batch, singles
+
+
+def assert_same(ours: Any, theirs: Any, place: str) -> None:
+    """The same values, dtypes and keys, whatever they are nested in."""
+    assert type(ours) is type(theirs), place
+    if isinstance(ours, dict):
+        assert ours.keys() == theirs.keys(), place
+        for key in ours:
+            assert_same(ours[key], theirs[key], f"{place}.{key}")
+    elif isinstance(ours, tuple) or (isinstance(ours, np.ndarray) and ours.dtype == object):
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            assert_same(a, b, f"{place}[{i}]")
+    elif isinstance(ours, np.ndarray):
+        assert ours.dtype == theirs.dtype, place
+        assert np.array_equal(ours, theirs), place
+    else:
+        assert ours == theirs, place
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+@pytest.mark.parametrize("action_space", ["discrete", "continuous"])
+def test_a_batch_equals_as_many_single_environments(mode: AutoresetMode, action_space: str) -> None:
+    batch, singles = batch_and_singles(mode, action_space=action_space, **ARGUMENTS)
+    assert batch.observation_space == singles.observation_space
+    assert batch.action_space == singles.action_space
+    seeds = [11, 5, 7, 400]
+    assert_same(batch.reset(seed=seeds), singles.reset(seed=seeds), "reset")
+    batch.action_space.seed(1)
+    ended = {"terminated": 0, "truncated": 0}
+    for step in range(STEPS):
+        actions = batch.action_space.sample()
+        actions[0] = (-1, 1) if action_space == "continuous" else 2  # fast into the right border
+        ours, theirs = batch.step(actions), singles.step(actions)
+        assert_same(ours, theirs, f"step {step}")
+        ended["terminated"] += int(ours[2].sum())
+        ended["truncated"] += int(ours[3].sum())
+        done = ours[2] | ours[3]
+        if mode is AutoresetMode.DISABLED and done.any():
+            options = {"reset_mask": done}
+            assert_same(
+                batch.reset(options=dict(options)), singles.reset(options=dict(options)), f"reset {step}"
+            )
+    assert min(ended.values()) > 0, "both ways of ending must have been compared"
+    batch.close()
+    singles.close()
+
+
+def test_some_cars_can_be_seeded_anew_while_the_others_go_on() -> None:
+    batch, singles = batch_and_singles(AutoresetMode.DISABLED, **ARGUMENTS)
+    assert_same(batch.reset(seed=3), singles.reset(seed=3), "reset")
+    actions = np.full(CARS, 8)
+    assert_same(batch.step(actions), singles.step(actions), "step")
+    again = {"seed": [None, 9, None, None], "options": {"reset_mask": np.array([True, True, False, False])}}
+    ours = batch.reset(seed=again["seed"], options=dict(again["options"]))
+    assert_same(ours, singles.reset(seed=again["seed"], options=dict(again["options"])), "reset some")
+    assert_same(batch.step(actions), singles.step(actions), "step after")
+
+
+def test_make_vec_finds_the_batch_and_passes_the_step_limit() -> None:
+    cars = gymnasium.make_vec(ID, num_envs=3, randomisation="off", max_episode_steps=5)
+    assert isinstance(cars.unwrapped, RacingVectorEnv)
+    assert cars.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    cars.reset(seed=0)
+    truncated = [cars.step(np.full(3, 8))[3].all() for _ in range(5)]
+    assert truncated == [False, False, False, False, True]
+    cars.close()
+
+
+def test_gymnasiums_vector_wrappers_fit() -> None:
+    cars = gymnasium.wrappers.vector.RecordEpisodeStatistics(
+        RacingVectorEnv(2, randomisation="off", max_episode_steps=4, autoreset_mode="same_step")
+    )
+    cars.reset(seed=0)
+    for _ in range(4):
+        *_, infos = cars.step(np.array([8, 8]))
+    assert infos["episode"]["l"].tolist() == [4, 4]
+
+
+def test_returned_arrays_stay_as_they_were() -> None:
+    cars = RacingVectorEnv(2, randomisation="off")
+    observations, infos = cars.reset(seed=0)
+    kept = observations.copy(), infos["x_m"].copy()
+    cars.step(np.array([0, 14]))
+    assert np.array_equal(observations, kept[0])
+    assert np.array_equal(infos["x_m"], kept[1])
+
+
+def test_the_first_reset_is_for_all_cars() -> None:
+    with pytest.raises(LapwingError, match="reset_mask"):
+        RacingVectorEnv(2).reset(options={"reset_mask": np.array([True, False])})
+
+
+@pytest.mark.parametrize(
+    "mask", [[True, False], np.array([1, 0]), np.array([True]), np.array([False, False])]
+)
+def test_a_malformed_reset_mask_is_refused(mask: Any) -> None:
+    cars = RacingVectorEnv(2)
+    cars.reset(seed=0)
+    with pytest.raises(LapwingError, match="reset_mask"):
+        cars.reset(options={"reset_mask": mask})
+
+
+def test_the_number_of_seeds_must_fit() -> None:
+    with pytest.raises(LapwingError, match="3 seeds for 2 cars"):
+        RacingVectorEnv(2).reset(seed=[1, 2, 3])
+
+
+def test_an_unknown_autoreset_mode_is_refused() -> None:
+    with pytest.raises(LapwingError, match="Did you mean 'same_step'"):
+        RacingVectorEnv(2, autoreset_mode="same_stp")
