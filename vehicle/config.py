@@ -16,12 +16,6 @@ class ServoBoardConfig(Settings):
 
     bus: int = Field(1, ge=0, le=63, description="Number of the I2C bus, as in /dev/i2c-1.")
     address: int = Field(0x40, ge=0x08, le=0x77, description="I2C address of the PCA9685.")
-    oscillator_hz: float = Field(
-        25_000_000.0,
-        ge=20e6,
-        le=30e6,
-        description="What this board's clock really does; they differ by percents.",
-    )
 
 
 class DriveConfig(Settings):

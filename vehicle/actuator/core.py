@@ -56,13 +56,21 @@ class ActuatorCore:
     """State of the actuator. Building it moves nothing; `start` makes the board silent and ready."""
 
     def __init__(
-        self, board: ServoBoard, pulses: PulseMap, limits: DriveLimits, *, new_epoch: Callable[[], int]
+        self,
+        board: ServoBoard,
+        pulses: PulseMap,
+        limits: DriveLimits,
+        *,
+        new_epoch: Callable[[], int],
+        arming_obstacle: str | None = None,
     ) -> None:
+        """arming_obstacle: why this car must not be armed at all, such as a calibration nobody confirmed."""
         self.state = ActuatorState()
         self._board = board
         self._pulses = pulses
         self._limits = limits
         self._new_epoch = new_epoch
+        self._arming_obstacle = arming_obstacle
         self._lease: Lease | None = None
         self._last_sequence = -1
         self._driven_at_s = 0.0
@@ -85,7 +93,7 @@ class ActuatorCore:
         if not 0 < top_speed_mps < float("inf"):
             return f"A top speed of {top_speed_mps:g} m/s cannot be driven. Choose another model."
         self.state = states.advanced(self.state, now_s)
-        problem = states.arm_refusal(self.state)
+        problem = self._arming_obstacle or states.arm_refusal(self.state)
         if problem is None:
             self.state = states.armed(
                 self.state, driver, top_speed_mps=top_speed_mps, epoch=self._new_epoch(), now_s=now_s

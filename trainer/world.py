@@ -1,0 +1,222 @@
+"""The simulator as a place where one emulated car drives: pulses in, pictures out, at wall-clock rate.
+
+The car of this world knows from its own data (`EmulatedCar`) what a pulse does to its wheels and its motor.
+It never sees a calibration profile: a car with a wrong profile drives here as badly as it would on the
+floor.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import LinkError
+from shared.link_socket import LinkEnd, LinkServer
+from shared.world_link import CarPose, Hello, PulseReport, WorldFrame
+from trainer.simulator import Simulator, SimulatorSettings
+from trainer.simulator.randomisation import Preset, RandomisationSettings
+from trainer.simulator.settings import EpisodeRules, StartSettings
+from trainer.tracks import Track
+
+PICK_UP_S = 2.0  # how long a car lies beside the road until somebody puts it back at the start
+ACCEPT_S = 0.25
+MOST_LAPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatedCar:
+    """What pulses do in the car that stands in the world: its servo arm and linkage, its motor and gears.
+
+    The arm turns one degree for every 10 us, as hobby servos do; the linkage turns the wheels further, and
+    not equally to both sides. The motor turns from a little beyond neutral on, in proportion to the rest.
+    """
+
+    arm_centre_us: float = 1481.0
+    arm_us_per_deg: float = 10.0
+    left_wheel_per_arm: float = 1.355
+    right_wheel_per_arm: float = 1.432
+    neutral_us: float = 1501.0
+    full_throttle_us: float = 200.0  # from neutral
+    dead_share: float = 0.07  # of full throttle, before the motor turns
+    forward_mps_per_share: float = 3.22
+    reverse_mps_per_share: float = 1.9
+
+    def steering_angle_deg(self, pulse_us: float) -> float:
+        """Angle of the front wheels, left positive."""
+        arm_deg = (pulse_us - self.arm_centre_us) / self.arm_us_per_deg
+        return arm_deg * (self.left_wheel_per_arm if arm_deg > 0 else self.right_wheel_per_arm)
+
+    def speed_mps(self, pulse_us: float) -> float:
+        """The speed the motor would settle at, backwards negative."""
+        share = (pulse_us - self.neutral_us) / self.full_throttle_us
+        if abs(share) <= self.dead_share:
+            return 0.0
+        if share > 0:
+            return (share - self.dead_share) * self.forward_mps_per_share
+        return (share + self.dead_share) * self.reverse_mps_per_share
+
+
+class World:
+    """One track with one car on it. Its clock is the number of steps: two runs with equal pulses are equal.
+
+    The car stands at the start line until its motor turns for the first time; lap times count from there.
+    """
+
+    def __init__(
+        self,
+        track: Track,
+        *,
+        preset: Preset = "light",
+        seed: int = 0,
+        start_fraction: float = 0.0,
+        reversed_direction: bool = False,
+        car: EmulatedCar | None = None,
+    ) -> None:
+        settings = SimulatorSettings(
+            threads=1,
+            randomisation=RandomisationSettings(preset=preset),
+            start=StartSettings(round_robin_fraction=0.0, reversed=reversed_direction),
+            rules=EpisodeRules(
+                laps=MOST_LAPS, off_track=True, reversed_steps=0, immobilized_steps=0, time_limit_s=0
+            ),
+        )
+        self.step_s = settings.step_s
+        self.about = {"track": track.name, "world": preset, "seed": str(seed)}
+        self._simulator = Simulator([track], settings, seeds=[seed], start_fraction=[start_fraction])
+        self._simulator.reset()
+        self._seed = seed
+        self._car = car or EmulatedCar()
+        self._angle_deg = 0.0
+        self._speed_mps = 0.0
+        self._steps = 0
+        self._finished_laps = 0
+        self._off_track_count = 0
+        self._last_lap_time_s: float | None = None
+        self._picked_up_at_step: int | None = None
+
+    @property
+    def time_s(self) -> float:
+        """Since the world began."""
+        return self._steps * self.step_s
+
+    def hear(self, report: PulseReport) -> None:
+        """What servo and motor follow from now on. Without pulses the motor rests and the wheels stay."""
+        if report.steering_us is not None:
+            self._angle_deg = self._car.steering_angle_deg(report.steering_us)
+        self._speed_mps = 0.0 if report.throttle_us is None else self._car.speed_mps(report.throttle_us)
+
+    def step(self) -> None:
+        """One step of the simulator under the newest pulses."""
+        self._steps += 1
+        if self._picked_up_at_step is not None:
+            self._lie_beside_the_road(self._picked_up_at_step)
+            return
+        cars = self._simulator.cars
+        if cars.steps[0] == 0 and self._speed_mps == 0.0:
+            return
+        laps_before = int(cars.laps[0])
+        self._simulator.step([self._angle_deg], [self._speed_mps])
+        if cars.laps[0] > laps_before:
+            self._last_lap_time_s = float(cars.last_lap_time_s[0])
+        if self._simulator.terminated[0]:
+            self._off_track_count += 1
+            self._picked_up_at_step = self._steps
+
+    def frame(self) -> WorldFrame:
+        """What the camera sees now, and how the lap goes."""
+        picture = self._simulator.render(0)
+        return WorldFrame(self.time_s, self._steps, picture, self._pose())
+
+    def _pose(self) -> CarPose:
+        cars = self._simulator.cars
+        return CarPose(
+            x_m=float(cars.x_m[0]),
+            y_m=float(cars.y_m[0]),
+            heading_rad=float(cars.heading_rad[0]),
+            speed_mps=float(cars.speed_mps[0]),
+            steering_angle_deg=self._angle_deg,
+            progress_percent=float(cars.progress_percent[0]),
+            laps=self._finished_laps + int(cars.laps[0]),
+            lap_time_s=float(cars.time_s[0] - cars.lap_started_s[0]),
+            last_lap_time_s=self._last_lap_time_s,
+            off_track_count=self._off_track_count,
+            is_off_track=self._picked_up_at_step is not None,
+        )
+
+    def _lie_beside_the_road(self, since_step: int) -> None:
+        if (self._steps - since_step) * self.step_s < PICK_UP_S:
+            return
+        self._picked_up_at_step = None
+        self._finished_laps += int(self._simulator.cars.laps[0])
+        self._simulator.reset(seeds=[self._seed])  # the same room and the same car again
+
+
+class WorldServer:
+    """Lets a board into the world and keeps wall-clock time for it; time stands still while nobody is there."""
+
+    def __init__(
+        self,
+        world: World,
+        path: Path,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._world = world
+        self._path = path
+        self._tell = tell
+        self._clock = clock
+        self._told = CarPose()
+
+    def run(self, stop: threading.Event) -> None:
+        """Until stop is set."""
+        server = LinkServer(self._path, Hello("world", self._world.about))
+        self._tell(f"The world waits for a car at {self._path}")
+        try:
+            while not stop.is_set():
+                try:
+                    board = server.accept(ACCEPT_S)
+                except LinkError as error:
+                    self._tell(f"Something else than a board knocked: {error}")
+                    continue
+                if board is not None:
+                    self._serve(board, stop)
+        finally:
+            server.close()
+
+    def _serve(self, board: LinkEnd, stop: threading.Event) -> None:
+        self._tell("A car is on the track.")
+        next_s = self._clock()
+        try:
+            while not stop.is_set():
+                frame = self._world.frame()
+                board.send(frame)
+                self._report(frame.pose)
+                next_s = max(next_s + self._world.step_s, self._clock())
+                self._listen(board, next_s)
+                self._world.step()
+        except LinkError as error:
+            self._tell(f"The car has left: {error}")
+            self._world.hear(PulseReport(self._world.time_s, None, None))
+        finally:
+            board.close()
+
+    def _listen(self, board: LinkEnd, until_s: float) -> None:
+        """Hear every pulse report that comes in time."""
+        while True:
+            remaining_s = until_s - self._clock()
+            message = board.receive(max(0.0, remaining_s))
+            if isinstance(message, PulseReport):
+                self._world.hear(message)
+            elif remaining_s <= 0:
+                return
+
+    def _report(self, pose: CarPose) -> None:
+        """One sentence for every lap and every accident."""
+        if pose.laps > self._told.laps and pose.last_lap_time_s is not None:
+            self._tell(f"Lap {pose.laps}: {pose.last_lap_time_s:.2f} s")
+        if pose.off_track_count > self._told.off_track_count:
+            self._tell(f"Off the track at {pose.progress_percent:.0f} % of the lap.")
+        self._told = pose

@@ -1,0 +1,40 @@
+"""`lapwing-car neutral`: asks the actuator to stop, and opens the bus only where nobody has it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from calibration.pulses import CalibratedPulses
+from shared.errors import LinkError
+from vehicle.actuator.client import ActuatorClient
+from vehicle.actuator.messages import StopRequest
+from vehicle.actuator.state import STOP_HOLD_S
+from vehicle.hardware.assembly import Car, load_profile, open_servo_board
+from vehicle.runtime_folder import BusLock
+
+
+def bring_to_rest(car: Car, sleep: Callable[[float], None] = time.sleep) -> str:
+    """Stop the car; a sentence that says how. HardwareError when the bus is taken or nobody answers on it."""
+    try:
+        client = ActuatorClient(car.folder.actuator)
+    except LinkError:
+        return _on_the_bus(car, sleep)
+    client.ask(StopRequest("lapwing-car neutral"))
+    client.close()
+    return "The actuator holds neutral."
+
+
+def _on_the_bus(car: Car, sleep: Callable[[float], None]) -> str:
+    profile = load_profile(car)
+    car.folder.create()
+    lock = BusLock(car.folder.bus_lock)
+    try:
+        pulses, board = CalibratedPulses(profile), open_servo_board(car, profile)
+        board.start()
+        board.write_pulses(pulses.steering_pulse_us(0.0), pulses.throttle_pulse_us(0.0, top_speed_mps=1.0))
+        sleep(STOP_HOLD_S)
+        board.close()
+    finally:
+        lock.release()
+    return "The servo board was given neutral, then switched off."

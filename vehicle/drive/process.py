@@ -1,0 +1,74 @@
+"""The drive process: loads the model, opens the camera, reaches the actuator, and runs the loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.errors import LinkError
+from shared.model_archive import ModelArchive, read_archive
+from vehicle.actuator.client import ActuatorClient
+from vehicle.actuator.lease import Driver
+from vehicle.actuator.messages import ArmRequest
+from vehicle.actuator.state import Phase
+from vehicle.drive.engine import open_engine
+from vehicle.drive.loop import DriveLoop
+from vehicle.drive.pilot import ModelPilot
+from vehicle.hardware.assembly import Car, open_camera
+from vehicle.models.store import ModelStore
+
+READY_TIMEOUT_S = 30.0
+WAIT_S = 0.05
+
+
+def run_drive(
+    car: Car, model: str | None, *, arm: bool, tell: Callable[[str], None], stop: threading.Event
+) -> None:
+    """Until stop is set. The car is stopped on every way out."""
+    pilot = open_pilot(car, load_model(car, model))
+    camera = open_camera(car)
+    try:
+        actuator = ActuatorClient(car.folder.actuator)
+        try:
+            loop = DriveLoop(camera, pilot, actuator)
+            tell(f"The model is ready, at most {pilot.top_speed_mps:g} m/s.")
+            if arm and _is_ready(actuator, stop):
+                camera.wait_newer(0, READY_TIMEOUT_S)
+                problem = actuator.ask(ArmRequest(Driver.AUTONOMOUS, pilot.top_speed_mps)).problem
+                if problem is not None:
+                    raise LinkError(problem)
+            loop.run(stop)
+        finally:
+            actuator.close()
+    finally:
+        camera.close()
+
+
+def load_model(car: Car, model: str | None) -> ModelArchive:
+    """An archive by its path, or an installed model by its name (None: the chosen one)."""
+    if model is not None and Path(model).is_file():
+        return read_archive(Path(model))
+    return model_store(car).load(model)
+
+
+def open_pilot(car: Car, archive: ModelArchive) -> ModelPilot:
+    """The model on its engine, warm."""
+    pilot = ModelPilot(archive, open_engine(archive, car.config.drive.engine))
+    pilot.warm_up()
+    return pilot
+
+
+def model_store(car: Car) -> ModelStore:
+    """The installed models; each is tried out on this car's engine before it is let in."""
+    return ModelStore(car.config.models.expanduser(), lambda archive: open_pilot(car, archive))
+
+
+def _is_ready(actuator: ActuatorClient, stop: threading.Event) -> bool:
+    """Wait until neutral was held long enough. False when it is time to end."""
+    for _ in range(round(READY_TIMEOUT_S / WAIT_S)):
+        if actuator.status().phase is Phase.READY:
+            return True
+        if stop.wait(WAIT_S):
+            return False
+    raise LinkError(f"The actuator is not ready: {actuator.status().reason or actuator.status().phase}.")

@@ -1,0 +1,78 @@
+"""The one place that names concrete drivers: it opens what this car has, and hands it to who needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibration.profile import CalibrationProfile
+from calibration.profile_file import read_profile, shipped_profile
+from shared.atomic_files import storage_errors
+from shared.errors import CalibrationError, HardwareError
+from vehicle.config import CarConfig
+from vehicle.emulated.camera import EmulatedCamera
+from vehicle.emulated.i2c import SocketI2C
+from vehicle.hardware.i2c_bus import LinuxI2C
+from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.hardware.protocols import Camera, ServoBoard
+from vehicle.runtime_folder import RuntimeFolder
+
+EMULATED_BOARD_ID = "emulated"
+EMULATED_PROFILE = "emulated"
+MACHINE_ID = Path("/etc/machine-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """Which car this is: its settings, where its processes meet, and whether its devices are emulated."""
+
+    config: CarConfig
+    folder: RuntimeFolder
+    emulated: bool
+
+
+def board_id(car: Car) -> str:
+    """Which board a calibration was confirmed on: this computer, bus and address."""
+    if car.emulated:
+        return EMULATED_BOARD_ID
+    board = car.config.servo_board
+    machine = MACHINE_ID.read_text().strip()[:12] if MACHINE_ID.exists() else "unknown"
+    return f"{machine}-i2c{board.bus}-{board.address:#04x}"
+
+
+def load_profile(car: Car) -> CalibrationProfile:
+    """The calibration of this car; the emulated one has one that comes along."""
+    path = car.config.calibration
+    if path is None and car.emulated:
+        return shipped_profile(EMULATED_PROFILE)
+    if path is None:
+        raise CalibrationError(
+            'This car has no calibration. Set calibration = "FILE" in car.toml, '
+            "or drive the emulated car: --emulated"
+        )
+    with storage_errors(path, "read"):
+        return read_profile(path.read_bytes(), source=str(path))
+
+
+def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
+    """Why this car must not be armed with this profile; None when it may."""
+    if profile.is_confirmed_for(board_id(car)):
+        return None
+    return (
+        f"The calibration was not confirmed on this board ({board_id(car)}). "
+        "Lift the wheels, check that they obey, and confirm it."
+    )
+
+
+def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
+    """The servo board, not started. HardwareError when its bus does not open."""
+    settings = car.config.servo_board
+    bus = SocketI2C(car.folder.board_i2c) if car.emulated else LinuxI2C(settings.bus)
+    return Pca9685Board(bus, address=settings.address, oscillator_hz=profile.chip_clock_hz)
+
+
+def open_camera(car: Car) -> Camera:
+    """The camera, delivering. HardwareError when there is none."""
+    if car.emulated:
+        return EmulatedCamera(car.folder.board_camera)
+    raise HardwareError("This car has no camera that Lapwing knows. Drive the emulated car: --emulated")
