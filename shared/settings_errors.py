@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -18,59 +19,78 @@ COMMAND_LINE = "command line"
 def sentence(
     cls: type[BaseModel], detail: Mapping[str, Any], source: str, overridden: AbstractSet[str]
 ) -> str:
-    owner, field, dotted = _locate(cls, detail["loc"])
-    where = (
-        COMMAND_LINE if any(dotted == key or dotted.startswith(key + ".") for key in overridden) else source
-    )
+    """One of pydantic's errors as where, dotted key, value, what is allowed and the closest name.
+
+    overridden: dotted keys that came from the command line; the others came from the source.
+    """
+    place = _locate(cls, detail["loc"])
+    typed = any(place.key == key or place.key.startswith(key + ".") for key in overridden)
+    told = f"{COMMAND_LINE if typed else source}: {place.key}".removesuffix(": ")
     if detail["type"] == "extra_forbidden":
-        return f"{where}: {dotted} is not a setting.{_suggestion(dotted.rpartition('.')[2], owner)}"
+        return f"{told} is not a setting.{_suggestion(place)}"
     if detail["type"] == "missing":
-        return f"{where}: {dotted} is missing. Allowed: {allowed_values(field)}."
+        return f"{told} is missing. Allowed: {place.allowed}."
     if detail["type"] in {"value_error", "assertion_error"}:
-        prefix = f"{where}: {dotted}: " if dotted else f"{where}: "
-        return prefix + str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    allowed = allowed_values(field) if field is not None else detail["msg"]
-    told = f"{where}: {dotted} = {_shown(detail['input'])} is not allowed. Allowed: {allowed}."
-    choices = _choices(field.annotation) if field is not None else []
-    close = difflib.get_close_matches(str(detail["input"]), [str(choice) for choice in choices], n=1)
-    return told + (f" Did you mean '{close[0]}'?" if close else "")
+        message = str(detail["msg"])
+        return f"{told}: " + message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    choices = [str(choice) for choice in _choices(place.annotation)]
+    close = difflib.get_close_matches(str(detail["input"]), choices, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return f"{told} = {_shown(detail['input'])} is not allowed. Allowed: {place.allowed}.{hint}"
 
 
-def _locate(
-    cls: type[BaseModel], location: tuple[int | str, ...]
-) -> tuple[type[BaseModel] | None, FieldInfo | None, str]:
-    """The class that owns the key, its field (None for an unknown key), and the key as people write it."""
-    owner: type[BaseModel] | None = cls
-    field: FieldInfo | None = None
-    last_owner = owner
-    keys: list[str] = []
+def allowed_values(field: FieldInfo) -> str:
+    """What may be written for a field: `a number, from 1 to 120`."""
+    return _in_words(field.annotation, field.metadata)
+
+
+def allows_none(annotation: Any) -> bool:
+    return get_origin(annotation) in {Union, types.UnionType} and type(None) in get_args(annotation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an error is. owner: the group its last key belongs to. annotation: None for an unknown key."""
+
+    key: str
+    owner: type[BaseModel]
+    annotation: Any
+    bounds: Sequence[Any]
+
+    @property
+    def allowed(self) -> str:
+        return _in_words(self.annotation, self.bounds)
+
+
+def _locate(cls: type[BaseModel], location: tuple[int | str, ...]) -> _Place:
+    """Follow pydantic's location through groups, lists and tables; the rest of it is no key of ours."""
+    place = _Place("", cls, cls, ())
     for part in location:
+        annotation = _without_none(place.annotation)
+        key = f"{place.key}.{part}".removeprefix(".")
+        group = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
         if isinstance(part, int):
-            keys.append(str(part))
-        elif owner is not None and part in owner.model_fields:
-            last_owner, field = owner, owner.model_fields[part]
-            owner = _nested(field.annotation)
-            keys.append(part)
-        elif owner is not None or field is None or field.annotation is None or _is_mapping(field.annotation):
-            last_owner, field, owner = owner, None if owner is not None else field, None
-            keys.append(part)
-    return last_owner, field, ".".join(keys)
+            place = _Place(key, place.owner, _element(annotation, part), ())
+        elif group is not None and part in group.model_fields:
+            field = group.model_fields[part]
+            place = _Place(key, group, field.annotation, field.metadata)
+        elif group is not None:
+            return _Place(key, group, None, ())
+        elif _is_mapping(annotation):
+            place = _Place(key, place.owner, get_args(annotation)[-1], ())
+    return place
 
 
-def _suggestion(key: str, owner: type[BaseModel] | None) -> str:
-    names = list(owner.model_fields) if owner is not None else []
-    close = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-    if close:
-        return f" Did you mean '{close[0]}'?"
-    return f" Known here: {', '.join(names)}." if names else ""
-
-
-def _nested(annotation: Any) -> type[BaseModel] | None:
-    """The settings class behind an annotation such as `Camera`, `Camera | None` or `tuple[Camera, ...]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _without_none(annotation: Any) -> Any:
+    if not allows_none(annotation):
         return annotation
-    found = [nested for argument in get_args(annotation) if (nested := _nested(argument)) is not None]
-    return found[0] if found else None
+    rest = [argument for argument in get_args(annotation) if argument is not type(None)]
+    return rest[0] if len(rest) == 1 else annotation
+
+
+def _element(annotation: Any, index: int) -> Any:
+    arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
+    return arguments[min(index, len(arguments) - 1)] if arguments else None
 
 
 def _is_mapping(annotation: Any) -> bool:
@@ -78,8 +98,10 @@ def _is_mapping(annotation: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def allows_none(annotation: Any) -> bool:
-    return get_origin(annotation) in {Union, types.UnionType} and type(None) in get_args(annotation)
+def _suggestion(place: _Place) -> str:
+    names = list(place.owner.model_fields)
+    close = difflib.get_close_matches(place.key.rpartition(".")[2], names, n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else f" Known here: {', '.join(names)}."
 
 
 def _choices(annotation: Any) -> list[Any]:
@@ -87,8 +109,6 @@ def _choices(annotation: Any) -> list[Any]:
         return list(get_args(annotation))
     if isinstance(annotation, type) and hasattr(annotation, "__members__"):
         return [member.value for member in annotation.__members__.values()]
-    if isinstance(annotation, type):
-        return []
     return [choice for argument in get_args(annotation) for choice in _choices(argument)]
 
 
@@ -101,28 +121,37 @@ _KINDS: dict[Any, str] = {
 }
 
 
+def _in_words(annotation: Any, bounds: Sequence[Any]) -> str:
+    if get_origin(annotation) is Annotated:
+        annotation, *extra = get_args(annotation)
+        bounds = [*bounds, *(bound for item in extra for bound in getattr(item, "metadata", [item]))]
+    return ", ".join(words for words in (_kind(annotation), _range(bounds)) if words)
+
+
 def _kind(annotation: Any) -> str:
-    if _choices(annotation):
-        return "one of " + ", ".join(str(choice) for choice in _choices(annotation))
+    origin = get_origin(annotation)
     if annotation in _KINDS:
         return _KINDS[annotation]
-    if allows_none(annotation):
-        return " or ".join(_kind(argument) for argument in get_args(annotation) if argument is not type(None))
-    if get_origin(annotation) in {tuple, list, set, frozenset}:
-        inner = [argument for argument in get_args(annotation) if argument is not Ellipsis]
-        kinds = list(dict.fromkeys(_kind(argument) for argument in inner))
-        return "a list of " + " and ".join(kinds)
-    if _nested(annotation) is not None or _is_mapping(annotation):
+    if origin is Literal or hasattr(annotation, "__members__"):
+        return "one of " + ", ".join(str(choice) for choice in _choices(annotation))
+    if origin in {Union, types.UnionType}:
+        kinds = [_in_words(argument, ()) for argument in get_args(annotation) if argument is not type(None)]
+        return " or ".join(kinds)
+    if origin in {tuple, list, set, frozenset}:
+        elements = [argument for argument in get_args(annotation) if argument is not Ellipsis]
+        kinds = list(dict.fromkeys(_in_words(element, ()) for element in elements))
+        return "a list, each " + " or ".join(kinds)
+    if _is_mapping(annotation) or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "a group of settings"
-    return getattr(annotation, "__name__", str(annotation))
+    return "nothing" if annotation is None else getattr(annotation, "__name__", str(annotation))
 
 
-def _range(field: FieldInfo) -> str:
+def _range(bounds: Sequence[Any]) -> str:
     # pydantic keeps each bound as an object with one attribute named after it.
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     found = {
         name: f"{word} {getattr(bound, name)}"
-        for bound in field.metadata
+        for bound in bounds
         for name, word in words.items()
         if getattr(bound, name, None) is not None
     }
@@ -130,13 +159,6 @@ def _range(field: FieldInfo) -> str:
     if low.startswith("at least ") and high.startswith("at most "):
         return f"from {low.removeprefix('at least ')} to {high.removeprefix('at most ')}"
     return " and ".join(part for part in (low, high) if part)
-
-
-def allowed_values(field: FieldInfo | None) -> str:
-    if field is None:
-        return "nothing"
-    bounds = _range(field)
-    return f"{_kind(field.annotation)}, {bounds}" if bounds else _kind(field.annotation)
 
 
 def _shown(value: Any) -> str:
