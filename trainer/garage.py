@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.atomic_files import storage_errors, write_atomic
 from shared.errors import RunError, SettingsError
-from shared.settings import dump_settings, load_settings
+from shared.settings import dump_settings, load_settings, parse_settings
 from trainer.config import CarSettings
 from trainer.names import NAME_RULE, check_name, unknown_name
 
@@ -34,7 +34,7 @@ def load_car(home: Path, name: str) -> CarSettings:
 
 def add_car(home: Path, car: CarSettings) -> Path:
     """Put a new car into the garage; a name that is taken is refused."""
-    path = _path(home, check_name(car.name, "car"))
+    path = _path(home, car.name)
     if path.exists():
         raise RunError(
             f"There is already a car '{car.name}'. Choose another name, or remove that one with: "
@@ -48,7 +48,7 @@ def add_car(home: Path, car: CarSettings) -> Path:
 
 def rename_car(home: Path, name: str, new_name: str) -> CarSettings:
     """Give a car another name. Runs keep the name it had."""
-    renamed = load_car(home, name).changed(name=check_name(new_name, "car"))
+    renamed = changed_car(load_car(home, name), name=new_name)
     if new_name != name:
         add_car(home, renamed)
         delete_car(home, name)
@@ -57,7 +57,7 @@ def rename_car(home: Path, name: str, new_name: str) -> CarSettings:
 
 def describe_car(home: Path, name: str, description: str) -> CarSettings:
     """Give a car another description."""
-    described = load_car(home, name).changed(description=description)
+    described = changed_car(load_car(home, name), description=description)
     write_atomic(_path(home, name), dump_settings(described))
     return described
 
@@ -69,6 +69,13 @@ def delete_car(home: Path, name: str) -> None:
         raise unknown_name(name, "car", car_names(home))
     with storage_errors(path, "delete"):
         path.unlink()
+
+
+def changed_car(car: CarSettings, *, name: str | None = None, description: str | None = None) -> CarSettings:
+    """The same car under another name or description, both as somebody typed them."""
+    typed = {"name": None if name is None else check_name(name, "car"), "description": description}
+    changes = {key: value for key, value in typed.items() if value is not None}
+    return parse_settings(CarSettings, {**car.model_dump(), **changes}, source="command line")
 
 
 def _folder(home: Path) -> Path:

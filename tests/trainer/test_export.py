@@ -59,9 +59,7 @@ def test_every_network_answers_the_same_in_every_engine(
     assert parity.frames_with_other_argmax == 0
     assert parity.largest_difference < 1e-5
     graph = onnx.load_model_from_string(model).graph
-    check_interface(
-        [tensor(value) for value in graph.input], [tensor(value) for value in graph.output], metadata
-    )
+    check_interface(tensors(graph.input), tensors(graph.output), metadata)
 
 
 def tensors(values: Iterable[onnx.ValueInfoProto]) -> list[TensorSpec]:

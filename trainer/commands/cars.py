@@ -32,10 +32,8 @@ def create(
     workshop: Workshop, name: str, overrides: tuple[str, ...], source: Path | None, description: str | None
 ) -> None:
     """Make a car. What can be set: lapwing cars settings."""
-    car = load_settings(CarSettings, source, overrides).changed(name=name)
-    if description is not None:
-        car = car.changed(description=description)
-    path = garage.add_car(workshop.home, car)
+    car = load_settings(CarSettings, source, overrides)
+    path = garage.add_car(workshop.home, garage.changed_car(car, name=name, description=description))
     click.echo(f"Made car '{name}': {path}\nTrain it with: lapwing train NAME --car {name}")
 
 
