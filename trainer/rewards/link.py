@@ -7,8 +7,10 @@ says what it is, eight that say how long, and the payload. Standard library only
 from __future__ import annotations
 
 import mmap
-import os
 from dataclasses import dataclass
+
+# Bound here, because a reward function may replace what modules hold.
+from os import read, write
 
 # From the trainer.
 LOAD, STEP, SAVE, RESTORE = b"L", b"S", b"P", b"R"
@@ -67,14 +69,14 @@ def write_frame(descriptor: int, kind: bytes, payload: bytes) -> None:
 def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        view = view[write(descriptor, view) :]
 
 
 def read_exactly(descriptor: int, count: int) -> bytes:
     """Read that many bytes from a blocking descriptor; EOFError when the other end is gone."""
     pieces = []
     while count:
-        piece = os.read(descriptor, min(count, 1 << 20))
+        piece = read(descriptor, min(count, 1 << 20))
         if not piece:
             raise EOFError
         pieces.append(piece)

@@ -5,9 +5,9 @@ Nothing but the standard library is imported here, so that the process that runs
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, degrees
 from operator import itemgetter
 from typing import Any
 
@@ -86,12 +86,12 @@ class ParamsBuilder:
             width_m, wheels, off_track, crashed, is_reversed, previous_waypoint, next_waypoint, track,
         ) = self._pick(row)  # fmt: skip
         waypoints, length_m = self._roads[int(track)][is_reversed != 0.0]
-        heading_deg = math.degrees(heading_rad)
+        heading_deg = degrees(heading_rad)
         return {
             "all_wheels_on_track": wheels == 4.0,
             "x": x_m,
             "y": y_m,
-            "heading": heading_deg - 360.0 * math.ceil((heading_deg - 180.0) / 360.0),
+            "heading": heading_deg - 360.0 * ceil((heading_deg - 180.0) / 360.0),
             "distance_from_center": abs(lateral_m),
             "projection_distance": arc_m,
             "progress": progress_percent,

@@ -158,6 +158,10 @@ class RewardPool:
     def close(self) -> None:
         for process in self._processes:
             process.close()
+        self._processes.clear()
+        self._turns = self._turns.copy()
+        self._rewards = self._rows = np.zeros((0, 0))  # lets go of the shared memory
+        self._asked = np.zeros(0, dtype=np.bool_)
         self._log.close()
 
     def __enter__(self) -> Self:

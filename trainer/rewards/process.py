@@ -178,11 +178,9 @@ class RewardProcess:
         if code is None:
             return self._ended("its process closed the pipe to the trainer")
         if code >= 0:
-            return self._ended(
-                f"its process ended by itself (exit code {code})",
-                None,
-                "Return a number instead of ending it.",
-            )
+            last = os.pread(self._stderr, LARGEST_STACK_BYTES, 0).decode("utf-8", "replace").strip()
+            why = shortened(last.splitlines()[-1]) if last else "return a number instead of ending it"
+            return self._ended(f"its process ended by itself (exit code {code}): {why}")
         with contextlib.suppress(ValueError):
             name = signal.Signals(-code).name
             memory = " Perhaps the machine ran out of memory." if -code == signal.SIGKILL else ""

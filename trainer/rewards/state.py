@@ -13,14 +13,13 @@ import io
 import pickle
 import sys
 from collections.abc import Callable, Iterator
-from types import CellType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 LARGEST_STATE_BYTES = 32_000_000
 """Per car; a reward that remembers more makes every checkpoint slow."""
 
 _LOOKED_INTO = 1000  # entries of a list or dict searched for functions
-_DESCRIPTORS = (MemberDescriptorType, GetSetDescriptorType, staticmethod, classmethod, property)
 
 Clock = tuple[float, float, float]
 
@@ -30,8 +29,9 @@ class ModuleMemory:
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
-        self._owners = dict(_owners(module))
-        self._path_of = {id(owner): path for path, owner in self._owners.items()}
+        self._program = dict(_program(module))
+        self._path_of = {id(part): path for path, part in self._program.items()}
+        self._owners = {p: part for p, part in self._program.items() if _is_own(part, module)}
 
     def save(self, clock: Clock) -> tuple[bytes | None, str]:
         """The memory and the car's clock as bytes, or (None, reason) when something cannot be kept."""
@@ -65,7 +65,7 @@ class ModuleMemory:
     def _resolve(self, reference: tuple[str, str]) -> Any:
         kind, name = reference
         if kind == "program":
-            return self._owners[name]
+            return self._program[name]
         __import__(name)
         return sys.modules[name]
 
@@ -98,8 +98,8 @@ class _Unpickler(pickle.Unpickler):
         return self._resolve(pid)
 
 
-def _owners(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """The module, and the functions and classes its file defines, by their path in it; each once."""
+def _program(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """The module, the functions and classes its file defines, and the methods they borrow, each once, by path."""
     seen: set[int] = set()
     queue: list[tuple[str, Any]] = [("", module)]
     while queue:
@@ -113,9 +113,11 @@ def _owners(module: ModuleType) -> Iterator[tuple[str, Any]]:
             queue.append((path, owner.__func__))
         elif isinstance(owner, property):
             queue += [(f"{path}.{n}", getattr(owner, n)) for n in ("fget", "fset") if getattr(owner, n)]
-        elif owner is module or _is_program(owner, module.__name__):
+        elif _is_own(owner, module):
             yield path, owner
             queue += _parts(path, owner)
+        elif isinstance(owner, FunctionType) and "." in path:
+            yield path, owner
 
 
 def _entries(path: str, container: Any) -> list[tuple[str, Any]]:
@@ -132,8 +134,10 @@ def _parts(path: str, owner: Any) -> list[tuple[str, Any]]:
     return [(f"{path}.{n}".strip("."), v) for n, v in vars(owner).items() if not (dunders and _is_dunder(n))]
 
 
-def _is_program(value: object, module: str) -> bool:
-    return isinstance(value, (FunctionType, type)) and getattr(value, "__module__", None) == module
+def _is_own(value: object, module: ModuleType) -> bool:
+    if value is module:
+        return True
+    return isinstance(value, (FunctionType, type)) and getattr(value, "__module__", None) == module.__name__
 
 
 def _memory_of(owner: Any) -> dict[str, Any]:
@@ -148,11 +152,17 @@ def _memory_of(owner: Any) -> dict[str, Any]:
         }
     if isinstance(owner, enum.EnumMeta):
         return {}
-    return {name: value for name, value in vars(owner).items() if _is_memory(name, value)}
+    in_class = isinstance(owner, type)
+    return {
+        name: value
+        for name, value in vars(owner).items()
+        if not (_is_dunder(name) or name == "_abc_impl" or (in_class and _is_machinery(value)))
+    }
 
 
-def _is_memory(name: str, value: Any) -> bool:
-    return not (_is_dunder(name) or name == "_abc_impl" or isinstance(value, _DESCRIPTORS))
+def _is_machinery(value: Any) -> bool:
+    """Slots, properties, class methods and the like, which come with the class."""
+    return hasattr(type(value), "__get__") and not isinstance(value, FunctionType)
 
 
 def _is_dunder(name: str) -> bool:

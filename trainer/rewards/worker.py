@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import io
-import json
 import mmap
 import os
 import signal
 import sys
-import time
+from json import dumps, loads
+from time import perf_counter
 from typing import Any
 
 from shared.errors import LapwingError
@@ -86,14 +86,14 @@ class Worker:
         self._requests, self._replies = requests, replies
         self._output = CappedOutput()
         self._reserve = bytearray(MEMORY_RESERVE_BYTES)
-        config = json.loads(self._expect(LOAD))
+        config = loads(self._expect(LOAD))
         self._source = RewardSource(config["file"], config["text"])
         self._layout = BlockLayout(config["cars"], config["columns_in_row"], config["workers"])
         self._first, self._count, self._number = config["first"], config["count"], config["worker"]
         self._map_memory(map_block(block, self._layout))
         os.close(block)
         granted = isolate(config["memory_mb"], config["call_limit_s"])
-        write_frame(replies, READY, json.dumps(granted.as_dict()).encode())
+        write_frame(replies, READY, dumps(granted.as_dict()).encode())
         self._config = config
 
     def _expect(self, kind: bytes) -> bytes:
@@ -151,8 +151,7 @@ class Worker:
     def _step(self) -> None:
         rows, rewards, asked, turn = self._rows, self._rewards, self._asked, self._turn
         columns, first, call = self._layout.columns, self._first, self._instances.reward
-        clock = time.perf_counter
-        begun = clock()
+        begun = perf_counter()
         for index in range(self._count):
             car = first + index
             if asked[car]:
@@ -161,11 +160,11 @@ class Worker:
                 turn[1] += 1.0
             else:
                 rewards[car] = 0.0
-        turn[2] += clock() - begun
+        turn[2] += perf_counter() - begun
 
     def _save(self) -> None:
         saved = self._instances.save()
-        header = json.dumps(
+        header = dumps(
             [(None if data is None else len(data), reason) for data, reason in saved]
         ).encode()
         body = b"".join(data or b"" for data, _ in saved)
@@ -175,7 +174,7 @@ class Worker:
     def _restore(self, payload: bytes) -> None:
         split = 8 + int.from_bytes(payload[:8], "little")
         states: list[bytes | None] = []
-        for length in json.loads(payload[8:split]):
+        for length in loads(payload[8:split]):
             states.append(None if length is None else payload[split : split + length])
             split += length or 0
         try:
@@ -200,7 +199,7 @@ class Worker:
     def _complain(self, mistake: Mistake) -> None:
         self._flush()
         with contextlib.suppress(OSError):
-            write_frame(self._replies, MISTAKE, json.dumps(mistake.as_dict()).encode())
+            write_frame(self._replies, MISTAKE, dumps(mistake.as_dict()).encode())
 
 
 def main() -> None:

@@ -72,7 +72,12 @@ def opened(track: Track, reward_file: Callable[[str], Path]) -> Iterator[Opener]
     open_now: list[Rewards] = []
 
     def open_text(
-        text: str, cars: int = 2, seed: int = 7, log_path: Path | None = None, first_car: int = 0, **settings: object
+        text: str,
+        cars: int = 2,
+        seed: int = 7,
+        log_path: Path | None = None,
+        first_car: int = 0,
+        **settings: object,
     ) -> Rewards:
         chosen = {"call_limit_s": 0.3, "load_limit_s": 5.0, "workers": 1, "memory_mb": 300, **settings}
         rewards = open_rewards(

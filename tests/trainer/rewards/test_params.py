@@ -42,7 +42,12 @@ TABLE: list[tuple[str, dict[str, float], float, Any]] = [
     ("track_width", {"TRACK_WIDTH_M": 0.76}, 0, 0.76),
     ("track_length", {}, 0, 16.0),
     ("waypoints", {}, 0, [(0.0, 0.0), (2.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0), (0.0, 0.0)]),
-    ("waypoints", {"IS_REVERSED": 1}, 0, [(0.0, 0.0), (0.0, 4.0), (4.0, 4.0), (4.0, 0.0), (2.0, 0.0), (0.0, 0.0)]),
+    (
+        "waypoints",
+        {"IS_REVERSED": 1},
+        0,
+        [(0.0, 0.0), (0.0, 4.0), (4.0, 4.0), (4.0, 0.0), (2.0, 0.0), (0.0, 0.0)],
+    ),
     ("closest_waypoints", {"PREVIOUS_WAYPOINT": 3, "NEXT_WAYPOINT": 4}, 0, [3, 4]),
     ("is_left_of_center", {"LATERAL_M": 0.01}, 0, True),
     ("is_left_of_center", {"LATERAL_M": -0.01}, 0, False),
@@ -87,7 +92,9 @@ def test_the_table_has_a_row_for_every_key() -> None:
     assert {key for key, *_ in TABLE} == set(PARAMETERS)
 
 
-def test_all_27_keys_of_deepracer_are_there_and_what_is_added_is_new(builder: ParamsBuilder, row: Row) -> None:
+def test_all_27_keys_of_deepracer_are_there_and_what_is_added_is_new(
+    builder: ParamsBuilder, row: Row
+) -> None:
     assert len(DEEPRACER_KEYS) == 27
     assert set(builder.build(row(), 0.0)) == DEEPRACER_KEYS | set(ADDED_KEYS) == set(PARAMETERS)
     assert not DEEPRACER_KEYS & set(ADDED_KEYS)
