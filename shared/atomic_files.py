@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from shared.errors import StorageError
+from shared.errors import LapwingError, StorageError
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full. Free some space and try again; what was there before is unchanged",
@@ -38,7 +38,7 @@ def storage_errors(path: Path | str, doing: str = "write") -> Iterator[None]:
     """Turn an OSError of the block into a StorageError that names the path and says what to do."""
     try:
         yield
-    except StorageError:
+    except LapwingError:  # some of ours are OSErrors too, and say it better already
         raise
     except OSError as error:
         reason = _ADVICE.get(error.errno or 0, error.strerror or str(error))

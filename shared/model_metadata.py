@@ -179,7 +179,7 @@ def _refuse_constant(name: str) -> float:
 
 def _action_space(values: Mapping[str, Any]) -> ActionSpace:
     kind = values.get("action_space_type", "discrete")
-    if kind not in {"discrete", "continuous"}:
+    if kind not in ("discrete", "continuous"):
         raise MetadataError(f"action_space_type is {kind!r}; it must be 'discrete' or 'continuous'.")
     space = values.get("action_space")
     # A file of a continuous model without its type exists in the wild; the shape of the space decides.
