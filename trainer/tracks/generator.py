@@ -15,14 +15,14 @@ from trainer.tracks.validity import check_track
 Floats = NDArray[np.float64]
 
 LENGTH_RANGE_M = (8.0, 200.0)
-WIDTH_RANGE_M = (0.5, 3.0)
+WIDTH_RANGE_M = (0.56, 3.0)
 # Between two roads that pass each other lies at least this much field.
 GAP_M = 0.25
 # The smallest radius of the inner border, at tightness 0 and 1.
 INNER_RADIUS_M = (0.9, 0.04)
 # The largest radius that a corner asks for, at tightness 0 and 1.
 LARGEST_RADIUS_M = (4.0, 1.6)
-NARROWEST_M = 0.5
+NARROWEST_M = 0.56
 ATTEMPTS = 400
 
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import math
+import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.atomic_files import write_atomic
 from shared.errors import TrackError
-from trainer.tracks.track import Track
+from trainer.tracks.track import FARTHEST_M, Track
 from trainer.tracks.validity import MAX_ROWS, check_track
 
 MAGIC = b"\x93NUMPY"
 # Version 1 headers hold at most 64 kB; a real one has 128 bytes.
 MAX_HEADER_BYTES = 4096
+# What numpy writes for a plain array; anything else is no route.
+HEADER = re.compile(
+    r"\{'descr': '(?P<descr>[^']{1,40})', 'fortran_order': (?P<fortran>True|False), "
+    r"'shape': \((?P<shape>[\dL, ]{0,40})\), \}\s*"
+)
+DTYPES = ("<f8", ">f8", "<f4", ">f4")
 # First and last row of a loop agree to rounding; an open road has its ends metres apart.
 CLOSED_GAP_M = 0.001
 
@@ -35,11 +41,6 @@ def read_npy(path: Path, name: str | None = None) -> Track:
         raise TrackError(f"There is no route file {path}. Check the path.") from error
     except OSError as error:
         raise TrackError(f"Route file {path} cannot be read: {error.strerror or error}.") from error
-    if not np.isfinite(rows).all():
-        row, column = np.argwhere(~np.isfinite(rows))[0]
-        raise TrackError(
-            f"{path}: row {row}, column {column} is {rows[row, column]}, not a finite number of metres."
-        )
     track = _track_from_rows(rows, name or path.stem)
     check_track(track)
     return track
@@ -74,35 +75,38 @@ def _read_rows(path: Path, stream: BinaryIO) -> NDArray[np.float64]:
     if size > MAX_HEADER_BYTES:
         raise TrackError(f"{path} has a header of {size} bytes; at most {MAX_HEADER_BYTES} are read.")
     stream.seek(len(MAGIC) + (4 if short else 6))
-    shape, dtype, fortran = _parse_header(path, stream.read(size))
+    header_text = stream.read(size).decode("latin-1")
+    matched = HEADER.fullmatch(header_text)
+    if matched is None:
+        raise TrackError(f"{path} has a damaged NumPy header, or holds no plain array. Fetch the file again.")
+    shape = tuple(int(count) for count in re.findall(r"\d+", matched["shape"]))
     if len(shape) != 2 or shape[1] != 6 or not 3 <= shape[0] <= MAX_ROWS:
         raise TrackError(
             f"{path} holds an array of shape {shape}. A route has 3 to {MAX_ROWS} rows of 6 columns: "
             f"centre x y, inner x y, outer x y."
         )
-    if dtype.kind != "f":
-        raise TrackError(f"{path} holds values of type {dtype}. A route holds floating-point metres.")
+    if matched["descr"] not in DTYPES:
+        raise TrackError(
+            f"{path} holds values of type {matched['descr']}. A route holds floating-point metres."
+        )
+    dtype = np.dtype(matched["descr"])
     expected = math.prod(shape) * dtype.itemsize
     content = stream.read(expected + 1)
     if len(content) != expected:
-        longer = "more than" if len(content) > expected else f"{len(content)} of"
+        held = "more than" if len(content) > expected else f"{len(content)} of"
         raise TrackError(
-            f"{path} holds {longer} the {expected} bytes its header announces. Fetch the file again."
+            f"{path} holds {held} the {expected} bytes its header announces. Fetch the file again."
         )
-    rows = np.frombuffer(content, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    order: Literal["F", "C"] = "F" if matched["fortran"] == "True" else "C"
+    rows = np.frombuffer(content, dtype=dtype).reshape(shape, order=order)
+    fit = np.abs(rows) <= FARTHEST_M
+    if not fit.all():
+        row, column = np.argwhere(~fit)[0]
+        raise TrackError(
+            f"{path}: row {row}, column {column} is {rows[row, column]}, "
+            f"not a number within {FARTHEST_M:.0f} m of the origin."
+        )
     return rows.astype(np.float64)
-
-
-def _parse_header(path: Path, text: bytes) -> tuple[tuple[int, ...], np.dtype, bool]:
-    try:
-        header = ast.literal_eval(text.decode("latin-1").strip())
-        shape, fortran = header["shape"], header["fortran_order"]
-        dtype = np.dtype(header["descr"]) if isinstance(header["descr"], str) else np.dtype("V1")
-    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
-        raise TrackError(f"{path} has a damaged NumPy header. Fetch the file again.") from error
-    if not isinstance(shape, tuple) or not all(type(count) is int for count in shape):
-        raise TrackError(f"{path} has a damaged NumPy header. Fetch the file again.")
-    return shape, dtype, bool(fortran)
 
 
 def _track_from_rows(rows: NDArray[np.float64], name: str) -> Track:

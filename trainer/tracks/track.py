@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 # Rows nearer than this are one point of the geometry: real route files repeat rows.
 COINCIDENT_M = 1e-6
+# Nothing an indoor track is made of lies farther from the origin.
+FARTHEST_M = 100_000.0
 # Points times segments looked at in one go by project() and on_track(); bounds their memory.
 CELLS_PER_CHUNK = 1_000_000
 
@@ -54,9 +56,10 @@ class Track:
                     f"Track {self.name}: {name} has shape {rows.shape}; three equal (W, 2) are needed."
                 )
             arrays[name] = rows
-        if not all(np.isfinite(rows).all() for rows in arrays.values()):
+        if not all((np.abs(rows) <= FARTHEST_M).all() for rows in arrays.values()):
             raise TrackError(
-                f"Track {self.name}: a coordinate is not a finite number. Check the file it came from."
+                f"Track {self.name}: a coordinate is not a number within {FARTHEST_M:.0f} m of the origin. "
+                f"Check the file it came from."
             )
         centre, left, right = arrays.values()
         steps_m = np.hypot(*np.diff(centre, axis=0).T)

@@ -56,6 +56,11 @@ class TrackFile(Settings):
 
 def read_track_file(path: Path) -> Track:
     """Read and check one track file. Raises TrackError naming the file and what is wrong."""
+    return track_from_file(path.stem, read_content(path))
+
+
+def read_content(path: Path) -> TrackFile:
+    """What stands in a track file, before its geometry is built. Raises TrackError."""
     check_name(path.stem)
     try:
         size_bytes = path.stat().st_size
@@ -64,10 +69,9 @@ def read_track_file(path: Path) -> Track:
     if size_bytes > MAX_FILE_BYTES:
         raise TrackError(f"{path} is larger than {MAX_FILE_BYTES // 10**6} MB. That is no track file.")
     try:
-        content = load_settings(TrackFile, path)
+        return load_settings(TrackFile, path)
     except SettingsError as error:
         raise TrackError(str(error).partition("\n")[0]) from error
-    return track_from_file(path.stem, content)
 
 
 def track_from_file(name: str, content: TrackFile) -> Track:

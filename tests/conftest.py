@@ -1,0 +1,27 @@
+"""Options and fixtures that tests of every package share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--routes",
+        metavar="DIR",
+        help="Folder of real DeepRacer routes (.npy); what compares with them is skipped without it.",
+    )
+
+
+@pytest.fixture(scope="session")
+def routes_dir(request: pytest.FixtureRequest) -> Path:
+    """The folder named by --routes; the test is skipped where none was named."""
+    named = request.config.getoption("--routes")
+    if named is None:
+        pytest.skip("needs real routes: pytest --routes DIR")
+    folder = (request.config.invocation_params.dir / named).resolve()
+    if not any(folder.glob("*.npy")):
+        pytest.skip(f"no .npy routes in {folder}")
+    return folder
