@@ -1,4 +1,4 @@
-"""The garage: cars by name, a TOML file each in HOME/cars. A run copies its car and never looks here again."""
+"""The garage: cars by name, a TOML file each in HOME/cars. A run copies its car and never looks back."""
 
 from __future__ import annotations
 

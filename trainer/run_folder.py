@@ -22,14 +22,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.atomic_files import storage_errors, sync_tree, write_atomic, write_json
 from shared.errors import RunError
-from trainer.episode_log import EpisodeRecord
 from trainer.names import NAME_RULE, check_name, unknown_name
 from trainer.run_info import CREATED, INTERRUPTED, TRAINING, RunInfo, hold, is_held, read_info, write_info
 from trainer.run_metrics import (
@@ -38,7 +37,12 @@ from trainer.run_metrics import (
     training_metrics_from_lines,
     write_evaluation_metrics,
 )
-from trainer.simtrace import append_trace_rows
+
+if TYPE_CHECKING:
+    from trainer.episode_log import EpisodeRecord
+
+# The step trace needs the simulator, the events need tensorboard. Both are imported where they are written:
+# listing runs waits for neither.
 
 FOLDERS = ("training-simtrace", "metrics", "model", "ip", "checkpoints", "events", "archives")
 # Evaluations between updates are numbered by training steps: 14 digits that begin with zeros, no year.
@@ -168,6 +172,8 @@ class RunFolder:
 
     def append_trace(self, rows_by_iteration: Mapping[int, NDArray[np.float64]]) -> None:
         """Append step rows (EpisodeLog.take_trace) to training-simtrace/{N}-iteration.csv."""
+        from trainer.simtrace import append_trace_rows
+
         for iteration, rows in rows_by_iteration.items():
             append_trace_rows(self.path / "training-simtrace" / f"{iteration}-iteration.csv", rows)
 
@@ -180,7 +186,7 @@ class RunFolder:
 
         For the plots: policy_loss, value_loss, entropy. Any other name is kept and shown by TensorBoard.
         """
-        from trainer.run_events import append_events  # tensorboard takes 0.3 s to import
+        from trainer.run_events import append_events
 
         append_lines(self.updates_path, [json.dumps({"steps": steps, **scalars})])
         append_events(self.events_path, steps, scalars)
@@ -203,6 +209,8 @@ class RunFolder:
         give the training steps and episodes so far: the steps are its digits, so that the same training gives
         the same names, and its trials join the training's metrics after that many episodes.
         """
+        from trainer.simtrace import append_trace_rows
+
         stamp = _free_stamp(self.path) if training_steps is None else f"{training_steps:014d}"
         folder = self.path / f"evaluation-{stamp}"
         trace = folder / "evaluation-simtrace" / "0-iteration.csv"

@@ -10,10 +10,12 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shared.atomic_files import write_json
-from trainer.episode_log import EpisodeRecord
+
+if TYPE_CHECKING:
+    from trainer.episode_log import EpisodeRecord
 
 METRICS_VERSION = 2.0
 BLOCK_BYTES = 1 << 20
