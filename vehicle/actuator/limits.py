@@ -20,7 +20,7 @@ class DriveLimits(Settings):
     max_steering_angle_deg: float = Field(
         30.0, gt=0, le=45, description="Largest steering angle, either side."
     )
-    acceleration_mps2: float = Field(8.0, gt=0, le=50, description="How fast the asked speed may grow.")
+    acceleration_mps2: float = Field(15.0, gt=0, le=50, description="How fast the asked speed may grow.")
     steering_rate_dps: float = Field(
         1500.0, gt=0, le=5000, description="How fast the asked angle may change."
     )

@@ -1,0 +1,166 @@
+"""A whole car in one process on a virtual clock: world, board, actuator and drive, and a lap in seconds."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import pytest
+
+from calibration.profile import CalibrationProfile
+from calibration.profile_file import shipped_profile
+from calibration.pulses import CalibratedPulses
+from shared.actions import Action
+from shared.link_socket import link_pair, newest
+from shared.world_link import CarPose, PulseReport, WorldFrame
+from trainer.tracks import Track, load_track
+from trainer.world import World
+from vehicle.actuator.client import LocalActuator
+from vehicle.actuator.core import ActuatorCore, ActuatorStatus
+from vehicle.actuator.lease import Driver
+from vehicle.actuator.limits import DriveLimits
+from vehicle.actuator.state import Phase
+from vehicle.drive.loop import DriveLoop
+from vehicle.drive.pilot import Pilot
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.i2c import LocalI2C
+from vehicle.emulated.pca9685 import PulseChange
+from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.hardware.protocols import Frame
+
+TICKS_PER_S = 300  # both 15 Hz and 50 Hz are whole numbers of it
+TURN_TICKS = TICKS_PER_S // 50
+DECISION_TICKS = 3  # 10 ms from the picture to the command, as a car takes
+THROTTLE = 0
+
+
+class CentreLinePilot:
+    """Drives by looking at the world instead of the picture: towards a point ahead on the centre line."""
+
+    top_speed_mps = 1.0
+    control_rate_hz = 15.0
+    _ahead_m = 0.45
+    _wheelbase_m = 0.164
+
+    def __init__(self, track: Track, pose: Callable[[], CarPose]) -> None:
+        self._track, self._pose = track, pose
+        self.decide_wrongly: Callable[[Action], Action] = lambda action: action
+
+    def decide(self, frame: Frame) -> Action:
+        pose = self._pose()
+        arc_m, _ = self._track.project([pose.x_m, pose.y_m])
+        x_m, y_m = self._track.position(float(arc_m) + self._ahead_m)
+        bearing_rad = math.atan2(y_m - pose.y_m, x_m - pose.x_m) - pose.heading_rad
+        distance_m = math.hypot(y_m - pose.y_m, x_m - pose.x_m)
+        angle_rad = math.atan2(2 * self._wheelbase_m * math.sin(bearing_rad), distance_m)
+        return self.decide_wrongly(Action(max(-30.0, min(30.0, math.degrees(angle_rad))), 0.9))
+
+    def forget(self) -> None:
+        pass
+
+
+class VirtualCar:
+    """Everything between a track and a lap. Time passes only in `run`."""
+
+    def __init__(
+        self,
+        track: Track,
+        *,
+        pilot: Pilot | None = None,
+        profile: CalibrationProfile | None = None,
+        preset: str = "off",
+        seed: int = 0,
+    ) -> None:
+        self.ticks = 0
+        self.world = World(track, preset=preset, seed=seed)  # type: ignore[arg-type]
+        self.board = EmulatedBoard(self.clock, seed=seed)
+        self._board_link, self._world_link = link_pair()
+        profile = profile or shipped_profile("emulated")
+        epochs = itertools.count(1)
+        self.core = ActuatorCore(
+            Pca9685Board(
+                LocalI2C(self.board.wire), oscillator_hz=profile.chip_clock_hz, sleep=lambda _: None
+            ),
+            CalibratedPulses(profile),
+            DriveLimits(),
+            new_epoch=lambda: next(epochs),
+        )
+        self.pilot = pilot or CentreLinePilot(track, lambda: self.pose)
+        self.loop = DriveLoop(
+            self.board.camera, self.pilot, LocalActuator(self.core, self.clock), clock=self.clock
+        )
+        self.pose = CarPose()
+        self.world_runs = self.drive_runs = True
+        self.core.start(self.clock())
+
+    def clock(self) -> float:
+        return self.ticks / TICKS_PER_S
+
+    def run(self, duration_s: float, *, laps: int = 0) -> ActuatorStatus:
+        """Let time pass; ends early when so many laps are complete."""
+        world_ticks = round(self.world.step_s * TICKS_PER_S)
+        for _ in range(round(duration_s * TICKS_PER_S)):
+            self.ticks += 1
+            if self.world_runs and self.ticks % world_ticks == 0:
+                self._step_world()
+                if laps and self.pose.laps >= laps:
+                    break
+            if self.drive_runs and self.ticks % world_ticks == DECISION_TICKS and self.board.camera.latest():
+                self.loop.turn()
+            if self.ticks % TURN_TICKS == 0:
+                if self.drive_runs:
+                    self.loop.turn()
+                self.core.turn(self.clock())
+                self._board_link.send(self.board.report())
+        return self.core.status(self.clock())
+
+    def arm(self) -> None:
+        """Wait for neutral to be held, then let the pilot drive."""
+        self.run(1.2)
+        assert self.core.arm(Driver.AUTONOMOUS, self.pilot.top_speed_mps, self.clock()) is None
+
+    def drive_lap(self, timeout_s: float = 60.0) -> bool:
+        """Arm and drive; whether a lap was completed without leaving the road."""
+        self.arm()
+        self.run(timeout_s, laps=1)
+        return self.pose.laps == 1 and self.pose.off_track_count == 0
+
+    def pulse_log(self) -> list[PulseChange]:
+        return self.board.chip.settled_history()
+
+    def neutral_after_s(self, moment_s: float) -> float:
+        """How long after a moment the throttle's last change, to neutral, began."""
+        neutral_us = CalibratedPulses(shipped_profile("emulated")).throttle_pulse_us(0.0, top_speed_mps=1.0)
+        last = [change for change in self.pulse_log() if change.channel == THROTTLE][-1]
+        assert last.width_us == pytest.approx(neutral_us, abs=3)
+        return last.start_s - moment_s
+
+    def is_armed(self) -> bool:
+        return self.core.state.phase is Phase.ARMED
+
+    def _step_world(self) -> None:
+        report = newest(self._world_link, PulseReport)
+        if report is not None:
+            self.world.hear(report)
+        self.world.step()
+        self._world_link.send(self.world.frame())
+        frame = newest(self._board_link, WorldFrame)
+        assert frame is not None
+        self.pose = frame.pose
+        self.board.show(frame)
+
+
+@pytest.fixture(scope="session")
+def loop_track() -> Track:
+    return load_track("lapwing_loop")
+
+
+@pytest.fixture
+def virtual_car(loop_track: Track) -> Callable[..., VirtualCar]:
+    """Make a car on the default track."""
+
+    def make(**options: object) -> VirtualCar:
+        return VirtualCar(loop_track, **options)  # type: ignore[arg-type]
+
+    return make
