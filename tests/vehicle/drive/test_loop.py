@@ -1,0 +1,206 @@
+"""The control loop with a scripted pilot and an actuator that remembers, on a virtual clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.actions import STOP, Action
+from shared.errors import ActionError, MetadataError
+from shared.model_archive import ModelArchive, read_archive
+from shared.model_metadata import ModelMetadata
+from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.lease import Driver, Lease
+from vehicle.actuator.state import Phase
+from vehicle.drive.engine import open_engine
+from vehicle.drive.loop import DriveLoop
+from vehicle.drive.pilot import ModelPilot
+from vehicle.hardware.frame_slot import FrameSlot
+from vehicle.hardware.protocols import Frame
+
+ARMED = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 7, "", "", STOP, 1500.0, 1500.0, 0, 0.0)
+
+
+class RememberingActuator:
+    """Accepts everything."""
+
+    def __init__(self, status: ActuatorStatus = ARMED) -> None:
+        self.now = status
+        self.leases: list[Lease] = []
+        self.stops: list[str] = []
+
+    def command(self, lease: Lease) -> ActuatorStatus:
+        self.leases.append(lease)
+        return replace(self.now, applied=lease.action)
+
+    def status(self) -> ActuatorStatus:
+        return self.now
+
+    def stop(self, reason: str) -> None:
+        self.stops.append(reason)
+
+
+class ScriptedPilot:
+    """Answers with its number of decisions as the steering angle."""
+
+    top_speed_mps = 1.0
+    control_rate_hz = 15.0
+
+    def __init__(self) -> None:
+        self.decisions = 0
+        self.forgotten = 0
+
+    def decide(self, frame: Frame) -> Action:
+        self.decisions += 1
+        return Action(float(self.decisions), 1.0)
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+class Rig:
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.camera = FrameSlot()
+        self.pilot = ScriptedPilot()
+        self.actuator = RememberingActuator()
+        self.loop = DriveLoop(self.camera, self.pilot, self.actuator, clock=clock)
+        self._sequence = 0
+
+    def picture(self) -> None:
+        self._sequence += 1
+        image = np.zeros((480, 640, 3), dtype=np.uint8)
+        self.camera.put(Frame(image, self.clock(), self._sequence))
+
+
+@pytest.fixture
+def rig(clock: Any) -> Rig:
+    return Rig(clock)
+
+
+def test_without_a_picture_nothing_is_commanded(rig: Rig) -> None:
+    rig.loop.turn()
+    assert rig.actuator.leases == []
+
+
+def test_a_picture_becomes_a_lease_that_carries_its_age(rig: Rig) -> None:
+    rig.picture()
+    rig.clock.sleep(0.008)
+    rig.loop.turn()
+    (lease,) = rig.actuator.leases
+    assert lease.action == Action(1.0, 1.0)
+    assert (lease.epoch, lease.driver, lease.sequence) == (7, Driver.AUTONOMOUS, 1)
+    assert lease.issued_at_s - lease.rests_on_s == pytest.approx(0.008)
+
+
+def test_between_pictures_the_lease_is_renewed_on_the_same_picture(rig: Rig) -> None:
+    rig.picture()
+    for _ in range(3):
+        rig.loop.turn()
+        rig.clock.sleep(0.02)
+    assert rig.pilot.decisions == 1
+    assert [lease.sequence for lease in rig.actuator.leases] == [1, 2, 3]
+    assert len({lease.rests_on_s for lease in rig.actuator.leases}) == 1
+    assert len({lease.issued_at_s for lease in rig.actuator.leases}) == 3
+
+
+def test_the_newest_picture_wins_and_nothing_queues(rig: Rig) -> None:
+    for _ in range(5):
+        rig.clock.sleep(1 / 15)
+        rig.picture()
+    rig.loop.turn()
+    assert rig.pilot.decisions == 1
+    assert rig.loop.decision is not None
+    assert rig.loop.decision.frame.sequence == 5
+
+
+def test_a_faster_camera_does_not_make_a_faster_driver(rig: Rig) -> None:
+    for _ in range(60):  # a second at 60 Hz
+        rig.clock.sleep(1 / 60)
+        rig.picture()
+        rig.loop.turn()
+    assert 14 <= rig.pilot.decisions <= 21
+
+
+@pytest.mark.parametrize(
+    "status",
+    [replace(ARMED, phase=Phase.READY, driver=None), replace(ARMED, driver=Driver.MANUAL)],
+)
+def test_while_somebody_else_or_nobody_drives_it_decides_and_keeps_silent(
+    rig: Rig, status: ActuatorStatus
+) -> None:
+    rig.actuator.now = status
+    rig.picture()
+    rig.loop.turn()
+    assert rig.pilot.decisions == 1
+    assert rig.actuator.leases == []
+
+
+def test_a_new_arming_counts_from_one_and_the_model_forgets(rig: Rig) -> None:
+    rig.picture()
+    rig.loop.turn()
+    rig.loop.turn()
+    rig.actuator.now = replace(ARMED, epoch=8)
+    rig.loop.turn()
+    assert [(lease.epoch, lease.sequence) for lease in rig.actuator.leases] == [(7, 1), (7, 2), (8, 1)]
+    assert rig.pilot.forgotten == 2
+
+
+def test_every_way_out_of_the_loop_stops_the_car(rig: Rig) -> None:
+    stop = threading.Event()
+    stop.set()
+    rig.loop.run(stop)
+    assert rig.actuator.stops == ["the drive ended"]
+
+
+def test_a_model_that_fails_stops_the_car_and_the_error_is_told(rig: Rig) -> None:
+    def fail(frame: Frame) -> Action:
+        raise ActionError("The policy gave a value that is not finite")
+
+    rig.pilot.decide = fail  # type: ignore[method-assign]
+    rig.picture()
+    with pytest.raises(ActionError):
+        rig.loop.run(threading.Event())
+    assert rig.actuator.stops == ["the drive ended"]
+
+
+def test_a_model_sees_what_the_training_saw(archive: ModelArchive) -> None:
+    pilot = ModelPilot(archive, open_engine(archive))
+    pilot.warm_up()
+    rng = np.random.default_rng(0)
+    frames = [Frame(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), 0.0, n) for n in range(5)]
+    actions = [pilot.decide(frame) for frame in frames]
+    assert all(action in archive.metadata.action_space.actions for action in actions)  # type: ignore[union-attr]
+    assert pilot.top_speed_mps == 1.0
+
+
+def test_a_stack_of_pictures_is_kept_and_forgotten(make_archive: Callable[..., bytes]) -> None:
+    metadata = ModelMetadata.from_json(
+        ModelMetadata(action_space=read_archive(make_archive()).metadata.action_space, stack_size=3).to_json()
+    )
+    archive = read_archive(make_archive(metadata, channels=3))
+    pilot = ModelPilot(archive, open_engine(archive))
+    white = Frame(np.full((480, 640, 3), 255, dtype=np.uint8), 0.0, 1)
+    first = pilot.decide(white)
+    pilot.decide(Frame(np.zeros((480, 640, 3), dtype=np.uint8), 0.0, 2))
+    pilot.forget()
+    assert pilot.decide(white) == first
+
+
+def test_a_model_that_answers_nan_is_refused_by_name(make_archive: Callable[..., bytes]) -> None:
+    archive = read_archive(make_archive(bias=float("nan")))
+    pilot = ModelPilot(archive, open_engine(archive, "onnxruntime"))
+    with pytest.raises(ActionError, match="finite"):
+        pilot.warm_up()
+
+
+def test_a_model_for_sensors_the_car_lacks_is_refused(archive: ModelArchive) -> None:
+    blind = replace(archive, metadata=archive.metadata.changed())
+    object.__setattr__(blind.metadata, "sensors", ("SECTOR_LIDAR",))
+    with pytest.raises(MetadataError, match="SECTOR_LIDAR"):
+        ModelPilot(blind, open_engine(archive))
