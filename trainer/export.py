@@ -20,13 +20,13 @@ from shared.model_metadata import ModelMetadata
 from shared.policy_io import policy_inputs, policy_output
 from shared.settings import load_settings
 from trainer.checkpoint import MANIFEST, find_checkpoint, read_weights
-from trainer.config import GENERATED_TRACKS, CarSettings, TrainingSettings
+from trainer.config import CarSettings, TrainingSettings
+from trainer.course import course_tracks
 from trainer.onnx_graph import policy_to_onnx
 from trainer.parity import Parity, check_parity, measure_parity
 from trainer.ppo.networks import ExportedPolicy, build_network
 from trainer.rendered_frames import rendered_frames
 from trainer.run_folder import RunFolder
-from trainer.tracks import Track, generate_track, load_track
 
 PARITY_FRAMES = 100
 GENERATED_SEEN = 4  # of the tracks a generalist learned on, as many are enough to compare pictures
@@ -58,7 +58,8 @@ def export_checkpoint(
     checkpoint = find_checkpoint(run.path, which)
     steps = int(checkpoint.name)
     policy = load_policy_network(checkpoint, settings.car)
-    pictures = rendered_frames(_parity_tracks(settings), settings.simulator, metadata, frames)
+    tracks = course_tracks(settings, limit=GENERATED_SEEN)
+    pictures = rendered_frames(tracks, settings.simulator, metadata, frames)
     model, parity = export_policy(policy, metadata, pictures)
     path = _archive_path(run, which, steps) if output is None else output
     with storage_errors(path):
@@ -108,18 +109,6 @@ def load_policy_network(checkpoint: Path, car: CarSettings) -> ExportedPolicy:
                 )
             parameter.copy_(torch.from_numpy(array))
     return ExportedPolicy(network)
-
-
-def _parity_tracks(settings: TrainingSettings) -> list[Track]:
-    """The tracks of the training, a few where they are generated."""
-    tracks: list[Track] = []
-    for name in settings.tracks:
-        if name == GENERATED_TRACKS:
-            count = min(settings.generated.count, GENERATED_SEEN)
-            tracks += [generate_track(settings.generated.seed + number) for number in range(count)]
-        else:
-            tracks.append(load_track(name))
-    return tracks
 
 
 def _archive_path(run: RunFolder, which: str, steps: int) -> Path:

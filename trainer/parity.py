@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
-import onnxruntime
-import openvino
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -56,11 +55,7 @@ def measure_parity(
         frames=len(frames),
         frames_with_other_argmax=int(other_argmax.sum()),
         largest_difference=max(float(np.abs(output - reference).max()) for output in outputs.values()),
-        engines={
-            "torch": str(torch.__version__),
-            "onnxruntime": onnxruntime.__version__,
-            "openvino": openvino.__version__,
-        },
+        engines={name: version(name) for name in outputs},
     )
 
 
@@ -94,6 +89,8 @@ def _torch_engine(policy: nn.Module) -> Policy:
 
 
 def _onnxruntime_engine(model: bytes, input_name: str) -> Policy:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -101,6 +98,8 @@ def _onnxruntime_engine(model: bytes, input_name: str) -> Policy:
 
 
 def _openvino_engine(model: bytes, input_name: str) -> Policy:
+    import openvino
+
     core = openvino.Core()
     # Without the hint OpenVINO takes bfloat16 or float16 where the processor has it.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}

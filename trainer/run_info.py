@@ -24,7 +24,7 @@ class RunInfo:
     """What run.json says.
 
     created_s: Unix time. command: what was typed to start it.
-    summary: numbers and words about it; lists show steps, best_progress_percent and best_lap_time_s.
+    summary: numbers and words about it; lists show steps and the best_ figures of the best evaluation.
     """
 
     name: str

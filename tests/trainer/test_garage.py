@@ -133,13 +133,18 @@ def test_every_setting_of_a_car_is_listed_with_its_default(lapwing: Lapwing) -> 
 def test_runs_are_listed_with_state_steps_best_and_age(lapwing: Lapwing, tmp_path: Path) -> None:
     create_run(tmp_path, "older")
     run_folder = create_run(tmp_path, "newer")
-    run_folder.update(state=FINISHED, steps=20480, best_progress_percent=100.0, best_lap_time_s=14.237)
+    best = {"best_laps_complete": 9.0, "best_trials": 10.0, "best_lap_time_s": 14.237}
+    run_folder.update(state=FINISHED, steps=20480, best_progress_percent=97.0, **best)
+    create_run(tmp_path, "newest").update(
+        best_progress_percent=42.1, best_laps_complete=0.0, best_lap_time_s=1e6
+    )
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "run.json").write_text("{")
     (tmp_path / "runs" / "no-run-at-all").mkdir()
-    header, newer, older, broken = lapwing("runs", "list")[1].splitlines()
+    header, newest, newer, older, broken = lapwing("runs", "list")[1].splitlines()
     assert header.split() == ["run", "state", "steps", "best", "age", "description"]
-    assert newer.split()[:6] == ["newer", "finished", "20,480", "100", "%", "14.24"]
+    assert newest.split()[:4] == ["newest", "created", "42", "%"]
+    assert newer.split()[:7] == ["newer", "finished", "20,480", "9/10", "laps", "14.24", "s"]
     assert older.split()[:2] == ["older", "created"]
     assert broken.startswith("broken")
 

@@ -33,7 +33,7 @@ def list_runs(workshop: Workshop) -> None:
     if not rows and not unreadable:
         click.echo("No runs yet. Start one with: lapwing train NAME")
         return
-    click.echo(f"{'run':24s} {'state':12s} {'steps':>10s} {'best':>16s} {'age':>7s}  description")
+    click.echo(f"{'run':24s} {'state':12s} {'steps':>10s} {'best':>18s} {'age':>7s}  description")
     for info in sorted(rows, key=lambda info: info.created_s, reverse=True):
         click.echo(_line(info))
     for line in unreadable:
@@ -129,18 +129,19 @@ def log(workshop: Workshop, name: str, lines: int) -> None:
 def _line(info: RunInfo) -> str:
     steps = info.summary.get("steps")
     return (
-        f"{info.name:24s} {info.state:12s} {'' if steps is None else f'{steps:,}':>10s} {_best(info):>16s} "
+        f"{info.name:24s} {info.state:12s} {'' if steps is None else f'{steps:,}':>10s} {_best(info):>18s} "
         f"{_age(time.time() - info.created_s):>7s}  {info.description}"
     ).rstrip()
 
 
 def _best(info: RunInfo) -> str:
-    """The best model in a few characters: how far it gets, and its lap time when it completes laps."""
-    progress = info.summary.get("best_progress_percent")
-    lap_time_s = info.summary.get("best_lap_time_s")
-    if progress is None:
-        return ""
-    return f"{progress:.0f} %" if lap_time_s is None else f"{progress:.0f} % {lap_time_s:.2f} s"
+    """The best model in a few characters: its laps and their time, or how far it gets without one."""
+    told = info.summary
+    if told.get("best_laps_complete"):
+        laps = f"{told['best_laps_complete']:.0f}/{told['best_trials']:.0f} laps"
+        return f"{laps} {told['best_lap_time_s']:.2f} s"
+    progress = told.get("best_progress_percent")
+    return "" if progress is None else f"{progress:.0f} %"
 
 
 def _age(seconds: float) -> str:
