@@ -206,8 +206,8 @@ def _verified_manifest(path: Path) -> dict[str, Any]:
         raise RunError(f"Checkpoint {path} is not complete ({error}). Use another one of the run.") from error
     if manifest.get("version") != CHECKPOINT_VERSION:
         raise RunError(
-            f"Checkpoint {path} has version {manifest.get('version')}; this program reads {CHECKPOINT_VERSION}. "
-            "Use the program that wrote it."
+            f"Checkpoint {path} has version {manifest.get('version')}; this program "
+            f"reads {CHECKPOINT_VERSION}. Use the program that wrote it."
         )
     if manifest.pop("seal", None) != _seal(manifest):
         raise RunError(f"{path / MANIFEST} was altered. Use another checkpoint of the run.")
@@ -226,7 +226,7 @@ def _drop_old(folder: Path, best_steps: int | None) -> None:
 
 
 def drop_newer(run_path: Path, steps: int) -> None:
-    """Remove what lies after the checkpoint that a run goes on from: damaged ones, or a future it will not have."""
+    """Remove what lies after the checkpoint that a run goes on from."""
     for newer in list_checkpoints(run_path):
         if newer > steps:
             shutil.rmtree(run_path / "checkpoints" / str(newer), ignore_errors=True)

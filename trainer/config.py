@@ -21,6 +21,7 @@ from shared.actions import (
     DiscreteActionSpace,
     generate_discrete_actions,
 )
+from shared.cars import CAR_MODELS, CarModel
 from shared.sensors import FRONT_CAMERA, check_sensor_set
 from shared.settings import Settings
 from trainer.rewards.settings import RewardSettings
@@ -133,6 +134,13 @@ class CarSettings(Settings):
             )
         return name
 
+    @field_validator("model")
+    @classmethod
+    def _model_is_known(cls, model: str) -> str:
+        if model not in CAR_MODELS:
+            raise ValueError(f"there is no car model '{model}'; there are: {', '.join(CAR_MODELS)}")
+        return model
+
     @field_validator("sensors")
     @classmethod
     def _sensors_fit_together(cls, sensors: tuple[str, ...]) -> tuple[str, ...]:
@@ -144,6 +152,10 @@ class CarSettings(Settings):
     def action_space(self) -> ActionSpace:
         """What the policy chooses from."""
         return self.actions.action_space()
+
+    def car_model(self) -> CarModel:
+        """Its measures."""
+        return CAR_MODELS[self.model]
 
 
 class GeneratedTracks(Settings):
@@ -291,7 +303,7 @@ class TrainingSettings(Settings):
     generated: GeneratedTracks = Field(default_factory=GeneratedTracks)
     reward: str = Field("follow_center_line", description="An example's name, or a Python file.")
     reward_worker: RewardSettings = Field(default_factory=RewardSettings)
-    simulator: SimulatorSettings = Field(default_factory=lambda: SimulatorSettings(randomisation="light"))
+    simulator: SimulatorSettings = Field(default_factory=SimulatorSettings)
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
     stop: StopSettings = Field(default_factory=StopSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)

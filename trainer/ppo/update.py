@@ -56,10 +56,12 @@ def update(
     generator: torch.Generator,
     *,
     average_gradients: Callable[[Tensor], None] | None = None,
+    pulse: Callable[[], None] | None = None,
 ) -> UpdateReport:
     """Improve the network in place.
 
     generator: orders the minibatches, on the CPU.
+    pulse: called before each step; may raise to leave the update where it is.
     average_gradients: called with the flat gradient before each step, where several machines learn together.
     """
     rows = len(batch.actions)
@@ -70,6 +72,8 @@ def update(
     for _ in range(rule.num_epochs):
         order = torch.randperm(rows, generator=generator).to(advantages.device)
         for begin in range(0, rows - size + 1, size):  # what is left over at the end sits out this pass
+            if pulse is not None:
+                pulse()
             chosen = order[begin : begin + size]
             loss, measured = _losses(network, batch, advantages, chosen, rule)
             optimiser.clear_gradients()
