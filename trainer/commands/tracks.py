@@ -122,7 +122,7 @@ def export(workshop: Any, track: str, output: Path | None) -> None:
 @click.option("--length-m", type=float, help="Length of the centre line; drawn from the seed when left out.")
 @click.option("--width-m", type=float, help="Mean road width.")
 @click.option("--tightness", type=float, help="0: wide sweeps. 1: corners as tight as the width allows.")
-@click.option("--width-variation", type=float, help="How far the width departs from its mean, 0 to 0.7.")
+@click.option("--width-variation", type=float, help="How much wider the widest place is than the narrowest.")
 @click.option("--name", help="What to call it.")
 @click.option("--replace", is_flag=True, help="Write over a track of your own that has this name.")
 @click.pass_obj

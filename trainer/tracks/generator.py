@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 LENGTH_RANGE_M = (8.0, 200.0)
 WIDTH_RANGE_M = (0.56, 3.0)
+VARIATION_RANGE = (0.0, 2.5)
 # Between two roads that pass each other lies at least this much field.
 GAP_M = 0.25
 # The smallest radius of the inner border, at tightness 0 and 1.
@@ -24,6 +25,7 @@ INNER_RADIUS_M = (0.9, 0.04)
 LARGEST_RADIUS_M = (4.0, 1.6)
 NARROWEST_M = 0.56
 ATTEMPTS = 400
+WIDTH_ATTEMPTS = 8
 
 
 def generate_track(
@@ -38,7 +40,7 @@ def generate_track(
     length_m: length of the centre line, within a millimetre.
     width_m: mean road width.
     tightness: 0 wide sweeps, 1 corners as tight as the road width allows.
-    width_variation: how far the local width departs from the mean, as a fraction of it, 0 to 0.7.
+    width_variation: how much wider the widest place is than the narrowest, 0 to 2.5: 1 is twice as wide.
     """
     if seed < 0:
         raise TrackError(f"A seed of {seed} is not possible. Give 0 or more.")
@@ -73,7 +75,7 @@ def _draw_arguments(rng: np.random.Generator) -> tuple[float, float, float, floa
         [rng.uniform(0.6, 0.8), rng.uniform(0.8, 1.1), rng.uniform(1.1, 1.45)], p=(0.5, 0.4, 0.1)
     )
     length_m = np.exp(rng.uniform(np.log(16.0), np.log(65.0)))
-    variation = rng.choice([0.0, rng.uniform(0.1, 0.6)], p=(0.55, 0.45))
+    variation = rng.choice([0.0, rng.uniform(0.3, 2.0)], p=(0.5, 0.5))
     return float(length_m), float(width_m), float(rng.uniform(0.45, 1.0)), float(variation)
 
 
@@ -82,7 +84,7 @@ def _check_arguments(length_m: float, width_m: float, tightness: float, width_va
         "length_m": (length_m, *LENGTH_RANGE_M),
         "width_m": (width_m, *WIDTH_RANGE_M),
         "tightness": (tightness, 0.0, 1.0),
-        "width_variation": (width_variation, 0.0, 0.7),
+        "width_variation": (width_variation, *VARIATION_RANGE),
     }
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:
@@ -110,7 +112,7 @@ def _centre_line(
     largest_m = max(1.2 * smallest_m, _between(LARGEST_RADIUS_M, tightness) * rng.uniform(0.5, 1.0))
     wishes = rng.uniform(0.0, 1.0, len(points)) ** rng.uniform(0.7, 2.0)
     wanted = smallest_m + wishes * (largest_m - smallest_m)
-    smoothing_m = smallest_m * rng.choice([0.0, 0.25, 0.5])
+    smoothing_m = smallest_m * rng.choice([0.0, 0.25, 0.5, 0.9])
     for _ in range(4):
         points, wanted = _fitting(points, wanted, smallest_m)
         if len(points) < 3:
@@ -220,15 +222,30 @@ def _laid(
 
 
 def _local_widths_m(rng: np.random.Generator, centre: Floats, width_m: float, variation: float) -> Floats:
-    """A width for every waypoint: the mean where there is no variation, else wider and narrower stretches."""
+    """A width for every waypoint: a narrow road with bulges, nowhere wider than its corners allow."""
+    constant = np.full(len(centre), width_m)
     if variation == 0.0:
-        return np.full(len(centre), width_m)
-    steps = np.hypot(*np.diff(centre, axis=0).T)
-    arcs = np.concatenate(([0.0], np.cumsum(steps)))
-    count = max(3, int(arcs[-1] / rng.uniform(2.0, 5.0)))
+        return constant
+    arcs = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(centre, axis=0).T))))
+    curvatures = np.abs(_curvatures_1pm(centre))
+    tightest_1pm = np.concatenate((curvatures, curvatures[:1]))
+    for _ in range(WIDTH_ATTEMPTS):
+        bulges = _bulges(rng, arcs)
+        # The mean stays as asked: the narrowest width follows, and the bulges shrink if that were too narrow.
+        mean = bulges[:-1].mean()
+        most = (width_m / NARROWEST_M - 1.0) / mean
+        varied = min(variation, most)
+        widths: Floats = width_m * (1.0 + varied * bulges) / (1.0 + varied * mean)
+        if (0.5 * widths * tightest_1pm).max() < 0.95:
+            return widths
+    return constant
+
+
+def _bulges(rng: np.random.Generator, arcs: Floats) -> Floats:
+    """0 on most of the lap, 1 at the widest place, smooth in between."""
+    count = max(4, int(arcs[-1] / rng.uniform(1.8, 4.0)))
     knots = (np.arange(count) + rng.uniform(0.1, 0.9, count)) * arcs[-1] / count
-    widths = smooth_steps(arcs, knots, rng.uniform(-1.0, 1.0, count), closed=True)
-    widths = widths - widths[:-1].mean()
-    factor = variation / np.abs(widths).max()
-    local: Floats = np.maximum(width_m * (1.0 + factor * widths), NARROWEST_M)
-    return local
+    heights = rng.exponential(1.0, count) * (rng.random(count) < 0.5)
+    heights[rng.integers(count)] = max(heights.max(), 1.0)
+    heights[np.argmin(heights)] = 0.0
+    return smooth_steps(arcs, knots, heights / heights.max(), closed=True)

@@ -20,34 +20,76 @@ from trainer.tracks.track_file import read_track_file, track_file_text
 FIGURES = {
     "2022_april_open": (50.30, 1.067),
     "2022_april_pro": (67.46, 1.067),
+    "2022_august_open": (43.31, 1.067),
+    "2022_august_pro": (63.88, 1.067),
+    "2022_july_open": (40.20, 1.067),
+    "2022_july_pro": (57.89, 1.067),
+    "2022_june_open": (41.28, 1.067),
+    "2022_june_pro": (58.61, 1.067),
+    "2022_march_open": (48.07, 1.067),
+    "2022_march_pro": (76.76, 1.067),
+    "2022_may_open": (46.13, 1.067),
+    "2022_may_pro": (63.86, 1.067),
+    "2022_october_open": (49.57, 1.067),
+    "2022_october_pro": (62.08, 1.066),
     "2022_reinvent_champ": (33.28, 0.950),
+    "2022_september_open": (45.30, 1.067),
+    "2022_september_pro": (60.18, 1.067),
     "2022_summit_speedway": (25.17, 1.067),
     "2022_summit_speedway_mini": (22.45, 1.067),
     "2024_reinvent_champ": (25.11, 0.762),
     "AWS_track": (69.25, 0.942),
     "Albert": (51.39, 1.067),
+    "AmericasGeneratedInclStart": (39.07, 1.067),
     "Aragon": (59.92, 1.067),
     "Austin": (59.35, 1.443),
+    "Belille": (60.06, 1.067),
     "Bowtie_track": (17.43, 0.789),
     "Canada_Training": (21.74, 0.757),
     "China_track": (22.92, 0.894),
+    "FS_June2020": (52.87, 0.914),
     "H_track": (100.85, 1.071),
+    "July_2020": (59.91, 0.914),
     "LGSWide": (38.03, 1.067),
     "Mexico_track": (20.51, 0.839),
     "Monaco": (60.27, 1.458),
+    "Monaco_building": (60.27, 1.458),
     "New_York_Track": (21.88, 0.739),
     "Oval_track": (19.55, 0.710),
     "Singapore": (60.47, 1.453),
+    "Singapore_building": (60.47, 1.453),
+    "Singapore_f1": (60.47, 1.453),
     "Spain_track": (60.00, 0.913),
+    "Spain_track_f1": (60.00, 0.913),
     "Straight_track": (5.71, 0.610),
     "Tokyo_Training_track": (22.63, 1.202),
     "Vegas_track": (22.55, 1.067),
     "Virtual_May19_Train_track": (19.45, 0.758),
+    "arctic_open": (42.22, 1.067),
+    "arctic_pro": (59.52, 1.067),
     "caecer_gp": (73.16, 1.082),
     "caecer_loop": (35.09, 1.286),
+    "dubai_open": (40.66, 1.067),
+    "dubai_pro": (64.95, 1.067),
+    "hamption_open": (45.93, 1.067),
+    "hamption_pro": (60.74, 1.067),
+    "jyllandsringen_open": (46.12, 1.067),
+    "jyllandsringen_pro": (62.03, 1.067),
+    "morgan_open": (45.04, 1.067),
+    "morgan_pro": (59.27, 1.067),
+    "penbay_open": (68.68, 1.067),
+    "penbay_pro": (89.24, 1.067),
     "reInvent2019_track": (23.12, 1.067),
     "reInvent2019_wide": (16.64, 1.067),
+    "reInvent2019_wide_mirrored": (16.64, 1.067),
+    "red_star_open": (43.49, 1.066),
+    "red_star_pro": (68.90, 1.067),
     "reinvent_base": (17.71, 0.762),
+    "reinvent_carpet": (17.71, 0.762),
+    "reinvent_concrete": (17.71, 0.762),
+    "reinvent_wood": (17.71, 0.762),
+    "thunder_hill_open": (40.91, 1.067),
+    "thunder_hill_pro": (59.15, 1.067),
 }
 
 
@@ -101,6 +143,8 @@ def test_every_real_route_has_its_length_and_width(routes_dir: Path) -> None:
 
 
 def test_a_clockwise_route_has_its_inner_border_on_the_right(routes_dir: Path) -> None:
+    if not (routes_dir / "Spain_track.npy").exists():
+        pytest.skip("no Spain_track.npy among the routes")
     spain = read_npy(routes_dir / "Spain_track.npy")
     inner = np.load(routes_dir / "Spain_track.npy")[:, 2:4]
     assert (spain.right_border_m == inner).all()
@@ -194,7 +238,7 @@ def test_what_is_not_there_or_no_array_is_refused(tmp_path: Path) -> None:
         read_npy(tmp_path / "text.npy")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
 def test_flipped_bytes_are_refused_or_still_a_road(changes: list[tuple[int, int]], tmp_path: Path) -> None:
     stream = io.BytesIO(npy_bytes(load_track("oval").resampled(0.5)))
