@@ -115,7 +115,7 @@ def test_closing_the_board_stops_every_pulse(
 
 def test_restart_is_never_used_and_nothing_twitches_whatever_the_chip_was_doing(clock: Any) -> None:
     rng = random.Random(5)
-    for _ in range(200):
+    for _ in range(60):
         board = EmulatedBoard(clock)
         image = bytearray(rng.randbytes(256))
         image[0x00] &= ~0x40  # an external clock can only be undone by switching off

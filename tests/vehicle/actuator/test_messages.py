@@ -1,0 +1,96 @@
+"""What goes over the actuator's socket comes out the same, and nonsense is refused with a sentence."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.actions import Action
+from shared.errors import LinkError
+from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.lease import Driver, Lease
+from vehicle.actuator.messages import (
+    Answer,
+    ArmRequest,
+    ClearRequest,
+    StatusRequest,
+    StopRequest,
+    decode_answer,
+    decode_request,
+    encode_answer,
+    encode_request,
+)
+from vehicle.actuator.state import Phase
+
+LEASE = Lease(7, Driver.AUTONOMOUS, 3, 10.5, 0.1, Action(-12.5, 1.25), 10.45)
+STATUS = ActuatorStatus(
+    Phase.ARMED, Driver.MANUAL, 9, "why", "not now", Action(1.0, 2.0), 1500.0, 1600.0, 12, 3.5
+)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        LEASE,
+        ArmRequest(Driver.MANUAL, 1.5),
+        StopRequest("the button"),
+        ClearRequest(),
+        StatusRequest(),
+    ],
+)
+def test_every_request_survives_the_socket(request_: object) -> None:
+    assert decode_request(encode_request(request_)) == request_  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("problem", [None, "not yet"])
+def test_the_answer_survives_the_socket(problem: str | None) -> None:
+    assert decode_answer(encode_answer(Answer(STATUS, problem))) == Answer(STATUS, problem)
+
+
+def test_nan_is_carried_so_that_the_core_can_refuse_it() -> None:
+    message = encode_request(Lease(7, Driver.AUTONOMOUS, 3, 10.5, 0.1, Action(float("nan"), 1.0), 10.45))
+    lease = decode_request(message)
+    assert isinstance(lease, Lease)
+    assert math.isnan(lease.action.steering_angle_deg)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"{}",
+        b'{"kind": "explode"}',
+        b'{"kind": "status", "more": 1}',
+        b'{"kind": "arm", "driver": "cat", "top_speed_mps": 1}',
+        b'{"kind": "arm", "driver": "manual"}',
+        b'{"kind": "stop"}',
+        b'{"kind": "lease"}',
+        b'{"kind": "lease", "action": 3}',
+        b"[" * 4000,
+    ],
+)
+def test_nonsense_is_refused(message: bytes) -> None:
+    with pytest.raises(LinkError):
+        decode_request(message)
+
+
+@pytest.mark.parametrize("field", ["epoch", "sequence", "ttl_s", "driver", "action", "rests_on_s"])
+@pytest.mark.parametrize("value", ["text", None, [], {}])
+def test_a_lease_with_a_wrong_field_is_refused(field: str, value: object) -> None:
+    values = json.loads(encode_request(LEASE))
+    values[field] = value
+    with pytest.raises(LinkError):
+        decode_request(json.dumps(values).encode())
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_never_raise_anything_else(message: bytes) -> None:
+    for decode in (decode_request, decode_answer):
+        with pytest.raises(LinkError):
+            decode(message)

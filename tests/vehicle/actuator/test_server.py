@@ -1,0 +1,173 @@
+"""The actuator behind its socket, on an emulated board in the same process."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from shared.actions import Action
+from shared.errors import LinkError
+from vehicle.actuator.client import ActuatorClient
+from vehicle.actuator.core import ActuatorCore
+from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
+from vehicle.actuator.limits import DriveLimits
+from vehicle.actuator.messages import ArmRequest, StatusRequest, StopRequest
+from vehicle.actuator.server import ActuatorServer
+from vehicle.actuator.state import Phase
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.i2c import LocalI2C
+from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.runtime_folder import RuntimeFolder
+
+THROTTLE = 0
+
+
+class StraightPulses:
+    def steering_pulse_us(self, steering_angle_deg: float) -> float:
+        return 1500.0 + 10.0 * steering_angle_deg
+
+    def throttle_pulse_us(self, speed_mps: float, *, top_speed_mps: float) -> float:
+        return 1500.0 + 100.0 * speed_mps
+
+
+class Running:
+    """An actuator that serves, with its board."""
+
+    def __init__(self, folder: RuntimeFolder) -> None:
+        self.path = folder.actuator
+        self.board = EmulatedBoard(time.monotonic)
+        epochs = itertools.count(1)
+        core = ActuatorCore(
+            Pca9685Board(LocalI2C(self.board.wire)),
+            StraightPulses(),
+            DriveLimits(acceleration_mps2=50.0),
+            new_epoch=lambda: next(epochs),
+        )
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=ActuatorServer(core, self.path).run, args=(self.stop,))
+        self.thread.start()
+        while not self.path.exists():
+            time.sleep(0.005)
+
+    def end(self) -> None:
+        self.stop.set()
+        self.thread.join()
+
+    def client(self) -> ActuatorClient:
+        return ActuatorClient(self.path)
+
+    def throttle_pulses(self) -> list[tuple[float, float | None]]:
+        with self.board.wire.quiet():
+            history = self.board.chip.settled_history()
+        return [(change.start_s, change.width_us) for change in history if change.channel == THROTTLE]
+
+
+@pytest.fixture
+def actuator(folder: RuntimeFolder) -> Iterator[Running]:
+    running = Running(folder)
+    yield running
+    running.end()
+
+
+def wait_until_ready(client: ActuatorClient) -> None:
+    while client.status().phase is not Phase.READY:
+        time.sleep(0.02)
+
+
+def lease(epoch: int, sequence: int) -> Lease:
+    now_s = time.monotonic()
+    return Lease(epoch, Driver.AUTONOMOUS, sequence, now_s, LONGEST_TTL_S, Action(10.0, 1.0), now_s)
+
+
+def test_a_drive_over_the_socket_and_its_end_when_the_driver_hangs_up(actuator: Running) -> None:
+    driver, watcher = actuator.client(), actuator.client()
+    wait_until_ready(watcher)
+    epoch = watcher.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    assert driver.command(lease(epoch, 1)).phase is Phase.ARMED
+    for sequence in range(2, 10):
+        time.sleep(0.02)
+        status = driver.command(lease(epoch, sequence))
+    assert status.applied == Action(10.0, 1.0)
+    gone_at_s = time.monotonic()
+    driver.close()
+    while watcher.status().phase is Phase.ARMED:
+        time.sleep(0.02)
+    assert watcher.status().reason == "whoever drove is gone"
+    neutral_at_s = next(
+        start_s for start_s, width_us in actuator.throttle_pulses()
+        if start_s > gone_at_s and width_us == pytest.approx(1500, abs=3)
+    )  # fmt: skip
+    assert neutral_at_s - gone_at_s < LONGEST_TTL_S
+    watcher.close()
+
+
+def test_anybody_may_stop_and_a_restart_begins_safe(actuator: Running) -> None:
+    driver, phone = actuator.client(), actuator.client()
+    assert driver.status().phase in (Phase.SAFE, Phase.READY)
+    wait_until_ready(driver)
+    epoch = driver.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    driver.command(lease(epoch, 1))
+    answer = phone.ask(StopRequest("the red button"))
+    assert answer.status.phase is Phase.STOPPING
+    assert answer.status.reason == "the red button"
+    assert driver.command(lease(epoch, 2)).applied.speed_mps == 0.0
+    driver.close()
+    phone.close()
+
+
+def test_a_refused_arming_says_why(actuator: Running) -> None:
+    client = actuator.client()
+    answer = client.ask(ArmRequest(Driver.AUTONOMOUS, 1.0))
+    assert answer.problem is not None
+    assert "neutral" in answer.problem
+    assert "top speed" in (client.ask(ArmRequest(Driver.AUTONOMOUS, float("nan"))).problem or "")
+    client.close()
+
+
+def test_nonsense_is_answered_with_a_sentence_and_harms_nobody(actuator: Running) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as rude:
+        rude.connect(str(actuator.path))
+        for message in (b"hello", b"{}", b"\x00" * 3000):
+            rude.send(message)
+            assert b"problem" in rude.recv(4096)
+    client = actuator.client()
+    assert client.ask(StatusRequest()).problem is None
+    client.close()
+
+
+def test_ending_the_process_leaves_neutral_and_then_silence(folder: RuntimeFolder) -> None:
+    running = Running(folder)
+    driver = running.client()
+    wait_until_ready(driver)
+    epoch = driver.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    for sequence in range(1, 8):
+        driver.command(lease(epoch, sequence))
+        time.sleep(0.02)
+    running.end()
+    widths = [width_us for _, width_us in running.throttle_pulses()]
+    assert widths[-1] is None
+    assert widths[-2] == pytest.approx(1500.0, abs=3)
+    assert not running.path.exists()
+    with pytest.raises(LinkError, match="actuator"):
+        driver.status()
+
+
+def test_one_actuator_serves_a_socket(actuator: Running) -> None:
+    second = ActuatorServer(
+        ActuatorCore(
+            Pca9685Board(LocalI2C(actuator.board.wire)), StraightPulses(), DriveLimits(), new_epoch=lambda: 1
+        ),
+        actuator.path,
+    )
+    with pytest.raises(LinkError, match="already serves"):
+        second.run(threading.Event())
+
+
+def test_no_actuator_is_a_sentence(folder: RuntimeFolder) -> None:
+    with pytest.raises(LinkError, match="lapwing-car actuator"):
+        ActuatorClient(folder.actuator)

@@ -1,0 +1,114 @@
+"""The lapwing-car command: refusals are one line, and its verbs do what their help says."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.errors import HardwareError, LinkError
+from vehicle.cli import root, run
+from vehicle.processes import ProcessGroup
+from vehicle.runtime_folder import BusLock, RuntimeFolder, default_runtime_path
+
+
+def test_help_shows_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert set(root.commands) == {"board", "actuator", "drive", "up", "install", "models", "neutral"}
+    assert all(verb in shown for verb in root.commands)
+
+
+@pytest.mark.parametrize("verb", sorted(root.commands))
+def test_every_verb_takes_a_config_and_says_so(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([verb, "--help"]) == 0
+    assert "--config" in capsys.readouterr().out
+
+
+def test_a_misspelt_setting_is_one_line_with_the_right_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "car.toml"
+    config.write_text("[limits]\nmax_sped_mps = 1.0\n")
+    assert run(["models", "--config", str(config)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "max_speed_mps" in error
+
+
+def test_a_real_car_without_calibration_is_told_what_to_do(
+    folder: RuntimeFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["actuator", "--runtime", str(folder.path)]) == 1
+    assert "--emulated" in capsys.readouterr().err
+
+
+def test_without_a_board_the_actuator_says_which_command_starts_one(
+    folder: RuntimeFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["actuator", "--emulated", "--runtime", str(folder.path)]) == 1
+    assert "lapwing-car board" in capsys.readouterr().err
+
+
+def test_models_are_installed_listed_and_chosen(
+    tmp_path: Path, make_archive: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--set", f"models={tmp_path / 'models'}"]
+    for name, bias in (("fast", 0.0), ("slow", 1.0)):
+        (tmp_path / f"{name}.tar.gz").write_bytes(make_archive(bias=bias))
+        assert run(["install", str(tmp_path / f"{name}.tar.gz"), *options]) == 0
+    assert run(["models", "--choose", "slow", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].startswith("  fast")
+    assert lines[-1].startswith("* slow")
+    assert run(["models", "--choose", "slwo", *options]) == 1
+    assert "Installed: fast, slow" in capsys.readouterr().err
+
+
+def test_an_archive_that_is_not_one_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.tar.gz").write_bytes(b"not an archive")
+    assert run(["install", str(tmp_path / "x.tar.gz"), "--set", f"models={tmp_path / 'models'}"]) == 1
+    assert capsys.readouterr().err.startswith("Error: ")
+
+
+def test_the_runtime_folder_is_for_one_user(tmp_path: Path) -> None:
+    folder = RuntimeFolder(tmp_path / "car")
+    folder.create()
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    folder.path.chmod(0o755)
+    with pytest.raises(LinkError, match="chmod 700"):
+        folder.create()
+    with pytest.raises(LinkError, match="too long"):
+        RuntimeFolder(tmp_path / ("x" * 90)).create()
+
+
+def test_the_runtime_folder_lies_where_the_system_wants_it() -> None:
+    assert default_runtime_path({"XDG_RUNTIME_DIR": "/run/user/5"}, 5) == Path("/run/user/5/lapwing")
+    assert default_runtime_path({}, 5) == Path("/tmp/lapwing-5")
+
+
+def test_the_bus_has_one_owner(tmp_path: Path) -> None:
+    lock = BusLock(tmp_path / "i2c.lock")
+    with pytest.raises(HardwareError, match="Another process"):
+        BusLock(tmp_path / "i2c.lock")
+    lock.release()
+    BusLock(tmp_path / "i2c.lock").release()
+
+
+def test_a_process_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    group = ProcessGroup(tmp_path)
+    process = group.start("talker", ["sh", "-c", "echo it broke; exit 3"])
+    process.running.wait()
+    with pytest.raises(LinkError, match=r"'talker' ended with code 3.*it broke"):
+        group.check()
+    group.end()
+
+
+def test_a_program_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LinkError, match="Is it installed"):
+        ProcessGroup(tmp_path).start("ghost", [os.fspath(tmp_path / "ghost")])
