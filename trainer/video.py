@@ -68,6 +68,7 @@ class LapVideo:
         self.frames = 0
         self._max_speed_mps = max(max_speed_mps, 0.1)
         self._title = title
+        self._newest: NDArray[np.uint8] | None = None
         size = (VIEW_WIDTH_PX, VIEW_HEIGHT_PX) if view == "top" else (MAP_SIZE_PX, MAP_SIZE_PX)
         self._map = TrackMap(track, *size, max_speed_mps=self._max_speed_mps)
         self._writer = Mp4Writer(path, VIEW_WIDTH_PX + PANEL_WIDTH_PX, VIEW_HEIGHT_PX, rate_hz)
@@ -85,10 +86,15 @@ class LapVideo:
 
     def add(self, frame: VideoFrame) -> None:
         """Draw a frame. Frames after the film's greatest length are left out."""
-        if self.frames >= MAX_FRAMES:
-            return
-        self._writer.write(np.asarray(self.draw(frame)))
-        self.frames += 1
+        if self.frames < MAX_FRAMES:
+            self._newest = np.asarray(self.draw(frame))
+            self.repeat()
+
+    def repeat(self) -> None:
+        """Show the newest frame once more."""
+        if self.frames < MAX_FRAMES and self._newest is not None:
+            self._writer.write(self._newest)
+            self.frames += 1
 
     def draw(self, frame: VideoFrame) -> Image.Image:
         """The picture of a frame; extends the path, so call it once per step."""

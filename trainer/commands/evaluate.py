@@ -1,0 +1,113 @@
+"""`lapwing evaluate`: drive a model's trials on any track, and show, film and keep what came of it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trainer.workshop import Workshop
+
+if TYPE_CHECKING:
+    from trainer.evaluation import EvaluationPlan, Observer
+    from trainer.policy import LoadedPolicy
+
+RESULT_NAME = "evaluation.json"
+DEFAULT_TRIALS = 5
+COUNT, SEED = click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
+PENALTY_S = click.FloatRange(0, 60)
+WORLD, VIEW = click.Choice(["clean", "light", "strong"]), click.Choice(["top", "chase"])
+WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("source", metavar="RUN[:best|last|STEPS]|ARCHIVE")
+@click.option("--track", "tracks", multiple=True, help="Name or file; may be repeated. [default: the run's]")
+@click.option("--trials", type=COUNT, help="Trials per track and direction. [default: 5, or --starts]")
+@click.option("--starts", type=COUNT, default=1, show_default=True, help="Different places to start from.")
+@click.option("--laps", type=COUNT, default=1, show_default=True, help="Laps in a row, per trial.")
+@click.option("--world", type=WORLD, default="clean", show_default=True, help="How much the world varies.")
+@click.option("--reverse", is_flag=True, help="Drive against the track's direction.")
+@click.option("--both-directions", is_flag=True, help="Drive every trial both ways.")
+@click.option("--penalties", is_flag=True, help="Put a car that leaves the road back, for a penalty.")
+@click.option("--penalty", "penalty_s", type=PENALTY_S, metavar="SECONDS", help="The penalty. [default: 2]")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Decides worlds and starts.")
+@click.option("--video", type=WRITTEN_FILE, help="Film a trial into this mp4.")
+@click.option("--view", type=VIEW, default="top", show_default=True, help="Where it is filmed from.")
+@click.option("--log", type=WRITTEN_FILE, help="Write a trial's drive log (MCAP), with a car's channels.")
+@click.option(
+    "--film-trial", type=COUNT, default=1, show_default=True, help="The trial of --video and --log."
+)
+@click.option("--json", "json_path", type=WRITTEN_FILE, help="Write everything but the steps into this file.")
+@click.pass_obj
+def command(workshop: Workshop, /, source: str, json_path: Path | None, **options: Any) -> None:
+    """Drive a model's trials on any track; nothing it does is left to chance (greedy).
+
+    The model is a run's checkpoint or an archive. Results of a run's model are kept in its folder too.
+    """
+    from shared.atomic_files import write_json
+    from trainer.evaluation import evaluate
+    from trainer.evaluation_table import print_result
+    from trainer.policy import load_policy
+
+    policy = load_policy(source, workshop.home)
+    plan = plan_of(policy, **options)
+    with ExitStack() as stack:
+        observers = opened_observers(stack, policy, plan, **options)
+        result = evaluate(policy, plan, observers=observers)
+    print_result(result)
+    if json_path is not None:
+        write_json(json_path, result.to_json())
+    if policy.run is not None:
+        folder = policy.run.write_evaluation(result.trace, result.records)
+        write_json(folder / RESULT_NAME, result.to_json())
+        click.echo(f"Kept in {folder}")
+    for path in (options["video"], options["log"], json_path):
+        if path is not None:
+            click.echo(f"Written: {path}")
+
+
+def plan_of(policy: LoadedPolicy, **options: Any) -> EvaluationPlan:
+    """What the options ask for."""
+    from trainer.evaluation import DEFAULT_PENALTY_S, EvaluationPlan, own_conditions
+    from trainer.tracks import load_track
+
+    penalty_s = options["penalty_s"]
+    if penalty_s is None and options["penalties"]:
+        penalty_s = DEFAULT_PENALTY_S
+    tracks, simulator, car = own_conditions(policy)
+    starts = options["starts"]
+    directions = (False, True) if options["both_directions"] else (options["reverse"],)
+    return EvaluationPlan(
+        tracks=tuple(load_track(name) for name in options["tracks"]) or tracks,
+        trials=options["trials"] or (starts if starts > 1 else DEFAULT_TRIALS),
+        starts=starts,
+        world=options["world"],
+        directions=directions,
+        laps=options["laps"],
+        penalty_s=penalty_s,
+        seed=options["seed"],
+        simulator=simulator,
+        car=car,
+    )
+
+
+def opened_observers(
+    stack: ExitStack, policy: LoadedPolicy, plan: EvaluationPlan, **options: Any
+) -> list[Observer]:
+    """Those who film and log, closed with the stack."""
+    from shared.errors import SettingsError
+    from trainer.evaluation_recordings import TrialFilm, TrialLog
+
+    trial, cars = options["film_trial"], len(plan)
+    if trial > cars:
+        raise SettingsError(f"--film-trial {trial}: there are only {cars} trials.")
+    observers: list[Observer] = []
+    if options["video"] is not None:
+        film = TrialFilm(options["video"], view=options["view"], trial=trial, policy=policy)
+        observers.append(stack.enter_context(film))
+    if options["log"] is not None:
+        observers.append(stack.enter_context(TrialLog(options["log"], trial=trial, policy=policy)))
+    return observers
