@@ -7,17 +7,13 @@ without our code, for a third more space. Chunks are not compressed: JPEG does n
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
-from mcap.exceptions import McapError
-from mcap.records import Attachment, Channel, Chunk, Footer, Header, McapRecord, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.records import Attachment, Message, Metadata
 from mcap.well_known import MessageEncoding, SchemaEncoding
-from mcap.writer import CompressionType, Writer
 
 from shared.atomic_files import replacing, storage_errors
 from shared.drive_channels import (
@@ -29,13 +25,9 @@ from shared.drive_channels import (
     schema_name,
     schema_text,
 )
-from shared.errors import StorageError
+from shared.mcap_records import RecordCopy, SoundRecords, finish_writer, start_writer
 
-# A cut loses at most what the last chunk would have held: half a second of pictures at 15 Hz.
-CHUNK_BYTES = 64 * 1024
-_MAX_RECORD_BYTES = 64 << 20
 _ABOUT = "drive"
-_LIBRARY = "lapwing"
 
 
 class DriveLogWriter:
@@ -59,11 +51,19 @@ class DriveLogWriter:
         self._sequence = 0
         with storage_errors(path):
             self._file = path.open("xb")
-            self._writer = _mcap_writer(self._file)
-            self._writer.start(profile="", library=_LIBRARY)
-            self._channels = {channel: self._register(channel) for channel in CHANNELS}
-            self._writer.add_metadata(_ABOUT, dict(about or {}))
-            self._file.flush()
+            try:
+                self._writer = start_writer(self._file)
+                self._channels = {channel: self._register(channel) for channel in CHANNELS}
+                self._writer.add_metadata(_ABOUT, dict(about or {}))
+                self._file.flush()
+            except OSError:
+                self._abandon()
+                raise
+
+    def _abandon(self) -> None:
+        """Close without ending the file. On a full disk even that fails, after which the file is closed."""
+        with suppress(OSError):
+            self._file.close()
 
     def _register(self, channel: str) -> int:
         schema = self._writer.register_schema(
@@ -96,10 +96,13 @@ class DriveLogWriter:
         """Write the index and close. A log never closed is still readable; `repair_drive_log` ends it."""
         if self._file.closed:
             return
-        with storage_errors(self._path), self._file:
-            self._writer.finish()  # type: ignore[no-untyped-call]
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        with storage_errors(self._path):
+            try:
+                finish_writer(self._writer)
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            finally:
+                self._abandon()
 
     def __enter__(self) -> DriveLogWriter:
         return self
@@ -134,7 +137,7 @@ class DriveLog:
 
 def read_drive_log(path: Path, channels: Collection[str] | None = None) -> DriveLog:
     """Read a log, also one whose end is missing. channels: only these (pictures take the most memory)."""
-    records = _Records(path)
+    records = SoundRecords(path)
     entries: list[LogEntry] = []
     about: dict[str, str] = {}
     attachments: dict[str, bytes] = {}
@@ -166,91 +169,13 @@ class Repair:
 
 def repair_drive_log(path: Path) -> Repair:
     """Give a cut log its end, keeping every message that can be read, known to us or not. Atomic."""
-    records = _Records(path)
+    records = SoundRecords(path)
     messages = sum(isinstance(record, Message) for record in records)
     if records.is_complete:
         return Repair(True, messages)
     with replacing(path) as file:
-        copy = _Copy(_mcap_writer(file))
-        for record in _Records(path):
+        copy = RecordCopy(start_writer(file))
+        for record in SoundRecords(path):
             copy.add(record)
-        copy.finish()
+        finish_writer(copy.writer)
     return Repair(False, messages)
-
-
-class _Records:
-    """The records of a file in order, as far as they can be read; a cut ends them as the end does."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.is_complete = False
-        self.channels: dict[int, Channel] = {}
-
-    def __iter__(self) -> Iterator[McapRecord]:
-        with storage_errors(self._path, "read"), self._path.open("rb") as file:
-            if file.read(8) != b"\x89MCAP0\r\n":
-                raise StorageError(f"{self._path} is not a drive log (no MCAP file). Choose another file.")
-            file.seek(0)
-            reader = StreamReader(file, emit_chunks=True, record_size_limit=_MAX_RECORD_BYTES)
-            try:
-                for record in reader.records:
-                    self.is_complete = isinstance(record, Footer)
-                    yield from self._opened(record)
-            except _DAMAGE:  # a cut or scribbled-over tail; all before it has been yielded
-                self.is_complete = False
-
-    def _opened(self, record: McapRecord) -> Iterator[McapRecord]:
-        """The record itself, or those in a chunk; a chunk whose checksum is wrong holds none."""
-        try:
-            inner = breakup_chunk(record, validate_crc=True) if isinstance(record, Chunk) else [record]
-        except _DAMAGE:
-            return
-        for entry in inner:
-            if isinstance(entry, Channel):
-                self.channels[entry.id] = entry
-            yield entry
-
-
-# What the parser makes of bytes that are not a record.
-_DAMAGE = (McapError, struct.error, ValueError)
-
-
-@dataclass(slots=True)
-class _Copy:
-    """Writes records of one file into another, with new numbers for schemas and channels."""
-
-    writer: Writer
-    schemas: dict[int, int] = field(default_factory=dict)
-    channels: dict[int, int] = field(default_factory=dict)
-
-    def add(self, record: McapRecord) -> None:
-        writer = self.writer
-        if isinstance(record, Header):
-            writer.start(profile=record.profile, library=record.library)
-        elif isinstance(record, Schema) and record.id not in self.schemas:
-            self.schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
-        elif isinstance(record, Channel) and record.id not in self.channels:
-            self.channels[record.id] = writer.register_channel(
-                record.topic, record.message_encoding, self.schemas.get(record.schema_id, 0), record.metadata
-            )
-        elif isinstance(record, Message) and record.channel_id in self.channels:
-            writer.add_message(
-                self.channels[record.channel_id],
-                record.log_time,
-                record.data,
-                record.publish_time,
-                record.sequence,
-            )
-        elif isinstance(record, Attachment):
-            writer.add_attachment(
-                record.create_time, record.log_time, record.name, record.media_type, record.data
-            )
-        elif isinstance(record, Metadata):
-            writer.add_metadata(record.name, record.metadata)
-
-    def finish(self) -> None:
-        self.writer.finish()  # type: ignore[no-untyped-call]
-
-
-def _mcap_writer(file: IO[Any]) -> Writer:
-    return Writer(file, chunk_size=CHUNK_BYTES, compression=CompressionType.NONE)

@@ -16,7 +16,7 @@ from shared.world_link import Hello, Message, MessageReader, PulseReport, WorldF
 _RECEIVE_BYTES = 1 << 20
 _HELLO_TIMEOUT_S = 5.0
 _SEND_TIMEOUT_S = 2.0
-_QUEUE_LIMIT = 4096  # messages nobody reads: more of them is a mistake of the program, not a slow reader
+QUEUE_LIMIT = 4096  # messages nobody reads: more of them is a mistake of the program, not a slow reader
 
 
 MessageT = TypeVar("MessageT", Hello, PulseReport, WorldFrame)
@@ -179,7 +179,7 @@ class QueueLink:
         self._closed = False
 
     def send(self, message: Message) -> None:
-        if self._closed or len(self._outbox) >= _QUEUE_LIMIT:
+        if self._closed or len(self._outbox) >= QUEUE_LIMIT:
             raise LinkError("The link is closed, or its other end has stopped reading.")
         self._outbox.append(message)
 
