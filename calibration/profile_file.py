@@ -13,6 +13,7 @@ from shared.settings import parse_settings
 
 FILE_KIND = "lapwing-calibration"
 MAX_FILE_BYTES = 1 << 20
+_KEYS = {"kind", "profile", "sha256", "history"}
 
 
 def export_profile(profile: CalibrationProfile) -> str:
@@ -31,14 +32,14 @@ def import_profile(text: str | bytes, *, source: str = "the calibration file") -
     return profile.changed(confirmed_on_board=False)
 
 
-def read_profile(text: str | bytes, *, source: str) -> CalibrationProfile:
+def read_profile(text: str | bytes, *, source: str, needs_hash: bool = False) -> CalibrationProfile:
     """The profile exactly as written; CalibrationError when it is damaged, changed by hand or too new.
 
-    A file without a hash (written by hand) is taken as it is.
+    A file without a hash (written by hand) is taken as it is, unless needs_hash.
     """
     values = _parsed(text, source)
     profile_values = values.get("profile")
-    if values.get("kind") != FILE_KIND or not isinstance(profile_values, dict):
+    if values.get("kind") != FILE_KIND or not isinstance(profile_values, dict) or not set(values) <= _KEYS:
         raise CalibrationError(f"{source} is not a calibration file of Lapwing. Choose another file.")
     version = profile_values.get("version")
     if isinstance(version, int) and version > PROFILE_VERSION:
@@ -46,7 +47,7 @@ def read_profile(text: str | bytes, *, source: str) -> CalibrationProfile:
             f"{source} was written by a newer Lapwing (version {version}). Update this one."
         )
     sha256 = values.pop("sha256", None)
-    if sha256 is not None and sha256 != canonical_sha256(values):
+    if (sha256 is not None or needs_hash) and sha256 != canonical_sha256(values):
         raise CalibrationError(f"{source} is damaged: its content does not match its hash. Export it again.")
     try:
         return parse_settings(CalibrationProfile, profile_values, source=source)

@@ -112,7 +112,7 @@ class CalibrationStore:
         with storage_errors(path, "read"):
             content = path.read_bytes()
         try:
-            profile = read_profile(content, source=str(path))
+            profile = read_profile(content, source=str(path), needs_hash=True)
         except CalibrationError:
             return None
         history = json.loads(content).get("history", {})
