@@ -127,11 +127,19 @@ def _provenance(
         "tracks": list(settings.tracks),
         "seed": settings.seed,
         "steps": int(checkpoint.name),
-        "evaluation": read_json(checkpoint / MANIFEST)["evaluation"],
+        "evaluation": _evaluation(checkpoint),
         "network": settings.car.network,
         "parity": asdict(parity),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in VERSIONS_OF}},
     }
+
+
+def _evaluation(checkpoint: Path) -> dict[str, float]:
+    """The figures of the evaluation made with this checkpoint, if there was one; no lap, no lap time."""
+    figures: dict[str, float] = dict(read_json(checkpoint / MANIFEST)["evaluation"])
+    if not figures.get("laps_complete"):
+        figures.pop("lap_time_s", None)
+    return figures
 
 
 def _version(distribution: str) -> str:

@@ -87,12 +87,13 @@ def draw_rewards(progress: Progress, title: str) -> Figure:
     figure, reward_axes = _figure(title)
     completion_axes = reward_axes.twinx()
     thin = max(1, len(progress.episodes) // MOST_DOTS)
+    faintness = float(np.clip(300 / len(progress.episodes), 0.2, 0.7))
     reward_axes.scatter(
         progress.episodes[::thin],
         progress.rewards[::thin],
-        s=5,
+        s=6,
         color=REWARD_COLOUR,
-        alpha=0.25,
+        alpha=faintness,
         linewidths=0,
         label="Reward of an episode",
     )

@@ -55,7 +55,7 @@ def show(workshop: Workshop, name: str) -> None:
         ("created", created),
     ]
     lines += [("command", info.command)] if info.command else []
-    lines += [(key.replace("_", " "), _text(value)) for key, value in info.summary.items()]
+    lines += [(key.replace("_", " "), _text(value)) for key, value in _told(info).items()]
     checkpoints = sorted(path.name for path in run.checkpoints_path.glob("[!.]*") if path.is_dir())
     lines += [("checkpoints", ", ".join(checkpoints)), ("folder", str(run.path))]
     for key, value in lines:
@@ -134,6 +134,12 @@ def _line(info: RunInfo) -> str:
     ).rstrip()
 
 
+def _told(info: RunInfo) -> dict[str, object]:
+    """The summary without a lap time where there was no lap."""
+    no_lap = not info.summary.get("best_laps_complete")
+    return {key: value for key, value in info.summary.items() if not (no_lap and key == "best_lap_time_s")}
+
+
 def _best(info: RunInfo) -> str:
     """The best model in a few characters: its laps and their time, or how far it gets without one."""
     told = info.summary
@@ -152,4 +158,6 @@ def _age(seconds: float) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
