@@ -118,7 +118,7 @@ def test_nonsense_is_refused_with_its_reason(data: bytes, reason: str) -> None:
     assert reason in str(caught.value)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(st.data())
 def test_damaged_bytes_are_messages_or_our_error(data: st.DataObject) -> None:
     stream = bytearray(b"".join(encode(message) for message in MESSAGES))
