@@ -151,7 +151,12 @@ class Training:
         seeds = np.random.SeedSequence((settings.seed, CARS_STREAM)).generate_state(settings.cars, np.uint64)
         simulator = Simulator(tracks, settings.simulator, seeds=seeds, car=settings.car.car_model())
         self._cars = TrainingCars(
-            simulator, self._rewards, tracks, self._learner.action_space, settings.car.stack_size
+            simulator,
+            self._rewards,
+            tracks,
+            self._learner.action_space,
+            settings.car.stack_size,
+            episodes_per_iteration=settings.hyperparameters.num_episodes_between_training,
         )
         judged = settings.evaluation.best_by == "reward"
         self._trials = Trials(settings, tracks, rewards_for(settings.evaluation_trials) if judged else None)

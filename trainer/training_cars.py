@@ -70,13 +70,15 @@ class TrainingCars:
         tracks: Sequence[Track],
         action_space: ActionSpace,
         channels: int,
+        *,
+        episodes_per_iteration: int,
     ) -> None:
         self._simulator = simulator
         self._rewards = rewards
         self._tracks_rotate = len(tracks) > len(simulator)
         self._action_space = action_space
         self._stacks = PictureStacks(len(simulator), channels)
-        self._log = EpisodeLog(tracks, cars=len(simulator))
+        self._log = EpisodeLog(tracks, cars=len(simulator), episodes_per_iteration=episodes_per_iteration)
 
     @property
     def pictures(self) -> NDArray[np.uint8]:
