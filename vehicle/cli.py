@@ -28,7 +28,7 @@ The three people type most:
   lapwing-car neutral                                      bring the car to rest
 """
 
-MODEL_HELP = "A model archive, or the name of an installed model; left out, the chosen one."
+MODEL_HELP = "A model archive, or the name of an installed model; left out, the one that drives next."
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -118,17 +118,19 @@ def actuator(car: Car) -> None:
 @root.command()
 @click.option("--model", help=MODEL_HELP)
 @click.option("--arm", is_flag=True, help="Drive as soon as the car is ready, once.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write a drive log, .mcap.")
 @car_options
-def drive(car: Car, model: str | None, arm: bool) -> None:
+def drive(car: Car, model: str | None, arm: bool, record: Path | None) -> None:
     """Run the model: newest picture in, driving command out."""
     from vehicle.drive.process import run_drive
 
-    run_drive(car, model, arm=arm, tell=_tell, stop=_stop_on_signals())
+    run_drive(car, model, arm=arm, record=record, tell=_tell, stop=_stop_on_signals())
 
 
 @root.command()
-@click.option("--model", required=True, help=MODEL_HELP)
+@click.option("--model", help=MODEL_HELP)
 @click.option("--laps", default=0, show_default=True, help="Laps to drive; 0 drives until Ctrl-C.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write a drive log, .mcap.")
 @click.option(
     "--timeout", "timeout_s", default=180.0, show_default=True, help="Seconds for the laps; 0 waits for ever."
 )
@@ -139,7 +141,13 @@ def drive(car: Car, model: str | None, arm: bool) -> None:
 )
 @car_options
 def up(
-    car: Car, model: str, laps: int, timeout_s: float, world: Path | None, world_command: str | None
+    car: Car,
+    model: str | None,
+    laps: int,
+    timeout_s: float,
+    record: Path | None,
+    world: Path | None,
+    world_command: str | None,
 ) -> None:
     """Start every process, drive, tell how it goes, and bring all to rest."""
     from vehicle.up import CarRun, Drive, world_is_installed
@@ -149,7 +157,14 @@ def up(
             world_command = "lapwing world"
         else:
             _tell("No world is installed here: the camera shows a still scene.")
-    run = Drive(_model_path(model), laps, timeout_s if laps else 0.0, world, world_command)
+    run = Drive(
+        _model_path(model),
+        laps,
+        timeout_s if laps else 0.0,
+        world,
+        world_command,
+        record.absolute() if record else None,
+    )
     CarRun(car, run, _options_of(car), _tell).run(_stop_on_signals())
 
 
@@ -225,10 +240,9 @@ def _options_of(car: Car) -> list[str]:
     return [*options, "--emulated"] if car.emulated else options
 
 
-def _model_path(model: str) -> str:
+def _model_path(model: str | None) -> str | None:
     """Absolute where it is a file: other processes may run elsewhere."""
-    path = Path(model)
-    return str(path.absolute()) if path.exists() else model
+    return str(Path(model).absolute()) if model is not None and Path(model).exists() else model
 
 
 def _stop_on_signals() -> threading.Event:

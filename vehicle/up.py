@@ -30,16 +30,18 @@ LONGEST_ANSWER_BYTES = 128 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """What to do: a model, and when it is enough. laps: 0 drives until stopped.
+    """What to do: a model (None: the one that drives next), and when it is enough.
 
-    world: the socket of a world that runs; world_command: starts one.
+    laps: 0 drives until stopped. world: the socket of a world that runs; world_command: starts one.
+    record: a drive log to write.
     """
 
-    model: str
+    model: str | None = None
     laps: int = 0
     timeout_s: float = 0.0
     world: Path | None = None
     world_command: str | None = None
+    record: Path | None = None
 
 
 class CarRun:
@@ -73,7 +75,9 @@ class CarRun:
         self._start_verb("actuator", [])
         wait_for(folder.actuator, self._processes, START_TIMEOUT_S)
         actuator = ActuatorClient(folder.actuator)
-        self._start_verb("drive", ["--model", drive.model, "--arm"])
+        model = ["--model", drive.model] if drive.model else []
+        record = ["--record", str(drive.record)] if drive.record else []
+        self._start_verb("drive", [*model, *record, "--arm"])
         return actuator
 
     def _start_emulated_board(self) -> None:

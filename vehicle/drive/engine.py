@@ -36,6 +36,11 @@ def open_engine(archive: ModelArchive, prefer: str | None = None) -> Engine:
 
     ArchiveError when the model cannot be run, MetadataError when its tensors are not what its metadata says.
     """
+    if archive.model_format != "onnx":
+        raise ArchiveError(
+            f"The model {archive.name} is a TensorFlow graph (.pb); this car drives ONNX models. "
+            "Make one with: lapwing export"
+        )
     engines: dict[str, Callable[[ModelArchive], Engine]] = {
         "openvino": OpenVinoEngine,
         "onnxruntime": OnnxRuntimeEngine,
@@ -88,8 +93,6 @@ class OnnxRuntimeEngine:
     def __init__(self, archive: ModelArchive) -> None:
         import onnxruntime
 
-        if archive.model_format != "onnx":
-            raise ArchiveError(f"The model {archive.name} is not ONNX; OpenVINO is needed to drive with it.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

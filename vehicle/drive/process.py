@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from vehicle.actuator.state import Phase
 from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
-from vehicle.hardware.assembly import Car, open_camera
+from vehicle.drive.recorder import LogRecorder
+from vehicle.hardware.assembly import Car, load_profile, open_camera
 from vehicle.models.store import ModelStore
 
 READY_TIMEOUT_S = 30.0
@@ -23,26 +25,44 @@ WAIT_S = 0.05
 
 
 def run_drive(
-    car: Car, model: str | None, *, arm: bool, tell: Callable[[str], None], stop: threading.Event
+    car: Car,
+    model: str | None,
+    *,
+    arm: bool,
+    record: Path | None,
+    tell: Callable[[str], None],
+    stop: threading.Event,
 ) -> None:
-    """Until stop is set. The car is stopped on every way out."""
-    pilot = open_pilot(car, load_model(car, model))
-    camera = open_camera(car)
-    try:
+    """Until stop is set. The car is stopped on every way out. record: a drive log to write."""
+    archive = load_model(car, model)
+    with contextlib.ExitStack() as exits:
+        pilot = open_pilot(car, archive)
+        camera = open_camera(car)
+        exits.callback(camera.close)
         actuator = ActuatorClient(car.folder.actuator)
-        try:
-            loop = DriveLoop(camera, pilot, actuator)
-            tell(f"The model is ready, at most {pilot.top_speed_mps:g} m/s.")
-            if arm and _is_ready(actuator, stop):
-                camera.wait_newer(0, READY_TIMEOUT_S)
-                problem = actuator.ask(ArmRequest(Driver.AUTONOMOUS, pilot.top_speed_mps)).problem
-                if problem is not None:
-                    raise LinkError(problem)
-            loop.run(stop)
-        finally:
-            actuator.close()
-    finally:
-        camera.close()
+        exits.callback(actuator.close)
+        recorder = None
+        if record is not None:
+            recorder = LogRecorder(record, about_drive(car, archive))
+            exits.callback(recorder.close)
+        tell(f"The model {archive.name} is ready, at most {pilot.top_speed_mps:g} m/s.")
+        if arm and _is_ready(actuator, stop):
+            camera.wait_newer(0, READY_TIMEOUT_S)
+            problem = actuator.ask(ArmRequest(Driver.AUTONOMOUS, pilot.top_speed_mps)).problem
+            if problem is not None:
+                raise LinkError(problem)
+        DriveLoop(camera, pilot, actuator, recorder=recorder).run(stop)
+
+
+def about_drive(car: Car, archive: ModelArchive) -> dict[str, str]:
+    """What a person will want to know of a drive when reading its log."""
+    profile = load_profile(car)
+    return {
+        "car": profile.car_id,
+        "model": archive.name,
+        "model_sha256": archive.sha256,
+        "calibration_sha256": profile.sha256(),
+    }
 
 
 def load_model(car: Car, model: str | None) -> ModelArchive:

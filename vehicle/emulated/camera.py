@@ -24,6 +24,7 @@ RATE_HZ = 15.0  # of the still scene; a world sets its own rate
 NOISE_LEVELS = 1.5  # standard deviation, of 255
 _NOISE_MARGIN_PX = 64
 _HEADER = struct.Struct("<QdHH")  # sequence, taken at, height, width
+_RECONNECT_S = 0.1
 _BUFFERS = 4  # a picture stays valid until three newer ones have come
 
 Image = NDArray[np.uint8]
@@ -66,15 +67,19 @@ def send_frame(connection: socket.socket, frame: Frame) -> None:
 
 
 class EmulatedCamera(FrameSlot):
-    """The Camera protocol over the board's socket. A thread of its own receives; nothing queues here."""
+    """The Camera protocol over the board's socket. A thread of its own receives; nothing queues here.
+
+    When the board goes away the newest picture grows old, which is how an unplugged camera looks; when it
+    comes back, so do the pictures.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._path = path
+        self._closed = threading.Event()
         try:
-            self._socket.connect(str(path))
+            self._socket = _connected(path)
         except OSError as error:
-            self._socket.close()
             raise HardwareError(
                 f"No emulated camera answers at {path}. Start the board first: lapwing-car board"
             ) from error
@@ -84,26 +89,40 @@ class EmulatedCamera(FrameSlot):
 
     def close(self) -> None:
         """Unplug."""
+        self._closed.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread; closing alone would not
         self._thread.join()
         self._socket.close()
 
     def _receive(self) -> None:
-        """Until the board goes away; then the newest picture grows old, which is how a dead camera looks."""
-        header, received = bytearray(_HEADER.size), 0
-        try:
-            while True:
-                self._fill(memoryview(header))
-                sequence, taken_at_s, height_px, width_px = _HEADER.unpack(header)
-                if (height_px, width_px) != (HEIGHT_PX, WIDTH_PX):
-                    raise LinkError(f"The emulated camera sent a picture of {width_px}x{height_px}.")
+        """Until closed. Pictures are counted here: a board that was switched on again counts anew."""
+        received = 0
+        while not self._closed.is_set():
+            try:
                 image = self._buffers[received % _BUFFERS]
-                self._fill(image.data.cast("B"))
-                self.put(Frame(image, taken_at_s, sequence))
+                taken_at_s = self._receive_into(image)
                 received += 1
-        except OSError:
-            return
+                self.put(Frame(image, taken_at_s, received))
+            except OSError:
+                self._reconnect()
+
+    def _receive_into(self, image: Image) -> float:
+        """The next picture; when it was taken."""
+        header = bytearray(_HEADER.size)
+        self._fill(memoryview(header))
+        _, taken_at_s, height_px, width_px = _HEADER.unpack(header)
+        if (height_px, width_px) != (HEIGHT_PX, WIDTH_PX):
+            raise LinkError(f"The emulated camera sent a picture of {width_px}x{height_px}.")
+        self._fill(image.data.cast("B"))
+        return float(taken_at_s)
+
+    def _reconnect(self) -> None:
+        self._socket.close()
+        while not self._closed.wait(_RECONNECT_S):
+            with contextlib.suppress(OSError):
+                self._socket = _connected(self._path)
+                return
 
     def _fill(self, target: memoryview) -> None:
         while target:
@@ -111,3 +130,13 @@ class EmulatedCamera(FrameSlot):
             if count == 0:
                 raise ConnectionResetError
             target = target[count:]
+
+
+def _connected(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -22,6 +22,7 @@ ARCHIVE_FILE = "model.tar.gz"
 RECORD_FILE = "model.json"
 CHOSEN_FILE = "chosen.json"
 STORE_VERSION = 1
+SHIPPED_MODEL = Path(__file__).with_name("default.tar.gz")  # drives until another is installed
 LARGEST_ARCHIVE_BYTES = 512 * 1024 * 1024
 
 
@@ -90,8 +91,10 @@ class ModelStore:
         write_json(self._folder / CHOSEN_FILE, {"version": STORE_VERSION, "name": name})
 
     def load(self, name: str | None = None) -> ModelArchive:
-        """A model, the chosen one by default, after its checksum was found right."""
+        """A model, its checksum found right; by default the chosen one, or else the one that came along."""
         name = name or self._chosen_name()
+        if name is None and SHIPPED_MODEL.exists():
+            return read_archive(SHIPPED_MODEL)
         if name is None:
             raise ArchiveError("No model is installed. Install one: lapwing-car install MODEL.tar.gz")
         record = self._record(name)

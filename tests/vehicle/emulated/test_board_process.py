@@ -106,6 +106,19 @@ def test_a_camera_without_a_board_grows_old_and_says_so_when_it_is_opened(folder
         EmulatedCamera(folder.board_camera)
 
 
+def test_the_pictures_come_back_with_the_board(folder: RuntimeFolder) -> None:
+    running = Running(folder, None)
+    camera = EmulatedCamera(folder.board_camera)
+    next_frame(camera)
+    running.end()
+    newest = camera.latest()
+    assert newest is not None
+    running = Running(folder, None)
+    assert next_frame(camera, newest.sequence).sequence > newest.sequence
+    camera.close()
+    running.end()
+
+
 def accept(server: LinkServer) -> SocketLink:
     link = server.accept(WAIT_S)
     assert link is not None

@@ -1,0 +1,81 @@
+"""A recorded drive can be read back, and a slow or full disk never holds the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from shared.actions import Action
+from shared.drive_channels import ActuatorOutput, CameraFrame, Command, DriveState
+from shared.drive_log import read_drive_log
+from shared.errors import StorageError
+from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.lease import Driver
+from vehicle.actuator.state import Phase
+from vehicle.drive.loop import Decision
+from vehicle.drive.recorder import LONGEST_QUEUE, LogRecorder
+from vehicle.hardware.protocols import Frame
+
+APPLIED = Action(9.5, 0.75)
+STATUS = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 4, "", "", APPLIED, 1550.0, 1560.0, 8, 5.01)
+
+
+def decision(sequence: int, level: int = 128) -> Decision:
+    image = np.full((480, 640, 3), level, dtype=np.uint8)
+    return Decision(Frame(image, 5.0 + sequence / 15, sequence), Action(10.0, 0.8), 5.005 + sequence / 15)
+
+
+def test_a_drive_is_read_back_as_it_was(tmp_path: Path) -> None:
+    recorder = LogRecorder(tmp_path / "drive.mcap", {"model": "tiny"})
+    for sequence in range(1, 11):
+        recorder.record(decision(sequence), STATUS)
+    recorder.close()
+    messages = [entry.message for entry in read_drive_log(tmp_path / "drive.mcap").entries]
+    frames = [message for message in messages if isinstance(message, CameraFrame)]
+    commands = [message for message in messages if isinstance(message, Command)]
+    outputs = [message for message in messages if isinstance(message, ActuatorOutput)]
+    assert [frame.sequence for frame in frames] == list(range(1, 11))
+    assert abs(int(simplejpeg.decode_jpeg(frames[0].jpeg).mean()) - 128) <= 1
+    assert {(command.steering_angle_deg, command.speed_mps) for command in commands} == {(10.0, 0.8)}
+    assert {(output.steering_angle_deg, output.steering_us) for output in outputs} == {(9.5, 1550.0)}
+    assert [message for message in messages if isinstance(message, DriveState)] == [
+        DriveState("armed", "autonomous", True, "", 4)
+    ]
+
+
+def test_the_picture_is_the_one_of_the_decision_although_its_memory_is_used_again(tmp_path: Path) -> None:
+    recorder = LogRecorder(tmp_path / "drive.mcap", {})
+    taken = decision(1, level=200)
+    recorder.record(taken, STATUS)
+    taken.frame.image[:] = 0
+    recorder.close()
+    (frame,) = [
+        entry.message
+        for entry in read_drive_log(tmp_path / "drive.mcap").entries
+        if isinstance(entry.message, CameraFrame)
+    ]
+    assert simplejpeg.decode_jpeg(frame.jpeg).mean() > 195
+
+
+def test_what_the_disk_cannot_take_is_left_out_and_counted(tmp_path: Path) -> None:
+    recorder = LogRecorder(tmp_path / "drive.mcap", {})
+    for sequence in range(1, 20 * LONGEST_QUEUE):
+        recorder.record(decision(sequence), STATUS)
+    recorder.close()
+    written = [
+        entry
+        for entry in read_drive_log(tmp_path / "drive.mcap").entries
+        if isinstance(entry.message, Command)
+    ]
+    assert recorder.left_out > 0
+    assert len(written) + recorder.left_out == 20 * LONGEST_QUEUE - 1
+
+
+def test_a_log_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "drive.mcap").write_bytes(b"precious")
+    with pytest.raises(StorageError):
+        LogRecorder(tmp_path / "drive.mcap", {})
+    assert (tmp_path / "drive.mcap").read_bytes() == b"precious"
