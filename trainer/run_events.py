@@ -14,6 +14,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from shared.atomic_files import storage_errors
+
 FILE_NAME = "events.out.tfevents.0.lapwing"  # TensorBoard looks for "tfevents"
 FILE_VERSION = "brain.Event:2"
 
@@ -21,7 +23,8 @@ FILE_VERSION = "brain.Event:2"
 def append_events(folder: Path, step: int, scalars: Mapping[str, float]) -> None:
     """Append numbers, by tag, at a training step."""
     summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()])
-    with open(folder / FILE_NAME, "ab") as handle:
+    path = folder / FILE_NAME
+    with storage_errors(path), open(path, "ab") as handle:
         if handle.tell() == 0:
             _write(handle, Event(wall_time=time.time(), file_version=FILE_VERSION))
         _write(handle, Event(wall_time=time.time(), step=step, summary=summary))

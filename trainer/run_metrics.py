@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from shared.atomic_files import write_json
+from shared.atomic_files import storage_errors, write_json
 
 if TYPE_CHECKING:
     from trainer.episode_log import EpisodeRecord
@@ -83,7 +83,7 @@ def episode_line(record: EpisodeRecord) -> str:
 def append_lines(path: Path, lines: Sequence[str]) -> None:
     """Append whole lines."""
     if lines:
-        with open(path, "a", encoding="ascii") as handle:
+        with storage_errors(path), open(path, "a", encoding="ascii") as handle:
             handle.write("".join(f"{line}\n" for line in lines))
 
 
@@ -106,16 +106,17 @@ def write_evaluation_metrics(path: Path, records: Sequence[EpisodeRecord]) -> No
 def training_metrics_from_lines(lines_path: Path, metrics_path: Path) -> None:
     """Make TrainingMetrics.json from the lines. Atomic, but not synced: it can be made again at any time."""
     temporary = metrics_path.with_name(f".{metrics_path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as target:
-            target.write(b'{"metrics": [\n')
-            if lines_path.exists():
-                with open(lines_path, "rb") as source:
-                    _copy_as_list(source, target)
-            target.write(b'], "version": %.1f, "best_model_metric": "progress"}\n' % METRICS_VERSION)
-        os.replace(temporary, metrics_path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with storage_errors(metrics_path):
+        try:
+            with open(temporary, "wb") as target:
+                target.write(b'{"metrics": [\n')
+                if lines_path.exists():
+                    with open(lines_path, "rb") as source:
+                        _copy_as_list(source, target)
+                target.write(b'], "version": %.1f, "best_model_metric": "progress"}\n' % METRICS_VERSION)
+            os.replace(temporary, metrics_path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _copy_as_list(source: BinaryIO, target: BinaryIO) -> None:

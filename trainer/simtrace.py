@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.atomic_files import storage_errors
 from trainer.simulator.measurements import Column
 from trainer.simulator.state import EpisodeStatus
 from trainer.tracks import Track
@@ -142,11 +143,12 @@ def trace_rows(
 
 def append_trace_rows(path: Path, rows: NDArray[np.float64]) -> None:
     """Append rows to a trace file, with the header when it is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab") as handle:
-        if handle.tell() == 0:
-            handle.write(HEADER.encode("ascii") + b"\n")
-        handle.write(format_rows(rows))
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab") as handle:
+            if handle.tell() == 0:
+                handle.write(HEADER.encode("ascii") + b"\n")
+            handle.write(format_rows(rows))
 
 
 def format_rows(rows: NDArray[np.float64]) -> bytes:

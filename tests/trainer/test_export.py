@@ -228,17 +228,18 @@ def test_checkpoints_in_between_can_be_exported(
 
 
 @pytest.mark.parametrize(
-    ("argument", "says"),
+    ("arguments", "says"),
     [
-        ("fast-one:150", "no checkpoint 150"),
-        ("fast-one:newest", "'newest' is not a checkpoint"),
-        ("fastone", "Did you mean 'fast-one'"),
+        (["fast-one:150"], "no checkpoint 150"),
+        (["fast-one:newest"], "'newest' is not a checkpoint"),
+        (["fastone"], "Did you mean 'fast-one'"),
+        (["fast-one", "-o", "fast.zip"], "let it end in .tar.gz"),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(
-    trained: RunFolder, argument: str, says: str, capsys: pytest.CaptureFixture[str]
+    trained: RunFolder, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert lapwing(["--home", str(trained.path.parents[1]), "export", argument]) == 1
+    assert lapwing(["--home", str(trained.path.parents[1]), "export", *arguments]) == 1
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1

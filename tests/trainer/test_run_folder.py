@@ -284,3 +284,32 @@ def test_a_run_can_be_renamed_and_deleted(tmp_path: Path) -> None:
     run.delete()
     assert run_names(tmp_path) == ["other"]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("name", ["metrics/episodes.jsonl", "training-simtrace/0-iteration.csv", "events"])
+def test_a_full_disk_is_told_and_what_was_written_stays(tmp_path: Path, name: str) -> None:
+    run = create_run(tmp_path)
+    cars = FollowingCars(loop(), [3.0])
+    log = open_log(cars, trace_every=1)
+    records = drive(cars, log, 100)
+    run.append_episodes(records)
+    run.append_update(100, {"entropy": 1.0})
+    positions, snapshot = run.positions(), run.episodes_path.read_bytes()
+    full = next(run.events_path.iterdir()) if name == "events" else run.path / name
+    kept = full.read_bytes() if full.exists() else b""
+    full.unlink(missing_ok=True)
+    full.symlink_to("/dev/full")
+
+    def go_on() -> None:
+        run.append_trace(log.take_trace())
+        run.append_episodes(records)
+        run.append_update(200, {"entropy": 0.5})
+
+    with pytest.raises(StorageError, match="disk is full"):
+        go_on()
+    full.unlink()
+    if kept:
+        full.write_bytes(kept)
+    run.truncate_to(positions)
+    assert run.episodes_path.read_bytes() == snapshot
+    assert run.positions() == positions

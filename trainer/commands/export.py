@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from shared.errors import ArchiveError
+from shared.model_archive import ARCHIVE_SUFFIX
 from trainer.run_folder import RunFolder
 from trainer.workshop import Workshop
 
@@ -29,6 +31,8 @@ def command(workshop: Workshop, run: str, output: Path | None, frames: int) -> N
     """
     from trainer.export import export_checkpoint  # torch and the simulator take seconds to import
 
+    if output is not None and not output.name.endswith(ARCHIVE_SUFFIX):
+        raise ArchiveError(f"'{output.name}' is no name for a model archive: let it end in {ARCHIVE_SUFFIX}.")
     name, _, which = run.partition(":")
     exported = export_checkpoint(RunFolder.open(workshop.home, name), which or "best", output, frames=frames)
     parity = exported.parity
