@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import RewardError
-from trainer.rewards.params import Road
+from trainer.rewards.params import Road, both_directions
 from trainer.tracks import Track
 
 Floats = NDArray[np.float64]
@@ -60,11 +60,7 @@ class Rewards(Protocol):
 
 def roads_of(tracks: Sequence[Track]) -> list[tuple[Road, Road]]:
     """Per track: the road in its own direction and reversed."""
-    return [(_road(track), _road(track.reversed())) for track in tracks]
-
-
-def _road(track: Track) -> Road:
-    return Road(tuple((x, y) for x, y in track.waypoints_m.tolist()), track.length_m)
+    return [both_directions(track.waypoints_m.tolist(), track.length_m) for track in tracks]
 
 
 def check_count(states: Sequence[bytes | None], cars: int) -> None:

@@ -21,6 +21,7 @@ FRAMED = OUTPUT + MISTAKE + READY + LOADED + STATES + RESTORED
 LARGEST_FRAME_BYTES = 4_000_000_000
 LENGTH_BYTES = 8
 FLOAT_BYTES = 8
+TURN_FLOATS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class BlockLayout:
     """Where things lie in the shared block, in bytes, each part starting at a multiple of 8.
 
     rewards: (cars,) float64. rows: (cars, columns) float64. asked: (cars,) bytes, 1 where the function is
-    to be called. turns: per worker three float64: calls begun, calls ended, seconds spent in them.
+    to be called. turns: per worker four float64: calls begun, calls ended, seconds spent in them,
+    and the car called last.
     """
 
     cars: int
@@ -49,7 +51,7 @@ class BlockLayout:
 
     @property
     def asked(self) -> int:
-        return self.turns + 3 * self.workers * FLOAT_BYTES
+        return self.turns + TURN_FLOATS * self.workers * FLOAT_BYTES
 
     @property
     def size(self) -> int:

@@ -33,7 +33,8 @@ class Mistake:
         """The message for a person, in one line."""
         place = file if self.line is None else f"{file}, line {self.line}"
         quoted = f" in `{self.code}`" if self.code else ""
-        when = "" if self.car is None else f" (car {self.car}, step {self.step} of its episode)"
+        step = "" if self.step is None else f", step {self.step} of its episode"
+        when = "" if self.car is None else f" (car {self.car}{step})"
         advice = f" {self.advice}" if self.advice else ""
         return f"{place}: {self.what}{quoted}{when}.{advice}"
 

@@ -65,6 +65,12 @@ class Road:
     length_m: float
 
 
+def both_directions(waypoints: Sequence[Sequence[float]], length_m: float) -> tuple[Road, Road]:
+    """A road in its own direction and reversed; the two share their points."""
+    points = tuple((x, y) for x, y in waypoints)
+    return Road(points, length_m), Road(points[::-1], length_m)
+
+
 class ParamsBuilder:
     """Turns one row of `Simulator.measurements` into params.
 

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from shared.errors import RewardError
-from trainer.rewards.batch import Floats, Mask, check_count, roads_of
+from trainer.rewards.batch import Floats, Mask, check_count
 from trainer.rewards.isolation import Isolation
 from trainer.rewards.link import (
     DONE,
@@ -23,6 +23,7 @@ from trainer.rewards.link import (
     RESTORED,
     SAVE,
     STATES,
+    TURN_FLOATS,
     BlockLayout,
     map_block,
 )
@@ -75,11 +76,10 @@ class RewardPool:
         cars, columns = layout.cars, layout.columns
         self._rewards = _floats(block, layout.rewards, cars)
         self._rows = _floats(block, layout.rows, cars * columns).reshape(cars, columns)
-        self._turns = _floats(block, layout.turns, 3 * layout.workers).reshape(layout.workers, 3)
+        self._turns = _floats(block, layout.turns, TURN_FLOATS * layout.workers).reshape(-1, TURN_FLOATS)
         self._asked = np.frombuffer(block, np.bool_, cars, layout.asked)
 
     def _start(self, source: RewardSource, tracks: Sequence[Track], seed: int, first_car: int) -> None:
-        roads = [[(road.waypoints, road.length_m) for road in pair] for pair in roads_of(tracks)]
         common = {
             "file": source.file,
             "text": source.text,
@@ -89,7 +89,7 @@ class RewardPool:
             "workers": self._layout.workers,
             "first_car": first_car,
             "seed": seed,
-            "roads": roads,
+            "roads": [(track.waypoints_m.tolist(), track.length_m) for track in tracks],
             "memory_mb": self._settings.memory_mb,
             "call_limit_s": self._settings.call_limit_s,
         }

@@ -42,7 +42,7 @@ class RewardProcess:
         turns: Callable[[], list[float]],
         on_output: Callable[[bytes], None],
     ) -> None:
-        """block: descriptor of the shared block. turns: this worker's calls begun and ended, and seconds."""
+        """block: descriptor of the shared block. turns: what this worker did, as in BlockLayout."""
         self._source = source
         self._turns = turns
         self._on_output = on_output
@@ -147,19 +147,20 @@ class RewardProcess:
                 raise self._hung(limit_s)
 
     def _hung(self, limit_s: float) -> MistakeError:
-        begun, ended, _ = self._turns()
-        what = (
-            f"one call took longer than {limit_s:g} s"
-            if begun > ended
-            else f"it took longer than {limit_s:g} s"
-        )
+        what = "one call" if self._car_called() is not None else "it"
         self._process.send_signal(STACK_SIGNAL)
         deadline = time.monotonic() + STACK_WAIT_S
         line = None
         while line is None and time.monotonic() < deadline and self._process.poll() is None:
             time.sleep(0.01)
             line = self._line_on_stack()
-        return self._ended(f"{what} and was ended", line, "Look for a loop without end, or do less per call.")
+        advice = "Look for a loop without end, or do less per call."
+        return self._ended(f"{what} took longer than {limit_s:g} s and was ended", line, advice)
+
+    def _car_called(self) -> int | None:
+        """The car whose call has begun and not ended. The user's code could have written anything there."""
+        begun, ended, _, car = self._turns()
+        return int(car) if begun > ended and 0 <= car < 1e9 else None
 
     def _line_on_stack(self) -> int | None:
         """The user's innermost line in what faulthandler wrote, innermost first."""
@@ -193,7 +194,7 @@ class RewardProcess:
 
     def _ended(self, what: str, line: int | None = None, advice: str = "") -> MistakeError:
         self.close()
-        return self._source.mistake(Mistake(what, line, advice))
+        return self._source.mistake(Mistake(what, line, advice, car=self._car_called()))
 
     def _told(self, payload: bytes) -> MistakeError:
         """The mistake as the worker tells it; a worker taken over by the user's code may tell anything."""

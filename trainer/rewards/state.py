@@ -99,7 +99,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _program(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """The module, the functions and classes its file defines, and the methods they borrow, each once, by path."""
+    """The module, the functions and classes of its file and the methods they borrow, once each, by path."""
     seen: set[int] = set()
     queue: list[tuple[str, Any]] = [("", module)]
     while queue:

@@ -11,7 +11,7 @@ def reward_function(params):
     to_border = params["track_width"] / 2 - params["distance_from_center"]
 
     if params["all_wheels_on_track"] and to_border >= SAFE_DISTANCE:
-        return params["speed"]
+        return 0.001 + params["speed"]
 
     return 0.001
 

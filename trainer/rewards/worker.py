@@ -33,6 +33,7 @@ from trainer.rewards.link import (
     SAVE,
     STATES,
     STEP,
+    TURN_FLOATS,
     BlockLayout,
     map_block,
     read_exactly,
@@ -41,7 +42,7 @@ from trainer.rewards.link import (
     write_frame,
 )  # fmt: skip
 from trainer.rewards.mistake import Mistake, MistakeError
-from trainer.rewards.params import ParamsBuilder, Road
+from trainer.rewards.params import ParamsBuilder, both_directions
 from trainer.rewards.program import Program, RewardSource, mistake_of
 
 STACK_SIGNAL = signal.SIGUSR2
@@ -94,6 +95,7 @@ class Worker:
         os.close(block)
         granted = isolate(config["memory_mb"], config["call_limit_s"])
         write_frame(replies, READY, dumps(granted.as_dict()).encode())
+        self._first_car = config["first_car"]
         self._config = config
 
     def _expect(self, kind: bytes) -> bytes:
@@ -105,8 +107,8 @@ class Worker:
         layout, view = self._layout, memoryview(block)
         self._rows = view[layout.rows : layout.turns].cast("d")
         self._rewards = view[layout.rewards : layout.rows].cast("d")
-        turn = layout.turns + 3 * self._number * FLOAT_BYTES
-        self._turn = view[turn : turn + 3 * FLOAT_BYTES].cast("d")
+        turn = layout.turns + TURN_FLOATS * self._number * FLOAT_BYTES
+        self._turn = view[turn : turn + TURN_FLOATS * FLOAT_BYTES].cast("d")
         self._asked = view[layout.asked : layout.size]
 
     def run(self) -> None:
@@ -140,8 +142,7 @@ class Worker:
 
     def _load(self) -> None:
         config = self._config
-        roads = [tuple(Road(tuple(map(tuple, w)), length) for w, length in pair) for pair in config["roads"]]
-        builder = ParamsBuilder(config["columns"], roads)  # type: ignore[arg-type]
+        builder = ParamsBuilder(config["columns"], [both_directions(*road) for road in config["roads"]])
         cars = range(config["first_car"] + self._first, config["first_car"] + self._first + self._count)
         program = Program(self._source)
         self._instances = Instances(program, cars, builder, config["columns"], config["seed"])
@@ -151,10 +152,11 @@ class Worker:
     def _step(self) -> None:
         rows, rewards, asked, turn = self._rows, self._rewards, self._asked, self._turn
         columns, first, call = self._layout.columns, self._first, self._instances.reward
-        begun = perf_counter()
+        first_car, begun = self._first_car, perf_counter()
         for index in range(self._count):
             car = first + index
             if asked[car]:
+                turn[3] = first_car + car
                 turn[0] += 1.0
                 rewards[car] = call(index, rows[car * columns : (car + 1) * columns].tolist())
                 turn[1] += 1.0
@@ -164,9 +166,7 @@ class Worker:
 
     def _save(self) -> None:
         saved = self._instances.save()
-        header = dumps(
-            [(None if data is None else len(data), reason) for data, reason in saved]
-        ).encode()
+        header = dumps([(None if data is None else len(data), reason) for data, reason in saved]).encode()
         body = b"".join(data or b"" for data, _ in saved)
         self._flush()
         write_frame(self._replies, STATES, len(header).to_bytes(8, "little") + header + body)

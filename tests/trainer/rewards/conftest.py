@@ -36,12 +36,12 @@ def track() -> Track:
 
 @pytest.fixture(scope="session")
 def row() -> Callable[..., list[float]]:
-    """Makes one row of measurements, by column names; the rest is a car on the centre line of the first side."""
+    """Makes one row of measurements, by column names; the rest is a car on the first side's centre line."""
 
     def make(**values: float) -> list[float]:
         usual = {
             "X_M": 1.0, "ARC_M": 1.0, "STEPS": 2, "TIME_S": 1 / 15, "COMMANDED_SPEED_MPS": 1.0,
-            "MEASURED_SPEED_MPS": 0.9, "TRACK_WIDTH_M": 1.0, "WHEELS_ON_TRACK": 4, "NEXT_WAYPOINT": 1, "EPISODE": 0,
+            "MEASURED_SPEED_MPS": 0.9, "TRACK_WIDTH_M": 1.0, "WHEELS_ON_TRACK": 4, "NEXT_WAYPOINT": 1,
         }  # fmt: skip
         numbers = [0.0] * len(Column)
         for name, value in {**usual, **values}.items():
@@ -79,7 +79,7 @@ def opened(track: Track, reward_file: Callable[[str], Path]) -> Iterator[Opener]
         first_car: int = 0,
         **settings: object,
     ) -> Rewards:
-        chosen = {"call_limit_s": 0.3, "load_limit_s": 5.0, "workers": 1, "memory_mb": 300, **settings}
+        chosen = {"call_limit_s": 5.0, "load_limit_s": 20.0, "workers": 1, "memory_mb": 300, **settings}
         rewards = open_rewards(
             reward_file(text),
             [track],

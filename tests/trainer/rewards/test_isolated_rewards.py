@@ -1,4 +1,4 @@
-"""Rewards from worker processes: the same numbers, whatever the number of workers, and what users may rely on."""
+"""Rewards from worker processes: the same numbers, whatever their number, and what users may rely on."""
 
 from __future__ import annotations
 

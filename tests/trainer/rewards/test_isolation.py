@@ -63,11 +63,22 @@ def test_files_of_the_user_cannot_be_seen_changed_or_made(opened: Opener, rows: 
         import os, shutil
         PATH = {str(secret)!r}
         ATTEMPTS = [
-            lambda: open(PATH), lambda: open(PATH, "a"), lambda: os.remove(PATH), lambda: os.truncate(PATH, 0),
-            lambda: os.rename(PATH, PATH + "x"), lambda: os.link(PATH, PATH + "y"), lambda: os.symlink("/", PATH + "z"),
-            lambda: os.mkdir(PATH + "d"), lambda: os.listdir(os.path.dirname(PATH)), lambda: open("/root/x", "w"),
-            lambda: shutil.rmtree(os.path.dirname(PATH)), lambda: os.mkfifo(PATH + "p"), lambda: open("new", "w"),
-            lambda: open("/proc/1/environ"), lambda: open("/proc/self/mem"), lambda: os.listdir("/home"),
+            lambda: open(PATH),
+            lambda: open(PATH, "a"),
+            lambda: os.remove(PATH),
+            lambda: os.truncate(PATH, 0),
+            lambda: os.rename(PATH, PATH + "x"),
+            lambda: os.link(PATH, PATH + "y"),
+            lambda: os.symlink("/", PATH + "z"),
+            lambda: os.mkdir(PATH + "d"),
+            lambda: os.mkfifo(PATH + "p"),
+            lambda: os.listdir(os.path.dirname(PATH)),
+            lambda: shutil.rmtree(os.path.dirname(PATH)),
+            lambda: open("new", "w"),
+            lambda: open("/root/x", "w"),
+            lambda: open("/proc/1/environ"),
+            lambda: open("/proc/self/mem"),
+            lambda: os.listdir("/home"),
         ]
 
         def reward_function(params):
@@ -106,10 +117,14 @@ def test_libraries_can_be_imported_at_any_time(opened: Opener, rows: Rows) -> No
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="system call numbers of x86_64")
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("socket", (41, 2, 1, 0)), ("clone", (56, 17, 0, 0, 0, 0)), ("clone3", (435, 0, 0)), ("ptrace", (101, 16, 1, 0, 0)),
-     ("unshare", (272, 0x10000000)), ("mount", (165, 0, 0, 0, 0, 0)), ("kill 1", (62, 1, 0)), ("kill all", (62, -1, 0)),
-     ("bpf", (321, 0, 0, 0)), ("io_uring_setup", (425, 1, 0)), ("prlimit64 of 1", (302, 1, 0, 0, 0)),
-     ("process_vm_readv", (310, 1, 0, 0, 0, 0, 0)), ("x32 getpid", (0x40000000 + 39,)), ("tgkill", (234, 1, 1, 0))],
+    [
+        ("socket", (41, 2, 1, 0)), ("clone", (56, 17, 0, 0, 0, 0)), ("clone3", (435, 0, 0)),
+        ("ptrace", (101, 16, 1, 0, 0)), ("unshare", (272, 0x10000000)), ("mount", (165, 0, 0, 0, 0, 0)),
+        ("kill 1", (62, 1, 0)), ("kill all", (62, -1, 0)), ("tgkill", (234, 1, 1, 0)),
+        ("bpf", (321, 0, 0, 0)),
+        ("io_uring_setup", (425, 1, 0)), ("prlimit64 of 1", (302, 1, 0, 0, 0)),
+        ("process_vm_readv", (310, 1, 0, 0, 0, 0, 0)), ("x32 getpid", (0x40000000 + 39,)),
+    ],
 )  # fmt: skip
 def test_dangerous_system_calls_are_refused(
     opened: Opener, rows: Rows, name: str, arguments: tuple[int, ...]
@@ -147,8 +162,8 @@ def test_forking_and_threading_without_end_stop_at_the_first(opened: Opener, row
 
 def test_the_sentence_never_promises_what_was_not_granted() -> None:
     assert Isolation(True, True, True, 1024, 1.0).sentence() == (
-        "reward isolation: separate process, no network (own namespace, calls refused), no files but Python's "
-        "libraries, no other processes or threads, 1024 MB memory, 1 s per call"
+        "reward isolation: separate process, no network (own namespace, calls refused), no files but "
+        "Python's libraries, no other processes or threads, 1024 MB memory, 1 s per call"
     )
     nothing = Isolation(False, False, False, 1024, 1.0).sentence()
     assert "NETWORK NOT CLOSED" in nothing

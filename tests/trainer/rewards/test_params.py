@@ -13,12 +13,13 @@ from trainer.rewards.params import ADDED_KEYS, PARAMETERS, ParamsBuilder
 from trainer.simulator.measurements import Column
 from trainer.tracks import Track
 
-DEEPRACER_KEYS = set(
-    "all_wheels_on_track x y heading distance_from_center projection_distance progress steps speed steering_angle "
-    "track_width track_length waypoints closest_waypoints is_left_of_center is_reversed is_crashed is_offtrack "
-    "sim_time closest_objects objects_location objects_left_of_center objects_distance "
-    "objects_distance_from_center objects_heading objects_speed object_in_camera".split()
-)
+DEEPRACER_KEYS = {
+    "all_wheels_on_track", "x", "y", "heading", "distance_from_center", "projection_distance", "progress",
+    "steps", "speed", "steering_angle", "track_width", "track_length", "waypoints", "closest_waypoints",
+    "is_left_of_center", "is_reversed", "is_crashed", "is_offtrack", "sim_time", "closest_objects",
+    "objects_location", "objects_left_of_center", "objects_distance", "objects_distance_from_center",
+    "objects_heading", "objects_speed", "object_in_camera",
+}  # fmt: skip
 
 # key, what was measured, simulated seconds of the car before this episode, what the reward function must see
 TABLE: list[tuple[str, dict[str, float], float, Any]] = [

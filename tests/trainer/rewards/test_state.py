@@ -1,4 +1,4 @@
-"""A reward that remembers goes on exactly where it was; one that cannot be saved says which name is to blame."""
+"""A reward that remembers goes on where it was; one that cannot be saved says which name is to blame."""
 
 from __future__ import annotations
 
@@ -117,23 +117,31 @@ REMEMBERING = {
         point, module = Point(0, 0), sys
         def reward_function(params):
             global mode, point
-            recent.append(params["steps"]); counts["calls"] += 1; lap.times.append(params["time"]); array[1] += 1
+            recent.append(params["steps"])
+            counts["calls"] += 1
+            lap.times.append(params["time"])
+            array[1] += 1
             mode = Mode.FAST if mode is Mode.SLOW else Mode.SLOW
             point = Point(point.x + 1, point.y)
             return sum(recent) + counts["calls"] + len(lap.times) + array[1] + mode.value * 1000 + point.x
         """,
 }
+FUNCTION = "\ndef reward_function(params): return 1.0\n"
 NOT_SAVED = [
-    ("numbers = (n for n in range(10 ** 6))\ndef reward_function(params): return next(numbers)\n", "'numbers' is a generator"),
-    ("import threading\nkept = {'lock': threading.Lock()}\ndef reward_function(params): return 1.0\n",
-     "'kept' is a dict with a lock in it"),
-    ("def make(): return lambda: 1\nfs = []\ndef reward_function(params):\n    fs.append(make())\n    return 1.0\n",
-     "'fs' is a list with a function in it"),
-    ("class Odd:\n    def __reduce__(self): return 1 / 0\nodd = Odd()\ndef reward_function(params): return 1.0\n",
-     "'odd' is a Odd"),
-    ("class C: pass\nC.kept = open('/dev/null')\ndef reward_function(params): return 1.0\n", "'C.kept' is a TextIOWrapper"),
-    ("big = bytearray(40_000_000)\ndef reward_function(params): return 1.0\n", "more than 32 MB"),
-]  # fmt: skip
+    (
+        "numbers = (n for n in range(10 ** 6))\ndef reward_function(params): return next(numbers)\n",
+        "'numbers' is a generator",
+    ),
+    ("import threading\nkept = {'lock': threading.Lock()}" + FUNCTION, "'kept' is a dict with a lock in it"),
+    (
+        "def make(): return lambda: 1\nfs = []\n"
+        "def reward_function(params):\n    fs.append(make())\n    return 1.0\n",
+        "'fs' is a list with a function in it",
+    ),
+    ("class Odd:\n    def __reduce__(self): return 1 / 0\nodd = Odd()" + FUNCTION, "'odd' is a Odd"),
+    ("class C: pass\nC.kept = open('/dev/null')" + FUNCTION, "'C.kept' is a TextIOWrapper"),
+    ("big = bytearray(40_000_000)" + FUNCTION, "more than 32 MB"),
+]
 
 
 def drive(rewards: Rewards, rows: Rows, first: int, last: int) -> list[list[float]]:
