@@ -201,7 +201,8 @@ def chosen(policy: LoadedPolicy, output: NDArray[np.float32]) -> NDArray[np.floa
     """The actions of an output as a trace holds them: (N,) indices, or (N, 2) in -1..1."""
     if policy.action_space.kind == "discrete":
         return output.argmax(axis=1).astype(np.float64)
-    return np.clip(output.astype(np.float64), -1.0, 1.0)
+    limited: NDArray[np.float64] = np.clip(output.astype(np.float64), -1.0, 1.0)
+    return limited
 
 
 def plan_starts(plan: EvaluationPlan) -> Starts:

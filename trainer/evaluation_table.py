@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +27,7 @@ def print_result(result: EvaluationResult, console: Console | None = None) -> No
 def trial_table(result: EvaluationResult) -> Table:
     """One row per trial."""
     world = result.plan["world"]
-    table = Table(title=f"{result.source} in {world} worlds", title_justify="left")
+    table = Table(title=f"{result.source} in {world} worlds", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("trial", "track", "start", "completion", "lap time", "off track", "ended"):
         numeric = heading in ("trial", "start", "completion", "lap time", "off track")
         table.add_column(heading, justify="right" if numeric else "left")

@@ -31,6 +31,8 @@ CAMERA_HEIGHT_PX = 240
 MAP_SIZE_PX = 176
 # An hour-long evaluation must not fill the disk: a film stops growing after four minutes of driving.
 MAX_FRAMES = 4 * 60 * 15
+# No car drives as far as this in a step, and one that stands came from no further than this.
+DRIVING_JUMP_M, STANDING_JUMP_M, STANDING_MPS = 0.6, 0.08, 0.05
 
 FIELD, ROAD, BORDER, CENTER, PANEL = (46, 92, 58), (58, 60, 66), (240, 240, 240), (222, 184, 60), (24, 26, 30)
 TEXT, FAINT, CAR = (238, 238, 238), (150, 154, 162), (255, 255, 255)
@@ -68,6 +70,7 @@ class LapVideo:
         self.frames = 0
         self._max_speed_mps = max(max_speed_mps, 0.1)
         self._title = title
+        self._scale = speed_scale(self._max_speed_mps)
         self._newest: NDArray[np.uint8] | None = None
         size = (VIEW_WIDTH_PX, VIEW_HEIGHT_PX) if view == "top" else (MAP_SIZE_PX, MAP_SIZE_PX)
         self._map = TrackMap(track, *size, max_speed_mps=self._max_speed_mps)
@@ -110,20 +113,9 @@ class LapVideo:
             (PANEL_WIDTH_PX, CAMERA_HEIGHT_PX), Image.Resampling.BICUBIC
         )
         picture.paste(camera.convert("RGB"), (VIEW_WIDTH_PX, 0))
-        draw = ImageDraw.Draw(picture)
-        self._draw_speed_scale(draw)
-        draw_instruments(draw, frame, self._max_speed_mps, self._title)
+        picture.paste(self._scale, (4, VIEW_HEIGHT_PX - self._scale.height - 4))
+        draw_instruments(ImageDraw.Draw(picture), frame, self._max_speed_mps, self._title)
         return picture
-
-    def _draw_speed_scale(self, draw: ImageDraw.ImageDraw) -> None:
-        """The key of the path's colours, along the bottom of the view."""
-        left, top, width = 12, VIEW_HEIGHT_PX - 22, 140
-        draw.rectangle((4, top - 6, left + width + 84, top + 16), fill=PANEL)
-        for x in range(width):
-            draw.line((left + x, top, left + x, top + 10), fill=speed_colour(x / (width - 1)))
-        draw.text(
-            (left + width + 8, top - 3), f"0 to {self._max_speed_mps:.1f} m/s", fill=TEXT, font=font(12)
-        )
 
 
 class TrackMap:
@@ -147,19 +139,19 @@ class TrackMap:
         return [(float(x), float(y)) for x, y in self._middle_px + offset * (1, -1)]
 
     def extend(self, x_m: float, y_m: float, speed_mps: float) -> None:
-        """Draw the path on to this point. A jump (the car was put back) leaves a gap."""
+        """Draw the path on to this point. A jump, as of a car that was put back, leaves a gap."""
         here = self.to_px(np.array([x_m, y_m]))[0]
-        if self._previous is not None and math.dist(here, self._previous) < 0.6 * self._scale_px_per_m:
-            colour = speed_colour(speed_mps / self._max_speed_mps)
-            width = max(4, round(0.05 * self._scale_px_per_m))
-            draw = ImageDraw.Draw(self._picture)
-            draw.line((*self._previous, *here), fill=colour, width=width)
-            # Round ends, so that the bends of the path have no notches.
-            radius = width / 2
-            draw.ellipse(
-                (here[0] - radius, here[1] - radius, here[0] + radius, here[1] + radius), fill=colour
-            )
-        self._previous = here
+        previous, self._previous = self._previous, here
+        longest_m = STANDING_JUMP_M if speed_mps < STANDING_MPS else DRIVING_JUMP_M
+        if previous is None or math.dist(here, previous) > longest_m * self._scale_px_per_m:
+            return
+        colour = speed_colour(speed_mps / self._max_speed_mps)
+        width = max(4, round(0.05 * self._scale_px_per_m))
+        draw = ImageDraw.Draw(self._picture)
+        draw.line((*previous, *here), fill=colour, width=width)
+        # Round ends, so that the bends of the path have no notches.
+        radius = width / 2
+        draw.ellipse((here[0] - radius, here[1] - radius, here[0] + radius, here[1] + radius), fill=colour)
 
     def draw(self, x_m: float, y_m: float, heading_rad: float) -> Image.Image:
         """The map with the car on it, at its real size (but never smaller than can be seen)."""
@@ -220,6 +212,17 @@ def draw_instruments(draw: ImageDraw.ImageDraw, frame: VideoFrame, max_speed_mps
     draw.text((left, top + 148), f"{frame.lap_time_s:.2f} s", fill=TEXT, font=font(26))
     draw.text((left + width, top + 156), frame.note, fill=FAINT, font=font(16), anchor="ra")
     draw.text((left, top + 192), shorten(title, width), fill=FAINT, font=font(14))
+
+
+def speed_scale(max_speed_mps: float) -> Image.Image:
+    """The key of the path's colours."""
+    width, height = 140, 10
+    picture = Image.new("RGB", (width + 94, height + 12), PANEL)
+    draw = ImageDraw.Draw(picture)
+    for x in range(width):
+        draw.line((8 + x, 6, 8 + x, 6 + height), fill=speed_colour(x / (width - 1)))
+    draw.text((width + 16, 3), f"0 to {max_speed_mps:.1f} m/s", fill=TEXT, font=font(12))
+    return picture
 
 
 def draw_bar(
