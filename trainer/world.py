@@ -131,19 +131,19 @@ class World:
         return WorldFrame(self.time_s, self._steps, picture, self._pose())
 
     def _pose(self) -> CarPose:
-        cars = self._simulator.cars
+        cars, lies = self._simulator.cars, self._picked_up_at_step is not None
         return CarPose(
             x_m=float(cars.x_m[0]),
             y_m=float(cars.y_m[0]),
             heading_rad=float(cars.heading_rad[0]),
-            speed_mps=float(cars.speed_mps[0]),
+            speed_mps=0.0 if lies else float(cars.speed_mps[0]),
             steering_angle_deg=self._angle_deg,
             progress_percent=float(cars.progress_percent[0]),
             laps=self._finished_laps + int(cars.laps[0]),
             lap_time_s=float(cars.time_s[0] - cars.lap_started_s[0]),
             last_lap_time_s=self._last_lap_time_s,
             off_track_count=self._off_track_count,
-            is_off_track=self._picked_up_at_step is not None,
+            is_off_track=lies,
         )
 
     def _lie_beside_the_road(self, since_step: int) -> None:

@@ -102,7 +102,7 @@ class CarRun:
             self._processes.check()
             status, pose = actuator.status(), self._pose()
             if status.phase is Phase.ARMED and not has_driven:
-                has_driven = True
+                has_driven, started_s = True, time.monotonic()
                 self._tell("The model drives.")
             elif has_driven and status.phase is not Phase.ARMED:
                 raise LinkError(f"The car stopped: {status.reason}. See {self._car.folder.path}/*.log")
@@ -130,11 +130,15 @@ def world_is_installed() -> bool:
 
 def _found(command_line: str) -> list[str]:
     """The words of a command; a program that is not on the path is looked for beside our own."""
-    program, *arguments = shlex.split(command_line) or [""]
-    beside_us = Path(sys.executable).with_name(program)
-    if shutil.which(program) is None and beside_us.exists():
+    try:
+        words = shlex.split(command_line)
+    except ValueError as error:
+        raise LinkError(f"--world-command {command_line!r} cannot be read: {error}.") from error
+    program = words[0] if words else ""
+    beside_us = Path(sys.executable).parent / program
+    if shutil.which(program) is None and beside_us.is_file():
         program = str(beside_us)
-    return [program, *arguments]
+    return [program, *words[1:]]
 
 
 def board_status(path: Path, **question: Any) -> dict[str, Any]:
