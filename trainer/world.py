@@ -155,7 +155,7 @@ class World:
 
 
 class WorldServer:
-    """Lets a board into the world and keeps wall-clock time for it; time stands still while nobody is there."""
+    """Lets a board in and keeps wall-clock time for it; while nobody is there, time stands still."""
 
     def __init__(
         self,
