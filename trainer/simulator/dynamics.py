@@ -20,12 +20,12 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from shared.settings import Settings
+from trainer.simulator.kernels import kernel
 from trainer.simulator.random_numbers import random_unit
 from trainer.simulator.randomisation import STREAM_DELAY_JITTER
 
@@ -141,19 +141,19 @@ def motion_record(settings: DynamicsSettings, wheelbase_m: float) -> NDArray[np.
     return record
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def limited(value, low, high):
     """value, not below low and not above high."""
     return low if value < low else (high if value > high else value)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def towards(value, wanted, lag_s, time_s):
     """A first-order lag, exact for a constant wanted value."""
     return wanted if lag_s < 1e-6 else wanted + (value - wanted) * math.exp(-time_s / lag_s)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def remember_command(history, newest, steering_rad, speed_mps):
     """Put a command in the ring of one car; history is (HISTORY_STEPS, 2), newest the slot of the last one."""
     slot = (newest + 1) % HISTORY_STEPS
@@ -162,7 +162,7 @@ def remember_command(history, newest, steering_rad, speed_mps):
     return slot
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def move_car(car, draw, history, motion, step_s, substeps):
     """Advance one car by one step under the commands in its history."""
     jitter = 2.0 * random_unit(car.seed, car.episode, STREAM_DELAY_JITTER, car.steps) - 1.0
@@ -175,7 +175,7 @@ def move_car(car, draw, history, motion, step_s, substeps):
         move_a_little(car, draw, motion, history[slot, 0], history[slot, 1], h)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def move_a_little(car, draw, motion, steering_rad, speed_mps, h):
     """One substep of h seconds: steering, speed, slip, position."""
     wanted = steering_rad * draw.steering_gain + math.radians(draw.steering_offset_deg)
@@ -216,7 +216,7 @@ def move_a_little(car, draw, motion, steering_rad, speed_mps, h):
     car.speed_mps, car.lateral_speed_mps, car.yaw_rate_rps = u, v, r
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def kinematic_slip(v, r, u, tangent, motion, h):
     """Lateral speed at the origin and yaw rate when neither axle slips; both reached within the tyres' relaxation."""
     lag_s = KINEMATIC_LAG_S if motion.slip > 0.0 else 0.0
@@ -226,7 +226,7 @@ def kinematic_slip(v, r, u, tangent, motion, h):
     )
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def tyre_slip(v, r, u, delta, sideways, motion, h):
     """Lateral speed and yaw rate after h seconds; sideways is the lateral acceleration that the tyres can still give."""
     lever = 0.5 * motion.wheelbase_m  # both axles as far from the origin: they carry the same load

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.cars import CarModel
+from trainer.simulator.kernels import kernel
 from trainer.simulator.projection import (
     REACH_MOVING,
     REACH_ON_CAR,
@@ -58,7 +58,7 @@ def rules_record(rules: EpisodeRules, start: StartSettings, car: CarModel) -> ND
     return record
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def start_episode(car, draw, history, rules, track, line, order):
     """Put the car at its start. order: start fraction, lateral share, direction; NaN where the settings decide."""
     direction = -1.0 if rules.reversed else 1.0
@@ -90,18 +90,19 @@ def start_episode(car, draw, history, rules, track, line, order):
     car.start_arc_m = car.arc_m
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def put_car(car, draw, history, rules, track, line, arc_m, lateral_m, turned):
     """Stand the car still at an arc length of the track's own direction; lateral_m NaN: where the draw says."""
-    index = int(arc_m / track.spacing_m + 0.5)
-    index = index % track.line_count if track.closed else min(index, track.line_count - 1)
+    nearest = int(arc_m / track.spacing_m + 0.5)
+    # An arc length just below the whole track belongs to point 0, and lies behind it.
+    ahead = arc_m - nearest * track.spacing_m
+    index = nearest % track.line_count if track.closed else min(nearest, track.line_count - 1)
     point = line[track.line_start + index]
     if lateral_m == lateral_m:
         lateral = lateral_m * car.direction
     else:
         lateral = draw.start_lateral * car.direction
         lateral *= point[LEFT] if lateral > 0.0 else point[RIGHT]
-    ahead = arc_m - index * track.spacing_m
     car.x_m = point[X] + ahead * point[COS] - lateral * point[SIN]
     car.y_m = point[Y] + ahead * point[SIN] + lateral * point[COS]
     heading = math.atan2(point[SIN] * car.direction, point[COS] * car.direction)
@@ -116,7 +117,7 @@ def put_car(car, draw, history, rules, track, line, arc_m, lateral_m, turned):
     car.line_index = index
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def locate(car, rules, track, line):
     """Update front point, arc length, lateral offset and the number of wheels on the road."""
     cos, sin = math.cos(car.heading_rad), math.sin(car.heading_rad)
@@ -138,7 +139,7 @@ def locate(car, rules, track, line):
     car.wheels_on_track = wheels
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def lap_progress(car, track):
     """Percent of the lap since the episode's start, continued over the finish by comparing with the step before."""
     if not track.closed:
@@ -153,7 +154,7 @@ def lap_progress(car, track):
     return progress
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def judge(car, rules, track, line, step_s):
     """After the car has moved: count, locate, and decide whether the episode goes on."""
     car.steps += 1
@@ -184,7 +185,7 @@ def judge(car, rules, track, line, step_s):
         car.status = TIME_UP
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def finish_lap(car, rules, before, progress, step_s):
     """Count the lap and take its time, to the moment within the step at which the line was crossed."""
     crossed_s = car.time_s - step_s * (progress - 100.0) / max(progress - before, 1e-9)
@@ -198,7 +199,7 @@ def finish_lap(car, rules, before, progress, step_s):
         car.progress_percent = progress - 100.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def put_back(car, draw, history, rules, track, line, pause_s):
     """Stand the car in the nearer lane at the progress it had, for pause_s."""
     behind = car.arc_m - rules.front_offset_m

@@ -13,8 +13,9 @@ import numpy as np
 
 from trainer.simulator.dynamics import move_car, remember_command
 from trainer.simulator.episode import judge, put_back, start_episode
+from trainer.simulator.kernels import kernel
 from trainer.simulator.measurements import write_measurements
-from trainer.simulator.picture import choose_blur, draw_picture, mix_grey, noise_key_of, prepare_scene
+from trainer.simulator.picture import choose_blur, develop, draw_levels, mix_grey, noise_key_of, prepare_scene
 from trainer.simulator.randomisation import draw_episode
 from trainer.simulator.state import FIRST_STATUS_OVER, EpisodeStatus
 from trainer.simulator.view import look_through_camera
@@ -24,7 +25,7 @@ TIME_UP = int(EpisodeStatus.TIME_UP)
 DEGREE = np.pi / 180.0
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def move_cars(first, last, cars, draws, histories, motion, step_s, substeps):
     """First part of a step, for the cars first to last - 1: everybody moves."""
     for i in range(first, last):
@@ -42,7 +43,7 @@ def move_cars(first, last, cars, draws, histories, motion, step_s, substeps):
         move_car(car, draws[i], histories[i], motion[0], step_s, substeps)
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def observe_cars(
     first, last, part, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work
 ):
@@ -54,7 +55,7 @@ def observe_cars(
     tracks, line, arcs, ground, mount = world
     grain, noise = tables
     measurements, pictures, terminated, truncated = outputs
-    views, scenes, palettes, blurs, floats, ints = work
+    views, scenes, palettes, blurs, plans, levels, rows, words = work
     view, scene, palette, blur = views[part], scenes[part], palettes[part], blurs[part]
     for i in range(first, last):
         car, draw = cars[i], draws[i]
@@ -70,13 +71,11 @@ def observe_cars(
         prepare_scene(scene, view, draw, track, car.episode)
         mix_grey(palette, draw)
         choose_blur(blur, car, draw, view)
-        draw_picture(
-            pictures[i], view, scene, palette, ground, grain, noise, floats[part], ints[part], blur,
-            draw.noise_level, noise_key_of(car),
-        )  # fmt: skip
+        draw_levels(levels[part], view, scene, palette, ground, grain, plans[part], rows[part], words[part])
+        develop(pictures[i], levels[part], blur, noise, draw.noise_level, noise_key_of(car))
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)
+@kernel(parallel=True)
 def move_all_cars(parts, cars, draws, histories, motion, step_s, substeps):
     """move_cars for all cars, in as many parts as there are threads."""
     count = len(cars)
@@ -85,7 +84,7 @@ def move_all_cars(parts, cars, draws, histories, motion, step_s, substeps):
         move_cars(first, last, cars, draws, histories, motion, step_s, substeps)
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)
+@kernel(parallel=True)
 def observe_all_cars(parts, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work):
     """observe_cars for all cars, in as many parts as there are threads."""
     count = len(cars)
@@ -96,7 +95,7 @@ def observe_all_cars(parts, judging, wanted, cars, draws, rules, step_s, world, 
         )
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def start_cars(wanted, orders, cars, draws, values, ranges, histories, rules, tracks, line):
     """A new episode for the wanted cars. values: the draws as (N, quantities) numbers."""
     for i in range(len(cars)):
@@ -106,7 +105,7 @@ def start_cars(wanted, orders, cars, draws, values, ranges, histories, rules, tr
             start_episode(car, draws[i], histories[i], rules[0], tracks[car.track_index], line, orders[i])
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def put_cars_back(wanted, pause_s, cars, draws, histories, rules, tracks, line):
     """Stand the wanted cars back on the road, each at the progress it had."""
     for i in range(len(cars)):
@@ -117,6 +116,5 @@ def put_cars_back(wanted, pause_s, cars, draws, histories, rules, tracks, line):
 
 def choose_threads(asked: int, cars: int) -> int:
     """Threads to use: those asked for (0: one per core that this process may use), never more than cars or cores."""
-    numba.config.THREADING_LAYER = "workqueue"
     available = min(len(os.sched_getaffinity(0)), numba.config.NUMBA_NUM_THREADS)
     return max(1, min(asked or available, available, cars))

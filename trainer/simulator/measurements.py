@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from enum import IntEnum
 
-import numba
-
+from trainer.simulator.kernels import kernel
 from trainer.simulator.state import EpisodeStatus
 from trainer.simulator.track_arrays import LEFT, RIGHT
 
@@ -41,7 +40,7 @@ class Column(IntEnum):
 CRASHED = int(EpisodeStatus.CRASHED)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def write_measurements(row, car, track, line, waypoint_arcs_m):
     """Fill one car's row in the order of Column."""
     point = line[track.line_start + car.front_index]
@@ -59,7 +58,7 @@ def write_measurements(row, car, track, line, waypoint_arcs_m):
     row[19], row[20], row[21] = car.track_index, car.status, car.episode
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def previous_waypoint(car, track, waypoint_arcs_m):
     """Index, in driving order, of the last waypoint at or before the car's arc length; never the very last one."""
     first, last = 0, track.waypoint_count - 1

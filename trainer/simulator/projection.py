@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from trainer.simulator.kernels import kernel
 from trainer.simulator.track_arrays import COS, CURVATURE, LEFT, RIGHT, SIN, X, Y
 
 # Line points looked at on either side. A car at 4 m/s moves 13 of them in a step of 1/15 s; a wheel or the front point is
@@ -13,7 +13,7 @@ REACH_MOVING = 30
 REACH_ON_CAR = 24
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def nearest_index(line, track, guess, x, y, reach):
     """Index of the line point nearest to x, y among those within reach of the guess."""
     count, start = track.line_count, track.line_start
@@ -32,7 +32,7 @@ def nearest_index(line, track, guess, x, y, reach):
     return best
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def place_on_line(line, track, index, x, y):
     """Arc length and lateral offset of x, y, both in the track's own direction, from its nearest line point."""
     point = line[track.line_start + index]
@@ -46,7 +46,7 @@ def place_on_line(line, track, index, x, y):
     return arc, lateral
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def is_on_road(line, track, guess, x, y):
     """Whether the point lies between the borders, or on them."""
     index = nearest_index(line, track, guess, x, y, REACH_ON_CAR)
@@ -57,7 +57,7 @@ def is_on_road(line, track, guess, x, y):
     return -point[RIGHT] <= lateral <= point[LEFT]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def arc_in_direction(arc_m, direction, track):
     """An arc length of the track's own direction in the car's, or the other way round."""
     if direction > 0:

@@ -5,8 +5,9 @@ The mixer is SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from trainer.simulator.kernels import kernel
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -16,7 +17,7 @@ SHIFT_30, SHIFT_27, SHIFT_31, SHIFT_11 = np.uint64(30), np.uint64(27), np.uint64
 UNIT = 1.0 / (1 << 53)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def mixed(value):
     """SplitMix64's finaliser: every bit of the answer depends on every bit of the uint64 given."""
     value = (value ^ (value >> SHIFT_30)) * MULTIPLIER_1
@@ -24,7 +25,7 @@ def mixed(value):
     return value ^ (value >> SHIFT_31)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def random_bits(seed, episode, stream, counter):
     """64 random bits; all four arguments are whole numbers."""
     value = mixed(np.uint64(seed) + GOLDEN)
@@ -32,7 +33,7 @@ def random_bits(seed, episode, stream, counter):
     return mixed(value + np.uint64(counter) * GOLDEN)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def random_unit(seed, episode, stream, counter):
     """A uniform float64 in [0, 1)."""
     return np.float64(random_bits(seed, episode, stream, counter) >> SHIFT_11) * UNIT

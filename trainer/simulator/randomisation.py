@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, create_model, model_validator
 
 from shared.settings import Settings
+from trainer.simulator.kernels import kernel
 from trainer.simulator.random_numbers import random_unit
 
 Preset = Literal["off", "light", "strong"]
@@ -175,7 +175,7 @@ RandomisationSettings = create_model(
 )
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def draw_episode(values, ranges, seed, episode):
     """Fill one car's row: values (quantities,), ranges (quantities, 2)."""
     for k in range(values.shape[0]):

@@ -12,19 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SimulationError
 from shared.observation import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
-from trainer.simulator import launch, picture
+from trainer.simulator import launch
 from trainer.simulator.dynamics import HISTORY_STEPS, motion_record
 from trainer.simulator.episode import rules_record
 from trainer.simulator.measurements import Column
 from trainer.simulator.randomisation import EPISODE_DRAW, QUANTITIES
 from trainer.simulator.settings import SimulatorSettings
 from trainer.simulator.state import CAR, Cars
-from trainer.simulator.surface_rows import PALETTE, SCENE
+from trainer.simulator.surface_rows import FLOAT_PARTS, INT_PARTS, PALETTE, PITCH, RAY_ROW, SCENE
 from trainer.simulator.textures import make_noise_tables
 from trainer.simulator.track_arrays import pack_tracks
 from trainer.simulator.view import VIEW, mount_record
 from trainer.tracks import Track
 
+CACHE_LINE = 64  # bytes
 # Arrays that make up the whole state; everything else follows from the settings.
 STATE = ("cars", "draws", "histories", "camera", "measurements", "terminated", "truncated")
 
@@ -85,7 +86,7 @@ class Simulator:
         self.terminated = np.zeros(count, bool)
         self.truncated = np.zeros(count, bool)
         self.threads = launch.choose_threads(self.settings.threads, count)
-        self._work = work_space(self.threads, CAMERA_WIDTH_PX)
+        self._work = work_space(self.threads, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX)
         self._all = np.ones(count, bool)
         self._orders = np.empty((count, 3))
         self._commanded_steering_deg = self._cars["commanded_steering_angle_deg"]
@@ -261,13 +262,23 @@ class Simulator:
             raise SimulationError(f"A car's track_index is not one of 0 to {len(self.tracks) - 1}.")
 
 
-def work_space(parts: int, width_px: int) -> tuple[NDArray[np.generic], ...]:
-    """Scratch records and rows for as many threads, for pictures of this width."""
+def work_space(parts: int, height_px: int, width_px: int) -> tuple[NDArray[np.generic], ...]:
+    """Scratch records and rows for as many threads, and pictures of this size."""
     return (
         np.zeros(parts, VIEW),
         np.zeros(parts, SCENE),
         np.zeros(parts, PALETTE),
         np.zeros((parts, 2)),
-        np.zeros((parts, picture.FLOAT_ROWS, width_px), np.float32),
-        np.zeros((parts, picture.INT_ROWS, width_px), np.int32),
+        np.zeros((parts, 2, 2 * height_px + 2), RAY_ROW),
+        np.zeros((parts, height_px + 2, width_px + 2), np.float32),
+        aligned_zeros(parts, FLOAT_PARTS * PITCH, np.float32),
+        aligned_zeros(parts, INT_PARTS * PITCH, np.int32),
     )
+
+
+def aligned_zeros(rows: int, columns: int, kind: type) -> NDArray[np.generic]:
+    """(rows, columns) of zeros that begin at a cache line: a vector that crosses two costs twice as much."""
+    size = rows * columns * np.dtype(kind).itemsize
+    raw = np.zeros(size + CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return raw[start : start + size].view(kind).reshape(rows, columns)

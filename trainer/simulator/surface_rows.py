@@ -1,56 +1,83 @@
-"""One row of pixels at a time: rays, places on the ground, coverage by paint, walls. The camera's inner loops.
+"""Blocks of rows of pixels: rays, places on the ground, share covered by paint, walls. The camera's inner loops.
 
-Every loop runs over the pixels of a row and is written so that the compiler turns it into vector instructions: 32-bit
-numbers only, no calls, no branches, few arrays a loop, and look-ups alone in loops of their own. A loop that looks something
-up and computes would run pixel by pixel.
+The inner loop of every kernel here runs over the pixels of a row and is written so that the compiler turns it into
+vector instructions: 32-bit numbers only, no branches, and look-ups alone in a loop of their own. All scratch rows lie
+in one array at constant distances, and indices are masked, which lets the compiler see that they neither overlap nor
+wrap around.
 
-Lines are filtered by the pixel's own footprint on the ground. The lateral offset of the road is all but linear within it, so
-the share of a pixel that a line covers is the overlap of two intervals: exact for any slant, and still right at a distance
-where one pixel spans the road.
+Lines are filtered by the pixel's own footprint on the ground. The lateral offset of the road is all but linear
+within it, so the share of a pixel that a line covers is the overlap of two intervals: right for any slant, and still
+right at a distance where one pixel spans half the road.
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from trainer.simulator.textures import GRAIN_BITS, GRAIN_LEVELS, GRAIN_UNIT
-from trainer.simulator.track_arrays import ARC_UNITS, HALF_WIDTH_UNIT_M, LATERAL_UNIT_M, NORMAL_UNITS, TEXEL_M
+from trainer.simulator.fused import fma
+from trainer.simulator.kernels import kernel
+from trainer.simulator.textures import GRAIN_UNIT
+from trainer.simulator.track_arrays import (
+    ARC_UNITS,
+    HALF_WIDTH_UNIT_M,
+    LATERAL_UNIT_M,
+    NORMAL_UNITS,
+    NORMAL_ZERO,
+    TEXEL_M,
+)
+
+# A block is at most this many pixels or one row: its scratch then stays in the processor's nearest cache.
+BLOCK_PX = 640
+WIDEST_PX = 1920
+# Numbers between one part of the scratch and the next: an odd number of cache lines, or they would get in each other's way.
+PITCH = WIDEST_PX + 16
+PLACE_X, PLACE_Y, FALL, HEIGHT, WIDTH, COLUMN = (k * PITCH for k in range(6))
+INDEX, GRAIN_INDEX, FIRST, SECOND, TEXTURE = (k * PITCH for k in range(5))
+FLOAT_PARTS, INT_PARTS = 6, 5
+# No index and no width needs more bits; a mask with it changes nothing but tells the compiler.
+BITS = 0xFFFF
 
 F = np.float32
 ZERO, HALF, ONE, TWO = F(0.0), F(0.5), F(1.0), F(2.0)
 # Rays that fall less than this per metre reach the ground beyond every wall.
 FLATTEST = F(-1e-4)
-SMALL_M = F(1e-5)
-# The light never falls or rises further than this, however far the walls are.
-DARKEST, BRIGHTEST = F(0.4), F(1.6)
+SMALL = F(1e-5)
+LIGHT_ON_WALL = F(1.5)
 # Walls show their grain around their foot; far above it repeats its edge.
 WALL_SHIFT = F(40.0)
-LIGHT_ON_WALL = F(1.5)
+# max(a, b) * BIG + min(a, b) * LITTLE is the root of a^2 + b^2 within 4 %.
+BIG, LITTLE = 0.96, 0.4
+
 TEXEL = F(TEXEL_M)
 INVERSE_TEXEL = F(1 / TEXEL_M)
 LATERAL_UNIT = F(LATERAL_UNIT_M)
 HALF_WIDTH_UNIT = F(HALF_WIDTH_UNIT_M)
 ARC_UNIT = F(1 / ARC_UNITS)
-NORMAL_UNIT = F(1 / NORMAL_UNITS)
-NORMAL_ZERO = F(512)
+TEXEL_NORMAL = F(TEXEL_M / NORMAL_UNITS)
+NORMAL_OFFSET = F(NORMAL_ZERO)
 GRAIN_SCALE = F(1 / GRAIN_UNIT)
 
-# Columns of a row's rays: the ray of the middle, its change with the column and its square.
-RAY = np.dtype([(name, np.float32) for name in ("x0", "x1", "x2", "y0", "y1", "y2", "z0", "z1", "z2")])
-
-# What the rows need of one picture. down_*: how the ray changes with the row. offset_*: where the grain lies this time.
+# What the kernels need of one picture. x1, x2 and so on: how a ray changes with the column and its square.
+# offset: where the grain lies this time.
 SCENE = np.dtype(
     [
         *((name, np.float32) for name in (
-            "x0", "x1", "x2", "y0", "y1", "y2", "z0", "z1", "z2", "down_x", "down_y", "down_z",
-            "camera_x_m", "camera_y_m", "camera_z_m", "inverse_focal", "samples",
-            "map_x_m", "map_y_m", "map_width_max", "map_height_max",
+            "x1", "x2", "y1", "y2", "z1", "z2", "camera_x_m", "camera_y_m", "camera_z_m", "inverse_focal",
+            "map_x_m", "map_y_m", "map_last_x", "map_last_y",
             "low_x_m", "low_y_m", "high_x_m", "high_y_m", "wall_height_m", "light_x", "light_y", "light_0",
             "border_width_m", "dash_half_width_m", "dash_periods", "dash_period_m", "dash_half",
             "grain_per_m", "offset_x", "offset_y",
         )),
-        *((name, np.int32) for name in ("map_start", "map_width", "grain_start", "grain_mask", "grain_shift")),
+        *((name, np.int32) for name in ("map_start", "map_width")),
+    ]
+)  # fmt: skip
+
+# One row of rays, a whole row of the picture or a thinner one. x0, y0, z0: the ray of the middle column. down: how the
+# ray changes from here to the next such row. share: of the picture's row; keep: 0 for the first of them, else 1.
+RAY_ROW = np.dtype(
+    [
+        *((name, np.float32) for name in ("x0", "y0", "z0", "down_x", "down_y", "down_z", "share", "keep", "grain_scale")),
+        *((name, np.int32) for name in ("row", "grain_start", "grain_mask", "grain_shift")),
     ]
 )  # fmt: skip
 
@@ -66,199 +93,187 @@ PALETTE = np.dtype(
 )  # fmt: skip
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def saturated(value):
     """value, limited to 0..1."""
     value = ZERO if value < ZERO else value
     return ONE if value > ONE else value
 
 
-@numba.njit(cache=True, error_model="numpy")
-def choose_grain(scene, footprint_m):
-    """Take the grain's level whose texels are about as large as a pixel."""
-    size = footprint_m * scene.grain_per_m
-    level, texels, start = 0, 1 << GRAIN_BITS, 0
-    while size > 1.5 and level < GRAIN_LEVELS - 1:
-        start += texels * texels
-        texels >>= 1
-        size *= 0.5
-        level += 1
-    scene.grain_start, scene.grain_mask, scene.grain_shift = start, texels - 1, GRAIN_BITS - level
-    return F(1.0 / (1 << level))
-
-
-@numba.njit(cache=True, error_model="numpy")
-def index_ground(index, grain_index, column, scene, grain_scale):
-    """Where in the ground map and in the grain each pixel of the row looks."""
-    x0, x1, x2, y0, y1, y2 = scene.x0, scene.x1, scene.x2, scene.y0, scene.y1, scene.y2
-    z0, z1, z2 = scene.z0, scene.z1, scene.z2
+@kernel
+def trace_ground(rows, words, plan, first, count, width, scene):
+    """Where each pixel's ray meets the ground, in texels of the map, and which texel and grain lie there."""
+    x1, x2, y1, y2, z1, z2 = scene.x1, scene.x2, scene.y1, scene.y2, scene.z1, scene.z2
     height = -scene.camera_z_m * INVERSE_TEXEL
     camera_x = (scene.camera_x_m - scene.map_x_m) * INVERSE_TEXEL
     camera_y = (scene.camera_y_m - scene.map_y_m) * INVERSE_TEXEL
-    most_x, most_y, start, width = scene.map_width_max, scene.map_height_max, scene.map_start, scene.map_width
-    grain = scene.grain_per_m * grain_scale * TEXEL
+    last_x, last_y, start, map_width = scene.map_last_x, scene.map_last_y, scene.map_start, scene.map_width
     offset_x, offset_y = scene.offset_x, scene.offset_y
-    grain_start, mask, shift = scene.grain_start, scene.grain_mask, scene.grain_shift
-    for c in range(column.shape[0]):
-        a = column[c]
-        z = z0 + a * (z1 + a * z2)
-        z = z if z < FLATTEST else FLATTEST
-        t = height / z
-        x = camera_x + t * (x0 + a * (x1 + a * x2))
-        y = camera_y + t * (y0 + a * (y1 + a * y2))
-        x = ZERO if x < ZERO else x
-        y = ZERO if y < ZERO else y
-        x = most_x if x > most_x else x
-        y = most_y if y > most_y else y
-        index[c] = np.int32(np.int32(np.int32(y) * width) + np.int32(x)) + start
-        u = np.int32(x * grain + offset_x) & mask
-        v = np.int32(y * grain + offset_y) & mask
-        grain_index[c] = np.int32(np.int32(v << shift) | u) + grain_start
+    width &= BITS
+    for k in range(count):
+        ray = plan[first + k]
+        x0, y0, z0, grain = ray.x0, ray.y0, ray.z0, scene.grain_per_m * ray.grain_scale * TEXEL
+        grain_start, mask, shift = ray.grain_start, ray.grain_mask, ray.grain_shift
+        base = (k * width) & BITS
+        for c in range(width):
+            a = rows[COLUMN + c]
+            z = fma(a, fma(a, z2, z1), z0)
+            z = z if z < FLATTEST else FLATTEST
+            fall = ONE / z
+            t = height * fall
+            x = fma(t, fma(a, fma(a, x2, x1), x0), camera_x)
+            y = fma(t, fma(a, fma(a, y2, y1), y0), camera_y)
+            x = ZERO if x < ZERO else x
+            y = ZERO if y < ZERO else y
+            x = last_x if x > last_x else x
+            y = last_y if y > last_y else y
+            rows[FALL + base + c] = fall
+            rows[PLACE_X + base + c] = x
+            rows[PLACE_Y + base + c] = y
+            line = np.int32(np.int32(np.rint(y)) * map_width)
+            words[INDEX + base + c] = np.int32(line + np.int32(np.rint(x))) + start
+            u = np.int32(fma(x, grain, offset_x)) & mask
+            v = np.int32(fma(y, grain, offset_y)) & mask
+            words[GRAIN_INDEX + base + c] = np.int32(np.int32(v << shift) | u) + grain_start
 
 
-@numba.njit(cache=True, error_model="numpy")
-def look_up_ground(first, second, texture, index, grain_index, ground, grain):
+@kernel
+def look_up_ground(words, count, ground, grain):
     """Fetch both words of every pixel's texel, and its grain."""
-    for c in range(index.shape[0]):
-        k = np.uint32(index[c])
-        first[c] = ground[k, 0]
-        second[c] = ground[k, 1]
-        texture[c] = grain[np.uint32(grain_index[c])]
+    for c in range(count):
+        k = np.uint32(words[INDEX + c])
+        words[FIRST + c] = ground[k, 0]
+        words[SECOND + c] = ground[k, 1]
+        words[TEXTURE + c] = grain[np.uint32(words[GRAIN_INDEX + c])]
 
 
-@numba.njit(cache=True, error_model="numpy")
-def paint_ground(level, column, first, second, texture, scene, palette):
-    """The ground's level in every pixel of the row: field, road, border lines and dashes by the share they cover."""
-    x0, x1, x2, y0, y1, y2 = scene.x0, scene.x1, scene.x2, scene.y0, scene.y1, scene.y2
-    z0, z1, z2, down_x, down_y, down_z = (
-        scene.z0,
-        scene.z1,
-        scene.z2,
-        scene.down_x,
-        scene.down_y,
-        scene.down_z,
-    )
+@kernel
+def paint_ground(levels, rows, words, plan, first, count, width, scene, palette):
+    """The ground's level in every pixel: field, road, border lines and dashes by the share they cover."""
+    x1, x2, y1, y2, z1, z2 = scene.x1, scene.x2, scene.y1, scene.y2, scene.z1, scene.z2
     height = -scene.camera_z_m * INVERSE_TEXEL
     camera_x = (scene.camera_x_m - scene.map_x_m) * INVERSE_TEXEL
     camera_y = (scene.camera_y_m - scene.map_y_m) * INVERSE_TEXEL
-    most_x, most_y = scene.map_width_max, scene.map_height_max
-    focal = scene.inverse_focal * TEXEL
+    periods, per_period, dash_half = scene.dash_periods * ARC_UNIT, ONE / scene.dash_period_m, scene.dash_half
     border_width, dash_half_width = scene.border_width_m, scene.dash_half_width_m
-    periods, per_period, dash_half = scene.dash_periods, ONE / scene.dash_period_m, scene.dash_half
+    footprint = scene.inverse_focal * TEXEL_NORMAL
+    across_big, across_little = footprint * F(BIG), footprint * F(LITTLE)
+    along_big, along_little = across_big * per_period, across_little * per_period
+    phase_texel = TEXEL_NORMAL * per_period
     light_x, light_y = scene.light_x * TEXEL, scene.light_y * TEXEL
-    light_0 = scene.light_0 + scene.light_x * scene.map_x_m + scene.light_y * scene.map_y_m
+    light_0 = fma(scene.light_x, scene.map_x_m, fma(scene.light_y, scene.map_y_m, scene.light_0))
     road, road_grain = palette.road, palette.road_grain * GRAIN_SCALE
     field, field_grain = palette.field, palette.field_grain * GRAIN_SCALE
     border, dash = palette.border, palette.dash
-    for c in range(column.shape[0]):
-        a = column[c]
-        bx, by, bz = x1 + a * x2, y1 + a * y2, z1 + a * z2
-        rx, ry, rz = x0 + a * bx, y0 + a * by, z0 + a * bz
-        rz = rz if rz < FLATTEST else FLATTEST
-        fall = ONE / rz
-        t = height * fall
-        x, y = camera_x + t * rx, camera_y + t * ry
-        x = ZERO if x < ZERO else x
-        y = ZERO if y < ZERO else y
-        x = most_x if x > most_x else x
-        y = most_y if y > most_y else y
-        # The texel's middle, extended to the pixel's own point.
-        dx = x - F(np.int32(x)) - HALF
-        dy = y - F(np.int32(y)) - HALF
-        word = second[c]
-        nx = (F((word >> 10) & 1023) - NORMAL_ZERO) * NORMAL_UNIT
-        ny = (F(word & 1023) - NORMAL_ZERO) * NORMAL_UNIT
-        half_width = F((word >> 20) & 4095) * HALF_WIDTH_UNIT
-        word = first[c]
-        lateral = F(word >> 16) * LATERAL_UNIT + (nx * dx + ny * dy) * TEXEL
-        phase = F(word & 65535) * ARC_UNIT * periods + (ny * dx - nx * dy) * (TEXEL * per_period) + ONE
-        # How far apart neighbouring columns and rows lie on the ground, across and along the road.
-        scale = t * focal
-        slope = (bz + a * z2) * fall
-        ux, uy = (bx + a * x2) - rx * slope, (by + a * y2) - ry * slope
-        slope = down_z * fall
-        vx, vy = down_x - rx * slope, down_y - ry * slope
-        across_u, across_v = nx * ux + ny * uy, nx * vx + ny * vy
-        along_u, along_v = ny * ux - nx * uy, ny * vx - nx * vy
-        inverse = ONE / (scale * np.sqrt(across_u * across_u + across_v * across_v) + SMALL_M)
-        along = scale * np.sqrt(along_u * along_u + along_v * along_v) * per_period + SMALL_M
-        middle = HALF - lateral * inverse
-        edge = half_width * inverse
-        paved = saturated(middle + edge) - saturated(middle - edge)
-        edge -= border_width * inverse
-        inner = saturated(middle + edge) - saturated(middle - edge)
-        edge = dash_half_width * inverse
-        dashed = saturated(middle + edge) - saturated(middle - edge)
-        phase = phase - F(np.int32(phase)) - HALF
-        phase = -phase if phase < ZERO else phase
-        dashed *= saturated((dash_half - phase) / along + HALF)
-        grain = F(texture[c])
-        field_here = field + field_grain * grain
-        road_here = road + road_grain * grain
-        value = (
-            field_here
-            + paved * (border - field_here)
-            + inner * (road_here - border)
-            + dashed * (dash - road_here)
-        )
-        light = light_0 + light_x * x + light_y * y
-        light = DARKEST if light < DARKEST else light
-        level[c] = value * (BRIGHTEST if light > BRIGHTEST else light)
+    width &= BITS
+    for k in range(count):
+        ray = plan[first + k]
+        down_x, down_y, down_z, share, keep = ray.down_x, ray.down_y, ray.down_z, ray.share, ray.keep
+        level = levels[ray.row + 1]
+        base = (k * width) & BITS
+        for c in range(width):
+            a = rows[COLUMN + c]
+            x, y, fall = rows[PLACE_X + base + c], rows[PLACE_Y + base + c], rows[FALL + base + c]
+            # The road at the texel's middle, extended to the pixel's own point.
+            dx, dy = x - np.rint(x), y - np.rint(y)
+            word = words[SECOND + base + c]
+            nx = F(np.int32(word >> 10) & 1023) - NORMAL_OFFSET
+            ny = F(word & 1023) - NORMAL_OFFSET
+            half_width = F(np.int32(word >> 20) & 4095) * HALF_WIDTH_UNIT
+            word = words[FIRST + base + c]
+            lateral = fma(fma(nx, dx, ny * dy), TEXEL_NORMAL, F(word >> 16) * LATERAL_UNIT)
+            phase = fma(fma(ny, dx, -(nx * dy)), phase_texel, F(word & 65535) * periods)
+            # How far apart neighbouring columns (u) and rows (v) lie on the ground, across and along the road.
+            t = height * fall
+            ahead_x, ahead_y = camera_x - x, camera_y - y
+            twice = a + a
+            slope = fma(twice, z2, z1) * fall
+            ux = fma(ahead_x, slope, t * fma(twice, x2, x1))
+            uy = fma(ahead_y, slope, t * fma(twice, y2, y1))
+            slope = down_z * fall
+            vx, vy = fma(ahead_x, slope, t * down_x), fma(ahead_y, slope, t * down_y)
+            u, v = abs(fma(nx, ux, ny * uy)), abs(fma(nx, vx, ny * vy))
+            across = fma(u if u > v else v, across_big, fma(v if u > v else u, across_little, SMALL))
+            u, v = abs(fma(ny, ux, -(nx * uy))), abs(fma(ny, vx, -(nx * vy)))
+            along = fma(u if u > v else v, along_big, fma(v if u > v else u, along_little, SMALL))
+            both = ONE / (across * along)
+            per_across = both * along
+            middle = fma(-abs(lateral), per_across, HALF)
+            paved = saturated(fma(half_width, per_across, middle))
+            inner = saturated(fma(half_width - border_width, per_across, middle))
+            edge = dash_half_width * per_across
+            phase = abs(phase - np.rint(phase))
+            dashed = saturated(fma(dash_half - phase, both * across, HALF))
+            dashed *= saturated(middle + edge) - saturated(middle - edge)
+            grain = F(words[TEXTURE + base + c])
+            field_here = fma(field_grain, grain, field)
+            road_here = fma(road_grain, grain, road)
+            value = fma(paved, border - field_here, field_here)
+            value = fma(dashed, dash - road_here, fma(inner, road_here - border, value))
+            light = fma(light_x, x, fma(light_y, y, light_0)) * share
+            level[c + 1] = fma(value, light, level[c + 1] * keep)
 
 
-@numba.njit(cache=True, error_model="numpy")
-def index_wall(height, width, grain_index, column, scene, grain_scale):
-    """Where each pixel's ray meets the walls: at what height, how much of it a pixel spans, and where in the grain."""
-    x0, x1, x2, y0, y1, y2 = scene.x0, scene.x1, scene.x2, scene.y0, scene.y1, scene.y2
-    z0, z1, z2 = scene.z0, scene.z1, scene.z2
+@kernel
+def trace_walls(rows, words, plan, first, count, width, scene):
+    """Where each pixel's ray meets the walls: at what height, how much of it a pixel spans, which grain lies there."""
+    x1, x2, y1, y2, z1, z2 = scene.x1, scene.x2, scene.y1, scene.y2, scene.z1, scene.z2
     camera_x, camera_y, camera_z = scene.camera_x_m, scene.camera_y_m, scene.camera_z_m
-    west, east = scene.low_x_m - camera_x, scene.high_x_m - camera_x
-    south, north = scene.low_y_m - camera_y, scene.high_y_m - camera_y
+    west, east = camera_x - scene.low_x_m, scene.high_x_m - camera_x
+    south, north = camera_y - scene.low_y_m, scene.high_y_m - camera_y
     focal = scene.inverse_focal
-    grain = scene.grain_per_m * grain_scale
-    offset_x, offset_y = scene.offset_x, scene.offset_y
-    grain_start, mask, shift = scene.grain_start, scene.grain_mask, scene.grain_shift
-    for c in range(column.shape[0]):
-        a = column[c]
-        x = x0 + a * (x1 + a * x2)
-        y = y0 + a * (y1 + a * y2)
-        z = z0 + a * (z1 + a * z2)
-        tx = (west if x < ZERO else east) / x
-        ty = (south if y < ZERO else north) / y
-        side = ONE if tx < ty else ZERO
-        t = tx if tx < ty else ty
-        up = camera_z + t * z
-        height[c] = up
-        width[c] = t * focal * (ONE - TWO * side)
-        u = np.int32((t * (x + y) + WALL_SHIFT) * grain + offset_x) & mask
-        up = WALL_SHIFT if up > WALL_SHIFT else up
-        up = -WALL_SHIFT if up < -WALL_SHIFT else up
-        v = np.int32((up + WALL_SHIFT) * grain + offset_y) & mask
-        grain_index[c] = np.int32(np.int32(v << shift) | u) + grain_start
+    width &= BITS
+    for k in range(count):
+        ray = plan[first + k]
+        x0, y0, z0, grain = ray.x0, ray.y0, ray.z0, scene.grain_per_m * ray.grain_scale
+        offset_x, offset_y = fma(WALL_SHIFT, grain, scene.offset_x), fma(WALL_SHIFT, grain, scene.offset_y)
+        grain_start, mask, shift = ray.grain_start, ray.grain_mask, ray.grain_shift
+        base = (k * width) & BITS
+        for c in range(width):
+            a = rows[COLUMN + c]
+            x = fma(a, fma(a, x2, x1), x0)
+            y = fma(a, fma(a, y2, y1), y0)
+            z = fma(a, fma(a, z2, z1), z0)
+            to_x, to_y = west if x < ZERO else east, south if y < ZERO else north
+            size_x, size_y = abs(x), abs(y)
+            nearer_x = to_x * size_y < to_y * size_x
+            t = (to_x if nearer_x else to_y) / (size_x if nearer_x else size_y)
+            up = fma(t, z, camera_z)
+            rows[HEIGHT + base + c] = up
+            pixel = t * focal
+            rows[WIDTH + base + c] = -pixel if nearer_x else pixel  # the sign tells the walls apart
+            u = np.int32(fma(t * (x + y), grain, offset_x)) & mask
+            up = WALL_SHIFT if up > WALL_SHIFT else up
+            up = -WALL_SHIFT if up < -WALL_SHIFT else up
+            v = np.int32(fma(up, grain, offset_y)) & mask
+            words[GRAIN_INDEX + base + c] = np.int32(np.int32(v << shift) | u) + grain_start
 
 
-@numba.njit(cache=True, error_model="numpy")
-def look_up_wall(texture, grain_index, grain):
+@kernel
+def look_up_walls(words, count, grain):
     """Fetch every pixel's grain."""
-    for c in range(grain_index.shape[0]):
-        texture[c] = grain[np.uint32(grain_index[c])]
+    for c in range(count):
+        words[TEXTURE + c] = grain[np.uint32(words[GRAIN_INDEX + c])]
 
 
-@numba.njit(cache=True, error_model="numpy")
-def paint_wall(level, height, width, texture, scene, palette):
-    """Put walls and what is above them over the ground already in level, by the share they cover."""
+@kernel
+def paint_walls(levels, rows, words, plan, first, count, width, scene, palette):
+    """Put walls and what is above them over the ground already there, by the share they cover."""
     top = scene.wall_height_m
-    side_x, side_y = scene.light_x * LIGHT_ON_WALL, scene.light_y * LIGHT_ON_WALL
+    side_x, side_y = ONE + scene.light_x * LIGHT_ON_WALL, ONE + scene.light_y * LIGHT_ON_WALL
     wall, wall_grain = palette.wall, palette.wall_grain * GRAIN_SCALE
     background, background_grain = palette.background, palette.background_grain * GRAIN_SCALE
-    for c in range(height.shape[0]):
-        up, pixel = height[c], width[c]
-        # A negative width marks the walls that face along x.
-        light = ONE + (side_x if pixel < ZERO else side_y)
-        inverse = ONE / (-pixel if pixel < ZERO else pixel)
-        grain = F(texture[c])
-        ground = saturated(HALF - up * inverse)
-        above = saturated(HALF + (up - top) * inverse)
-        value = (wall + wall_grain * grain) * light
-        value += above * (background + background_grain * grain - value)
-        level[c] = value + ground * (level[c] - value)
+    width &= BITS
+    for k in range(count):
+        level = levels[plan[first + k].row + 1]
+        base = (k * width) & BITS
+        for c in range(width):
+            up, pixel = rows[HEIGHT + base + c], rows[WIDTH + base + c]
+            light = side_x if pixel < ZERO else side_y
+            inverse = ONE / abs(pixel)
+            grain = F(words[TEXTURE + base + c])
+            ground = saturated(fma(-up, inverse, HALF))
+            above = saturated(fma(up - top, inverse, HALF))
+            value = fma(wall_grain, grain, wall) * light
+            value = fma(above, fma(background_grain, grain, background) - value, value)
+            level[c + 1] = fma(ground, level[c + 1] - value, value)

@@ -17,7 +17,9 @@ GRAIN_LEVELS = 7
 GRAIN_TEXEL_M = 0.006
 # One unit of a texture's strength, as stored.
 GRAIN_UNIT = 32.0
-NOISE_LENGTH = 1 << 15
+# A row of noise begins at any of 2^NOISE_BITS places; the table has a widest row more.
+NOISE_BITS = 15
+NOISE_LENGTH = (1 << NOISE_BITS) + 2048
 NOISE_UNIT = 32.0
 
 

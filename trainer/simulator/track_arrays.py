@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from trainer.simulator.kernels import kernel
 
 if TYPE_CHECKING:
     from trainer.tracks import Track
@@ -28,7 +29,7 @@ MAP_MARGIN_M = 0.6
 LATERAL_UNIT_M = 1 / 8192
 HALF_WIDTH_UNIT_M = 1 / 1024
 ARC_UNITS = 65536
-NORMAL_UNITS = 511
+NORMAL_UNITS, NORMAL_ZERO = 511, 512
 
 # Columns of a line point.
 X, Y, COS, SIN, CURVATURE, LEFT, RIGHT = range(7)
@@ -108,7 +109,7 @@ def _ground_map(record: np.void, track: Track, line: NDArray[np.float64]) -> NDA
 BLOCK = 8
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m):
     """Write every texel of one track. Points of the line too far from a block of texels are looked at only once."""
     candidates = np.empty(line.shape[0], np.int64)
@@ -133,7 +134,7 @@ def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m)
                     )
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def pack_texel(word, line, candidates, x, y, spacing_m, length_m):
     """Write the two words of the texel with its middle at x, y."""
     best, nearest = candidates[0], np.inf
@@ -152,8 +153,8 @@ def pack_texel(word, line, candidates, x, y, spacing_m, length_m):
     arc = int(np.round((best * spacing_m + along / stretch) / length_m * ARC_UNITS)) & (ARC_UNITS - 1)
     lateral_units = int(np.round(min(max(lateral / LATERAL_UNIT_M, -32767.0), 32767.0)))
     half_width_units = min(int(np.round(half_width / HALF_WIDTH_UNIT_M)), 4095)
-    nx = int(np.round(normal_x * NORMAL_UNITS)) + 512
-    ny = int(np.round(normal_y * NORMAL_UNITS)) + 512
+    nx = int(np.round(normal_x * NORMAL_UNITS)) + NORMAL_ZERO
+    ny = int(np.round(normal_y * NORMAL_UNITS)) + NORMAL_ZERO
     word[0] = np.int32(np.int64(lateral_units << 16) | arc)
     word[1] = np.int32(
         np.int64(half_width_units << 20) | (min(max(nx, 0), 1023) << 10) | min(max(ny, 0), 1023)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.cars import CameraMount
+from trainer.simulator.kernels import kernel
 from trainer.simulator.settings import CameraSettings
+from trainer.simulator.track_arrays import MAP_MARGIN_M
 
 VIEW = np.dtype(
     [
@@ -34,6 +35,8 @@ MOUNT = np.dtype(
 )
 # Light changes by the drawn share over this distance.
 LIGHT_REACH_M = 3.0
+# but by no more than this share at the corners of the ground.
+MOST_LIGHT = 0.6
 MOST_FOV_DEG, LEAST_FOV_DEG = 150.0, 20.0
 
 
@@ -53,7 +56,7 @@ def mount_record(settings: CameraSettings, camera: CameraMount) -> NDArray[np.vo
     return record
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def look_through_camera(view, car, draw, mount, track, width_px):
     """Fill a view with the car's own camera."""
     cos, sin = math.cos(car.heading_rad), math.sin(car.heading_rad)
@@ -72,7 +75,7 @@ def look_through_camera(view, car, draw, mount, track, width_px):
     build_room(view, draw, track)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def aim(view, heading_rad, pitch_rad, roll_rad):
     """Turn the camera: heading counter-clockwise, pitch downwards, roll clockwise as the picture shows it."""
     cos_h, sin_h = math.cos(heading_rad), math.sin(heading_rad)
@@ -93,7 +96,7 @@ def aim(view, heading_rad, pitch_rad, roll_rad):
     )
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def set_lens(view, fov_rad, distortion, width_px):
     """Focal length and curve that put the field of view's edge at the picture's edge."""
     edge = math.tan(0.5 * fov_rad) * (1.0 - distortion)
@@ -101,7 +104,7 @@ def set_lens(view, fov_rad, distortion, width_px):
     view.curve = -distortion / (edge * edge)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel
 def build_room(view, draw, track):
     """Walls around the track, and light that falls off across it."""
     distance = draw.wall_distance_m
@@ -109,7 +112,10 @@ def build_room(view, draw, track):
     view.low_y_m, view.high_y_m = track.low_y_m - distance, track.high_y_m + distance
     view.wall_height_m = draw.wall_height_m
     direction = math.radians(draw.light_direction_deg)
-    view.light_x = draw.light_gradient / LIGHT_REACH_M * math.cos(direction)
-    view.light_y = draw.light_gradient / LIGHT_REACH_M * math.sin(direction)
+    light_x, light_y = math.cos(direction) / LIGHT_REACH_M, math.sin(direction) / LIGHT_REACH_M
+    half_x = 0.5 * (track.high_x_m - track.low_x_m) + MAP_MARGIN_M
+    half_y = 0.5 * (track.high_y_m - track.low_y_m) + MAP_MARGIN_M
+    gradient = min(draw.light_gradient, MOST_LIGHT / (abs(light_x) * half_x + abs(light_y) * half_y))
+    view.light_x, view.light_y = gradient * light_x, gradient * light_y
     middle_x, middle_y = 0.5 * (track.low_x_m + track.high_x_m), 0.5 * (track.low_y_m + track.high_y_m)
     view.light_0 = 1.0 - view.light_x * middle_x - view.light_y * middle_y
