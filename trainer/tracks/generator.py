@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from shared.errors import TrackError
 from trainer.tracks.corners import WAYPOINT_SPACING_M, rounded_line, smooth_steps
-from trainer.tracks.look import Look
 from trainer.tracks.outlines import random_outline
 from trainer.tracks.track import Track
 from trainer.tracks.validity import check_track
@@ -25,7 +24,8 @@ INNER_RADIUS_M = (0.9, 0.04)
 LARGEST_RADIUS_M = (4.0, 1.6)
 NARROWEST_M = 0.56
 ATTEMPTS = 400
-WIDTH_ATTEMPTS = 8
+# Widening of a road to either side, per metre driven.
+WIDENING = 0.25
 
 
 def generate_track(
@@ -40,7 +40,7 @@ def generate_track(
     length_m: length of the centre line, within a millimetre.
     width_m: mean road width.
     tightness: 0 wide sweeps, 1 corners as tight as the road width allows.
-    width_variation: how much wider the widest place is than the narrowest, 0 to 2.5: 1 is twice as wide.
+    width_variation: how much wider than the narrowest place the widest may be, 0 to 2.5: 1 is twice as wide.
     """
     if seed < 0:
         raise TrackError(f"A seed of {seed} is not possible. Give 0 or more.")
@@ -124,7 +124,7 @@ def _centre_line(
     if abs(scale - 1.0) > 0.02:
         return None
     centre = _evenly_spaced(_smoothed(line.points_m, smoothing_m), length_m)
-    sharpest_1pm = np.abs(_curvatures_1pm(centre)).max()
+    sharpest_1pm = np.abs(_curvatures_1pm(centre, 0.5)).max()
     return centre if sharpest_1pm * smallest_m < 1.03 else None
 
 
@@ -189,56 +189,62 @@ def _evenly_spaced(line: Floats, length_m: float) -> Floats:
     return line
 
 
-def _curvatures_1pm(line: Floats) -> Floats:
-    """Turn per metre over half a metre of a closed line: what a car feels, not the kink of one waypoint."""
+def _curvatures_1pm(line: Floats, over_m: float) -> Floats:
+    """(W,) turn per metre around every waypoint of a closed line, over a stretch of this length."""
     steps = np.diff(line, axis=0)
     headings = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
     total = 2.0 * np.pi * np.round((headings[-1] - headings[0]) / (2.0 * np.pi))
-    ahead = max(1, round(0.5 / WAYPOINT_SPACING_M))
-    later = np.concatenate((headings[ahead:], headings[:ahead] + total))
-    curvatures: Floats = (later - headings) / (ahead * np.hypot(*steps.T).mean())
+    ahead = max(1, round(0.5 * over_m / WAYPOINT_SPACING_M))
+    laps = np.concatenate((headings[-ahead:] - total, headings, headings[: ahead + 1] + total))
+    turns = laps[2 * ahead :] - laps[: -2 * ahead]
+    curvatures: Floats = turns / (2 * ahead * np.hypot(*steps.T).mean())
     return curvatures
 
 
 def _laid(
     rng: np.random.Generator, centre: Floats, width_m: float, variation: float, name: str, title: str
 ) -> Track | None:
-    """A track along the centre line, or None where its borders, kept GAP_M / 2 apart, would cross."""
+    """A track along the centre line, or None where its borders would run backwards or come too close."""
     after = np.roll(centre[:-1], -1, axis=0) - np.roll(centre[:-1], 1, axis=0)
     normals = np.stack((-after[:, 1], after[:, 0]), axis=-1) / np.hypot(*after.T)[:, None]
     normals = np.concatenate((normals, normals[:1]))
     halves_m = 0.5 * _local_widths_m(rng, centre, width_m, variation)[:, None]
-    fenced = halves_m + 0.5 * GAP_M
+    left, right = centre + halves_m * normals, centre - halves_m * normals
+    steps = np.diff(centre, axis=0)
+    if any((np.diff(border, axis=0) * steps).sum(axis=1).min() <= 0.0 for border in (left, right)):
+        return None
+    fence = 0.5 * GAP_M * normals
     try:
-        check_track(Track(name, True, centre, centre + fenced * normals, centre - fenced * normals))
+        check_track(Track(name, True, centre, left + fence, right - fence))
     except TrackError:
         return None
-    look = Look()
-    track = Track(
-        name, True, centre, centre + halves_m * normals, centre - halves_m * normals, title, look=look
-    )
-    check_track(track)
-    return track
+    return Track(name, True, centre, left, right, title)
 
 
 def _local_widths_m(rng: np.random.Generator, centre: Floats, width_m: float, variation: float) -> Floats:
     """A width for every waypoint: a narrow road with bulges, nowhere wider than its corners allow."""
-    constant = np.full(len(centre), width_m)
-    if variation == 0.0:
-        return constant
     arcs = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(centre, axis=0).T))))
-    curvatures = np.abs(_curvatures_1pm(centre))
-    tightest_1pm = np.concatenate((curvatures, curvatures[:1]))
-    for _ in range(WIDTH_ATTEMPTS):
-        bulges = _bulges(rng, arcs)
-        # The mean stays as asked: the narrowest width follows, and the bulges shrink if that were too narrow.
+    bulges = _bulges(rng, arcs)
+    widest_m = 2.0 * _room_m(arcs, np.abs(_curvatures_1pm(centre, 0.2)))
+    narrow_m = width_m
+    for _ in range(6):
+        # The mean stays as asked: the narrow road follows, and the bulges shrink where there is no room.
         mean = bulges[:-1].mean()
-        most = (width_m / NARROWEST_M - 1.0) / mean
-        varied = min(variation, most)
-        widths: Floats = width_m * (1.0 + varied * bulges) / (1.0 + varied * mean)
-        if (0.5 * widths * tightest_1pm).max() < 0.95:
-            return widths
-    return constant
+        variation = min(variation, (width_m / NARROWEST_M - 1.0) / max(mean, 1e-9))
+        narrow_m = width_m / (1.0 + variation * mean)
+        bulges = np.minimum(bulges, np.maximum(widest_m / narrow_m - 1.0, 0.0) / max(variation, 1e-9))
+    widths: Floats = narrow_m * (1.0 + variation * bulges)
+    scaled: Floats = widths * (width_m / widths[:-1].mean())
+    return scaled
+
+
+def _room_m(arcs: Floats, curvatures_1pm: Floats) -> Floats:
+    """Half width that the tightest corner nearby leaves room for; it may grow with the distance."""
+    at_the_corner_m = 1.0 / np.maximum(curvatures_1pm, 0.1) - INNER_RADIUS_M[1]
+    apart_m = np.abs(arcs[:, None] - arcs)
+    apart_m = np.minimum(apart_m, arcs[-1] - apart_m)
+    room: Floats = (at_the_corner_m + WIDENING * apart_m).min(axis=1)
+    return room
 
 
 def _bulges(rng: np.random.Generator, arcs: Floats) -> Floats:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shared.atomic_files import write_atomic
 from shared.errors import TrackError
 from trainer.tracks.track import FARTHEST_M, Track
-from trainer.tracks.validity import MAX_ROWS, check_track
+from trainer.tracks.validity import MAX_ROWS, check_track, signed_area_m2
 
 MAGIC = b"\x93NUMPY"
 # Version 1 headers hold at most 64 kB; a real one has 128 bytes.
@@ -48,7 +48,7 @@ def read_npy(path: Path, name: str | None = None) -> Track:
 
 def npy_rows(track: Track) -> NDArray[np.float64]:
     """(W, 6): centre, inner and outer border. The inner border of an open track is its left one."""
-    left_is_inner = not track.closed or _signed_area_m2(track.waypoints_m) > 0
+    left_is_inner = not track.closed or signed_area_m2(track.waypoints_m) > 0
     borders = (track.left_border_m, track.right_border_m)
     inner, outer = borders if left_is_inner else borders[::-1]
     return np.concatenate((track.waypoints_m, inner, outer), axis=1)
@@ -119,9 +119,3 @@ def _track_from_rows(rows: NDArray[np.float64], name: str) -> Track:
     inner_is_left = np.median(along[:, 0] * to_inner[:, 1] - along[:, 1] * to_inner[:, 0]) >= 0
     left, right = (inner, outer) if inner_is_left else (outer, inner)
     return Track(name, closed, centre, left, right)
-
-
-def _signed_area_m2(line: NDArray[np.float64]) -> float:
-    """Area inside a closed line, positive when it runs counter-clockwise."""
-    x, y = line.T
-    return 0.5 * float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))

@@ -40,6 +40,7 @@ def check_track(track: Track) -> None:
     _check_widths(track)
     _check_turns(track)
     _check_crossings(track)
+    _check_overlap(track)
 
 
 def crossings(first: Floats, second: Floats) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -103,13 +104,21 @@ def _check_crossings(track: Track) -> None:
         "right border": track.right_border_m,
         "centre line": track.waypoints_m,
     }
+    if not track.closed:
+        lines["start"] = np.stack((track.left_border_m[0], track.right_border_m[0]))
+        lines["end"] = np.stack((track.left_border_m[-1], track.right_border_m[-1]))
     pairs = [
         ("left border", "right border"),
         ("centre line", "left border"),
         ("centre line", "right border"),
-        ("centre line", "centre line"),
         ("left border", "left border"),
         ("right border", "right border"),
+        *(
+            (end, border)
+            for end in ("start", "end")
+            if end in lines
+            for border in ("left border", "right border")
+        ),
     ]
     for first, second in pairs:
         for mine, other in crossings(lines[first], lines[second]):
@@ -122,6 +131,23 @@ def _check_crossings(track: Track) -> None:
                     f"Track {track.name}: the {first} crosses {whose} between rows {mine[0]} and {other[0]}. "
                     f"A car could not tell which road to take; move the road apart there."
                 )
+
+
+def _check_overlap(track: Track) -> None:
+    """A loop narrower than its road has borders that cross nowhere, but run the other way round."""
+    if not track.closed:
+        return
+    areas = [signed_area_m2(line) for line in (track.waypoints_m, track.left_border_m, track.right_border_m)]
+    if not all(area * areas[0] > 0 for area in areas):
+        raise TrackError(
+            f"Track {track.name}: the road overlaps itself. Make it narrower, or move its sides apart."
+        )
+
+
+def signed_area_m2(line: Floats) -> float:
+    """Area inside a closed line, positive when it runs counter-clockwise."""
+    x, y = line.T
+    return 0.5 * float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))
 
 
 def _loops_m(track: Track, mine: NDArray[np.intp], other: NDArray[np.intp]) -> Floats:

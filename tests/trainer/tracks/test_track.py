@@ -111,6 +111,12 @@ def test_a_hint_keeps_a_point_on_its_own_road() -> None:
     assert (lateral[arc_gap_m(hairpins, found, arcs) < 0.1] < -0.9).all()
 
 
+def test_a_hint_reaches_across_the_start_line() -> None:
+    oval = load_track("oval")
+    arcs, _ = oval.project(oval.position([0.2, -0.2]), near_arc_m=[-0.3, 0.3])
+    assert arcs == pytest.approx([0.2, oval.length_m - 0.2])
+
+
 def test_rows_that_repeat_are_kept_and_do_no_harm() -> None:
     plain = square()
     twice = np.repeat(np.arange(17), 2)[:-1]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import TrackError
 from trainer.tracks import Track, check_track, load_track
+from trainer.tracks.corners import Corner, track_from_corners
 from trainer.tracks.validity import crossings
 
 ROWS = 12
@@ -95,34 +96,95 @@ def test_what_cannot_be_driven_is_refused_with_its_reason(
         check_track(oval_with(change))
 
 
-def test_borders_that_cross_are_refused_even_when_every_row_is_in_order() -> None:
-    """Rows far apart: at each of them all is well, and between them the border cuts through the road."""
-
-    def cut_through(rows: np.ndarray) -> None:
-        middle = 0.5 * (rows[40] + rows[41])
-        rows[40, 2:4] = middle[:2] + np.array([0.05, 0.34])
-        rows[41, 2:4] = middle[:2] + np.array([-0.05, 0.34])
-        rows[41, 4:6] = rows[40, 2:4] + [0.0, 0.2]
-
-    with pytest.raises(TrackError, match=r"crosses|not between"):
-        check_track(oval_with(cut_through))
+def right_border_point_across(rows: np.ndarray) -> None:
+    rows[10, 4:6] += 3.5 * (rows[10, :2] - rows[10, 4:6])
 
 
-def test_a_kink_on_the_inside_of_a_corner_is_tolerated() -> None:
+def test_each_border_is_held_to_its_side() -> None:
+    with pytest.raises(TrackError, match="at row 10 the centre line is not between its borders"):
+        check_track(oval_with(right_border_point_across))
+
+
+def laid(places: list[tuple[float, ...]], width_m: float, *, closed: bool) -> Track:
+    corners = [Corner(x, y, radius, width_m) for x, y, radius in places]
+    return track_from_corners("laid", corners, closed=closed)
+
+
+BOTH_WAYS = pytest.mark.parametrize("turn", [lambda track: track, Track.reversed], ids=["forward", "back"])
+
+
+@BOTH_WAYS
+def test_a_waist_narrower_than_its_road_is_refused(turn: Callable[[Track], Track]) -> None:
+    """The same border of two stretches crosses itself; the centre lines keep apart."""
+    waist = [(3, -1, 0.8), (3, 1, 0.8), (0, 0.3, 0.9), (-3, 1, 0.8), (-3, -1, 0.8), (0, -0.3, 0.9)]
+    track = laid(waist, 0.8, closed=True)
+    with pytest.raises(TrackError, match=r"the (left|right) border crosses itself"):
+        check_track(turn(track))
+    check_track(turn(laid(waist, 0.56, closed=True)))
+
+
+@BOTH_WAYS
+def test_a_road_that_runs_into_its_own_side_is_refused(turn: Callable[[Track], Track]) -> None:
+    """The left border of one stretch crosses the right border of another one."""
+    spiral = [(0, 0, 0), (6, 0, 1), (6, 4, 1), (-3, 4, 1), (-3, 1.1, 0.6), (5, 0.6, 0)]
+    with pytest.raises(TrackError, match="the left border crosses the right border"):
+        check_track(turn(laid(spiral, 0.8, closed=False)))
+    check_track(turn(laid(spiral, 0.4, closed=False)))
+
+
+@BOTH_WAYS
+def test_an_open_road_may_not_end_on_itself(turn: Callable[[Track], Track]) -> None:
+    """Two stretches side by side overlap all along: no borders cross, but an end lies on the other road."""
+    beside = [(0, 0, 0), (6, 0, 1), (6, 4, 1), (-3, 4, 1), (-3, 0.6, 0.6), (5, 0.6, 0)]
+    with pytest.raises(TrackError, match=r"the (start|end) crosses the"):
+        check_track(turn(laid(beside, 0.8, closed=False)))
+
+
+@BOTH_WAYS
+def test_a_loop_narrower_than_its_road_is_refused(turn: Callable[[Track], Track]) -> None:
+    needle = [(4, -0.45, 0.45), (4, 0.45, 0.45), (-4, 0.45, 0.45), (-4, -0.45, 0.45)]
+    with pytest.raises(TrackError, match=r"overlaps itself|crosses itself"):
+        check_track(turn(laid(needle, 1.2, closed=True)))
+    check_track(turn(laid(needle, 0.8, closed=True)))
+
+
+@BOTH_WAYS
+def test_a_border_that_cuts_a_coarse_bend_is_refused(turn: Callable[[Track], Track]) -> None:
+    """At every row all is in order; between two rows the border crosses the centre line and comes back."""
+    centre = np.array([[0.0, 0], [1, 0], [2, 1], [3, 0], [4, 0]])
+    left = np.array([[0.0, 0.5], [0.8, 0.5], [2, 1.4], [3.2, 0.5], [4, 0.5]])
+    right = np.array([[0.0, -0.5], [1.2, -0.5], [2, 0.5], [2.8, -0.5], [4, -0.5]])
+    check_track(turn(Track("bend", False, centre, left, right)))
+    left[1] = [1.9, 0.4]
+    with pytest.raises(TrackError, match=r"the centre line crosses the (left|right) border"):
+        check_track(turn(Track("cut", False, centre, left, right)))
+
+
+def kinked(narrow_m: float) -> Track:
+    """A closed loop whose inner border makes a small loop of its own in one tight half turn."""
+    loop = laid([(3, -0.5, 0.5), (3, 0.5, 0.5), (-3, 0.9, 0.7), (-3, -0.9, 0.7)], 0.7, closed=True)
+    inwards = loop.left_border_m - loop.waypoints_m
+    tight = loop.waypoints_m[:, 0] > 2.4
+    scale = np.where(tight, narrow_m / 0.35, 1.0)[:, None]
+    return replace(loop, left_border_m=loop.waypoints_m + scale * inwards)
+
+
+def started_at(track: Track, row: int) -> Track:
+    def turned(line: np.ndarray) -> np.ndarray:
+        return np.concatenate((line[row:-1], line[:row], line[row : row + 1]))
+
+    return Track(
+        "moved", True, turned(track.waypoints_m), turned(track.left_border_m), turned(track.right_border_m)
+    )
+
+
+def test_a_kink_on_the_inside_of_a_corner_is_tolerated_wherever_the_lap_starts() -> None:
     """Where the road is wider than the corner is round, the inner border of real routes makes a tiny loop."""
-    angles = np.linspace(-np.pi / 2, np.pi / 2, 12)
-    arc = 0.5 * np.stack((np.cos(angles), np.sin(angles)), axis=-1)
-    normals = -np.stack((np.cos(angles), np.sin(angles)), axis=-1)
-    straight = np.linspace(-3, 0, 15)[:-1]
-    there = np.stack((straight, np.full(14, -0.5)), axis=-1)
-    centre = np.concatenate((there, arc, there[::-1] * [1, -1]))
-    normal = np.concatenate((np.tile([0.0, 1.0], (14, 1)), normals, np.tile([0.0, -1.0], (14, 1))))
-    narrow = np.full(40, 0.3)
-    narrow[16:24] = 0.53
-    track = Track("kink", False, centre, centre + narrow[:, None] * normal, centre - 0.4 * normal)
+    track = kinked(0.53)
     loops = list(crossings(track.left_border_m, track.left_border_m))
     assert loops
-    check_track(track)
+    for row in range(0, len(track.waypoints_m) - 1, 7):
+        check_track(started_at(track, row))
 
 
 def test_crossings_finds_the_segments_that_cross() -> None:
