@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
 COMMAND_LINE = "command line"
@@ -33,6 +33,9 @@ def sentence(
     if detail["type"] in {"value_error", "assertion_error"}:
         message = str(detail["msg"])
         return f"{told}: " + message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if detail["type"] == "union_tag_invalid":
+        tags = detail["ctx"]
+        return f"{told} is of kind '{tags['tag']}'. Allowed: {tags['expected_tags']}."
     choices = [str(choice) for choice in _choices(place.annotation)]
     close = difflib.get_close_matches(str(detail["input"]), choices, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -76,9 +79,19 @@ def _locate(cls: type[BaseModel], location: tuple[int | str, ...]) -> _Place:
             place = _Place(key, group, field.annotation, field.metadata)
         elif group is not None:
             return _Place(key, group, None, ())
+        elif (member := _tagged(annotation, part)) is not None:
+            place = _Place(place.key, place.owner, member, ())
         elif _is_mapping(annotation):
             place = _Place(key, place.owner, get_args(annotation)[-1], ())
     return place
+
+
+def _tagged(annotation: Any, tag: str) -> Any:
+    """The member of a tagged union that pydantic names by its tag; None when there is none."""
+    for member in get_args(annotation) if get_origin(annotation) in {Union, types.UnionType} else ():
+        if any(isinstance(item, Tag) and item.tag == tag for item in getattr(member, "__metadata__", ())):
+            return get_args(member)[0]
+    return None
 
 
 def _without_none(annotation: Any) -> Any:

@@ -48,6 +48,19 @@ def test_a_car_is_made_listed_renamed_described_and_deleted(lapwing: Lapwing, tm
     assert garage.car_names(tmp_path) == []
 
 
+def test_a_car_is_made_with_the_consoles_six_choices(lapwing: Lapwing, tmp_path: Path) -> None:
+    code, output, _ = lapwing(
+        "cars", "create", "wide", "--max-steering", "25", "--steering-granularity", "7", "--max-speed", "2",
+        "--speed-granularity", "2", "--network", "DEEP_CONVOLUTIONAL_NETWORK", "--stack-size", "2",
+    )  # fmt: skip
+    assert code == 0
+    assert "lapwing train NAME --car wide" in output
+    car = garage.load_car(tmp_path, "wide")
+    assert (car.network, car.stack_size) == ("DEEP_CONVOLUTIONAL_NETWORK", 2)
+    space = car.action_space()
+    assert (space.output_size, space.max_steering_angle_deg, space.max_speed_mps) == (14, 25.0, 2.0)
+
+
 def test_a_shown_car_can_be_made_again_from_what_is_shown(lapwing: Lapwing, tmp_path: Path) -> None:
     lapwing("cars", "create", "one", "--set", "actions.kind=continuous", "--set", "network=fast")
     (tmp_path / "shown.toml").write_text(lapwing("cars", "show", "one")[1])
@@ -59,9 +72,13 @@ def test_a_shown_car_can_be_made_again_from_what_is_shown(lapwing: Lapwing, tmp_
     ("arguments", "says"),
     [
         (["cars", "create", "a", "--set", "netwrok=fast"], "Did you mean 'network'"),
-        (["cars", "create", "a", "--set", "actions.max_speed_mps=9"], "actions"),
+        (["cars", "create", "a", "--set", "actions.max_speed_mps=9"], "actions.max_speed_mps"),
         (["cars", "create", "../a"], "cannot be the name of a car"),
         (["cars", "describe", "taken", "x" * 501], "description"),
+        (["cars", "create", "a", "--set", "actions.kind=lst"], "is of kind 'lst'"),
+        (["cars", "create", "a", "--set", "actions.max_sped=3"], "Did you mean 'max_speed_mps'"),
+        (["cars", "create", "a", "--network", "fats"], "Did you mean 'fast'"),
+        (["cars", "create", "a", "--max-steering", "31"], "max_steering_angle_deg = 31"),
         (["cars", "create", "taken"], "already a car 'taken'"),
         (["cars", "rename", "takn", "b"], "Did you mean 'taken'"),
         (["cars", "show", "nothing-like-it"], "lapwing cars list"),

@@ -12,6 +12,16 @@ from trainer import garage
 from trainer.config import CarSettings
 from trainer.workshop import Workshop
 
+# Options that are short for a setting: option -> dotted key.
+SHORT_FOR = {
+    "max_steering": "actions.max_steering_angle_deg",
+    "steering_granularity": "actions.steering_granularity",
+    "max_speed": "actions.max_speed_mps",
+    "speed_granularity": "actions.speed_granularity",
+    "network": "network",
+    "stack_size": "stack_size",
+}
+
 
 @click.group()
 def command() -> None:
@@ -20,19 +30,29 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting, such as network=fast."
-)
+@click.option("--max-steering", metavar="DEGREES", help="Largest steering angle, 1 to 30.")
+@click.option("--steering-granularity", metavar="N", help="Steering angles: 3, 5 or 7.")
+@click.option("--max-speed", metavar="M/S", help="Highest speed, 0.1 to 4.")
+@click.option("--speed-granularity", metavar="N", help="Speeds: 1, 2 or 3.")
+@click.option("--network", metavar="NAME", help="Neural network: fast, or one of DeepRacer's by its name.")
+@click.option("--stack-size", metavar="N", help="Pictures the policy sees at once, 1 to 4.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting. Repeatable.")
 @click.option(
     "--from", "source", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file to begin with."
 )
 @click.option("--description", help="A line that says what it is for.")
 @click.pass_obj
 def create(
-    workshop: Workshop, name: str, overrides: tuple[str, ...], source: Path | None, description: str | None
+    workshop: Workshop,
+    name: str,
+    overrides: tuple[str, ...],
+    source: Path | None,
+    description: str | None,
+    **short: str | None,
 ) -> None:
-    """Make a car. What can be set: lapwing cars settings."""
-    car = load_settings(CarSettings, source, overrides)
+    """Make a car. Everything that can be set: lapwing cars settings."""
+    written = [f"{SHORT_FOR[option]}={value}" for option, value in short.items() if value is not None]
+    car = load_settings(CarSettings, source, [*written, *overrides])
     path = garage.add_car(workshop.home, garage.changed_car(car, name=name, description=description))
     click.echo(f"Made car '{name}': {path}\nTrain it with: lapwing train NAME --car {name}")
 

@@ -14,7 +14,7 @@ from trainer.workshop import Workshop
 
 @click.command()
 @click.argument("run", metavar="RUN[:best|last|STEPS]")
-@click.option("-o", "output", type=click.Path(dir_okay=False, path_type=Path), help="The archive to write.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The archive to write.")
 @click.option(
     "--frames",
     type=click.IntRange(min=1, max=10_000),
