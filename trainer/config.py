@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -101,6 +102,9 @@ class ContinuousActions(Settings):
         )
 
 
+ACTION_KINDS = ("discrete", "list", "continuous")
+
+
 def _kind_of_actions(value: Any) -> str:
     kind = value.get("kind", "discrete") if isinstance(value, Mapping) else getattr(value, "kind", "discrete")
     return str(kind)
@@ -133,6 +137,16 @@ class CarSettings(Settings):
                 "a name has 1 to 64 letters, digits, '.', '_' or '-' and starts with a letter or digit"
             )
         return name
+
+    @field_validator("actions", mode="before")
+    @classmethod
+    def _kind_is_known(cls, actions: Any) -> Any:
+        kind = _kind_of_actions(actions)
+        if kind not in ACTION_KINDS:
+            closest = get_close_matches(kind, ACTION_KINDS, n=1)
+            hint = f" Did you mean '{closest[0]}'?" if closest else ""
+            raise ValueError(f"kind is '{kind}'; it can be {', '.join(ACTION_KINDS)}.{hint}")
+        return actions
 
     @field_validator("model")
     @classmethod

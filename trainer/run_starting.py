@@ -63,8 +63,10 @@ def new_settings(
 def _kept_by_a_clone(origin: Origin, written: Sequence[str]) -> list[str]:
     """What goes over the origin's settings: no limits, its copy of the reward, a preset that is written."""
     overrides = ["stop=", f"reward={origin.run.reward_path}"]
-    if any(override.startswith("hyperparameters.preset=") for override in written):
-        overrides.append("hyperparameters=")  # otherwise its values, which are all written, would win
+    # A choice that brings other values along starts from those, and not from the origin's, which are all written.
+    for choice in ("hyperparameters.preset", "car.actions.kind"):
+        if any(override.startswith(f"{choice}=") for override in written):
+            overrides.append(f"{choice.rpartition('.')[0]}=")
     return overrides
 
 

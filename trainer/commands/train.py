@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ SHORT_FOR = {
     "preset": "hyperparameters.preset",
 }
 WORLDS, PRESETS, DEVICES = ("off", "light", "strong"), ("fast", "deepracer"), ("cpu", "cuda", "auto")
+MOST_THREADS = 8  # more cost these small networks more in waiting than they bring
 # What may differ when a run goes on; everything else is a new run.
 MAY_CHANGE = ("stop.", "evaluation.", "device")
 
@@ -147,10 +149,13 @@ def _train(
     weights: Any = None,
 ) -> int:
     """Train and report; the exit code."""
+    import torch
+
     from trainer.display import Display
     from trainer.stopping import StopRequest
     from trainer.training import train
 
+    torch.set_num_threads(min(len(os.sched_getaffinity(0)), MOST_THREADS))
     with StopRequest() as stop, Display(run.name, settings.stop, live=False if plain else None) as display:
         display.say(f"Run '{run.name}' in {run.path}: {', '.join(settings.tracks)}, reward {settings.reward}")
         outcome = train(run, settings, display, stop, reward_file=reward_file, first_weights=weights)
