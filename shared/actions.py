@@ -180,9 +180,7 @@ def generate_discrete_actions(
     speeds_mps = [
         round(max_speed_mps * step / speed_granularity, 10) for step in range(1, speed_granularity + 1)
     ]
-    return DiscreteActionSpace(
-        tuple(Action(angle + 0.0, speed) for angle in angles_deg for speed in speeds_mps)
-    )
+    return DiscreteActionSpace(tuple(Action(angle, speed) for angle in angles_deg for speed in speeds_mps))
 
 
 def check_console_limits(space: ActionSpace) -> None:

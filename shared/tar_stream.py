@@ -239,7 +239,7 @@ def _octal(field: bytes) -> int:
     text = field.strip(b" \0")
     if not text:
         return 0
-    if len(text) > 12 or text.strip(b"01234567"):
+    if text.strip(b"01234567"):
         raise ArchiveError("The archive has a damaged number in a header.")
     return int(text, 8)
 

@@ -197,6 +197,12 @@ def test_a_measured_car_gets_the_pulse_of_the_map_whatever_the_model() -> None:
     assert steering_pulse_us(EMULATED, 15.0, max_angle_deg=17.0) == pytest.approx((1480 + 1700) / 2)
 
 
+def test_trim_shifts_a_measured_map_within_the_limits() -> None:
+    steering = EMULATED.steering.changed(trim_us=10.0)
+    profile = EMULATED.changed(steering=steering)
+    assert [steering_pulse_us(profile, a) for a in (-30.0, 0.0, 30.0)] == [1280.0, 1490.0, 1700.0]
+
+
 def test_the_actuators_view_is_the_same_functions() -> None:
     pulses = CalibratedPulses(EMULATED)
     assert pulses.steering_pulse_us(12.0) == steering_pulse_us(EMULATED, 12.0)

@@ -181,6 +181,11 @@ def test_a_list_that_no_car_could_drive_is_refused(actions: tuple[Action, ...]) 
         DiscreteActionSpace(actions)
 
 
+def test_the_largest_possible_spaces_are_accepted() -> None:
+    assert DiscreteActionSpace((Action(90.0, 20.0),) * 256).output_size == 256
+    assert ContinuousActionSpace(-90.0, 90.0, -20.0, 20.0).max_speed_mps == 20.0
+
+
 @pytest.mark.parametrize(
     "limits",
     [

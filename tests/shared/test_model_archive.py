@@ -114,7 +114,8 @@ def test_a_stock_deepracer_archive_is_read_and_its_other_files_are_ignored(fmt: 
     members[prefix + "agent/._model.pb"] = b"what macOS adds"
     archive = read_archive(tar(members, fmt, entry("agent", tarfile.DIRTYPE)))
     assert (archive.model_format, archive.model_bytes, archive.verified) == ("pb", MODEL, False)
-    assert len(archive.ignored) == 2
+    long_name = "output/" + "x" * 120 + "/événements.log"
+    assert archive.ignored == (long_name, "agent/._model.pb")
     assert archive.provenance is None
 
 
@@ -288,6 +289,18 @@ def raw_header(**fields: bytes) -> bytes:
 )
 def test_crafted_sizes_are_refused(size: bytes, reason: str) -> None:
     assert reason in refusal(gzip.compress(raw_header(size=size) + bytes(2048)))
+
+
+def test_names_and_records_at_their_limit_are_read() -> None:
+    name = "x" * 255
+    assert read_archive(tar({**STOCK, name: b""}, tarfile.GNU_FORMAT)).ignored == (name,)
+    comment = b"65536 comment=" + b"x" * (65536 - 15) + b"\n"
+    assert read_archive(pax(comment, STOCK)).model_format == "pb"
+
+
+def test_a_member_may_be_as_long_as_its_header_says_and_no_longer() -> None:
+    assert "at most 128 MiB" in refusal(gzip.compress(raw_header(size=b"%011o\0" % ((128 << 20) + 1))))
+    assert "cut short" in refusal(gzip.compress(raw_header(size=b"%011o\0" % (128 << 20)))[:-9])
 
 
 def test_a_wrong_header_checksum_is_refused() -> None:
