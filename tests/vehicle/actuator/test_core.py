@@ -157,6 +157,30 @@ def test_the_model_drives_no_faster_than_its_own_top_speed_nor_the_limit(driving
     assert driving.drive(Action(0.0, 5.0), 0.5).applied.speed_mps == 1.5
 
 
+def test_the_speed_grows_by_the_time_between_turns(board: EmulatedBoard, clock: Any) -> None:
+    limits = LIMITS.changed(acceleration_mps2=2.0)
+    driver = Pca9685Board(LocalI2C(board.wire), sleep=clock.sleep)
+    core = ActuatorCore(driver, StraightPulses(), limits, new_epoch=lambda: 1)
+    core.start(clock())
+    clock.sleep(1.1)
+    core.turn(clock())
+    assert core.arm(Driver.AUTONOMOUS, 1.0, clock()) is None
+    speeds_mps = []
+    for sequence in range(1, 4):
+        clock.sleep(TURN_S)
+        now_s = clock()
+        core.accept(Lease(1, Driver.AUTONOMOUS, sequence, now_s, 0.1, Action(0.0, 1.0), now_s), now_s)
+        speeds_mps.append(core.turn(now_s).applied.speed_mps)
+    assert speeds_mps == pytest.approx([0.04, 0.08, 0.12])
+
+
+def test_the_board_is_read_back_ten_times_a_second_and_not_more(car: Car) -> None:
+    before = car.board.wire.transactions
+    car.run(2.0)
+    writes, reads_a_check = 100, 2
+    assert car.board.wire.transactions - before - writes == pytest.approx(20 * reads_a_check, abs=8)
+
+
 def test_silence_is_neutral_within_the_life_of_a_lease(driving: Car) -> None:
     silent_from_s = driving.clock()
     status = driving.run(0.2)
@@ -272,7 +296,9 @@ def test_a_pulse_map_that_goes_mad_is_a_fault_and_no_pulse_leaves_its_range(driv
             return NEUTRAL_US + 10_000.0 * speed_mps
 
     driving.core._pulses = MadPulses()
+    mad_from_s = driving.clock()
     status = driving.drive(Action(10.0, 1.0), 0.1)
     assert status.phase is Phase.FAULT
+    assert driving.first_neutral_after(mad_from_s) <= TURN_S + ONE_PERIOD_S  # said in the very turn
     widths = [change.width_us for change in driving.board.chip.settled_history()]
     assert all(width_us is None or 700 <= width_us <= 2300 for width_us in widths)

@@ -53,6 +53,20 @@ def test_a_bad_lease_is_refused_with_its_reason(lease: Lease, reason: str) -> No
     assert reason in (why_refused(lease) or "accepted")
 
 
+@pytest.mark.parametrize(
+    "lease",
+    [
+        replace(GOOD, action=Action(60.0, 15.0)),
+        replace(GOOD, action=Action(-60.0, -15.0)),
+        replace(GOOD, issued_at_s=NOW_S + 0.0009, rests_on_s=NOW_S + 0.0009),
+        replace(GOOD, issued_at_s=NOW_S - 0.049),
+        replace(GOOD, rests_on_s=NOW_S - 0.169),
+    ],
+)
+def test_a_lease_just_within_the_bounds_is_accepted(lease: Lease) -> None:
+    assert why_refused(lease) is None
+
+
 @pytest.mark.parametrize("number", [NAN, INFINITY, -INFINITY])
 @pytest.mark.parametrize("field", ["issued_at_s", "ttl_s", "rests_on_s", "steering_angle_deg", "speed_mps"])
 def test_what_is_not_finite_is_refused_by_name(field: str, number: float) -> None:
