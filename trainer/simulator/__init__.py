@@ -1,4 +1,4 @@
-"""The simulated world: N cars as rows, their motion, their camera and the rules of an episode, in Numba kernels."""
+"""The simulated world: N cars as rows, their motion, their camera and the rules of an episode, as Numba kernels."""
 
 from trainer.simulator.dynamics import DynamicsSettings
 from trainer.simulator.measurements import Column
@@ -11,6 +11,7 @@ from trainer.simulator.settings import (
 )
 from trainer.simulator.simulator import Simulator
 from trainer.simulator.state import Cars, EpisodeStatus
+from trainer.simulator.warm_up import compile_kernels
 
 __all__ = [
     "QUANTITIES",
@@ -25,4 +26,5 @@ __all__ = [
     "Simulator",
     "SimulatorSettings",
     "StartSettings",
+    "compile_kernels",
 ]

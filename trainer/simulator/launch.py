@@ -70,7 +70,7 @@ def observe_cars(
         look_through_camera(view, car, draw, mount[0], track, pictures.shape[2])
         prepare_scene(scene, view, draw, track, car.episode)
         mix_grey(palette, draw)
-        choose_blur(blur, car, draw, view)
+        choose_blur(blur, car, draw, view, pictures.shape[2])
         draw_levels(levels[part], view, scene, palette, ground, grain, plans[part], rows[part], words[part])
         develop(pictures[i], levels[part], blur, noise, draw.noise_level, noise_key_of(car))
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from shared.observation import CAMERA_WIDTH_PX
 from trainer.simulator.fused import fma
 from trainer.simulator.kernels import kernel
 from trainer.simulator.random_numbers import mixed, random_bits
@@ -15,6 +16,7 @@ from trainer.simulator.surface_rows import (
     COLUMN,
     FLATTEST,
     ONE,
+    WHITE,
     ZERO,
     F,
     look_up_ground,
@@ -31,7 +33,7 @@ from trainer.simulator.track_arrays import TEXEL_M
 ROW_REACH_M = 0.3
 MOST_SAMPLES = 2
 MOST_BLUR = 1.0 / 3.0
-WHITE = F(255.0)
+GRAIN_OFFSET = float(1 << 18)
 NOISE_MASK = np.uint64((1 << NOISE_BITS) - 1)
 
 
@@ -58,7 +60,9 @@ def prepare_scene(scene, view, draw, track, episode):
     scene.dash_periods, scene.dash_period_m = periods, track.length_m / periods
     scene.dash_half = 0.5 * draw.dash_fraction
     scene.grain_per_m = 1.0 / (GRAIN_TEXEL_M * draw.texture_scale)
-    scene.offset_x, scene.offset_y = (episode * 37) % 256 + 256.0, (episode * 101) % 256 + 256.0
+    # Far enough from zero that no place on the ground is below it.
+    scene.offset_x = GRAIN_OFFSET + (episode * 37) % 256
+    scene.offset_y = GRAIN_OFFSET + (episode * 101) % 256
 
 
 @kernel
@@ -216,11 +220,12 @@ def mix_grey(palette, draw):
 
 
 @kernel
-def choose_blur(blur, car, draw, view):
-    """Lens blur, and how far the picture moves while the shutter is open, as shares of a pixel's neighbours."""
-    turned_px = abs(car.yaw_rate_rps) * draw.exposure_s * view.focal_px
-    # In the lower half of the picture the ground flows down by about speed * time / (2 * height) focal lengths.
-    fallen_px = abs(car.speed_mps) * draw.exposure_s * view.focal_px / (4.0 * view.z_m)
+def choose_blur(blur, car, draw, view, width_px):
+    """Lens blur, and how far the picture moves while the shutter is open, as shares of a training pixel's neighbours."""
+    focal_px = view.focal_px * CAMERA_WIDTH_PX / width_px
+    turned_px = abs(car.yaw_rate_rps) * draw.exposure_s * focal_px
+    # In the lower half of the picture the ground flows down by about speed * time / (4 * height) focal lengths.
+    fallen_px = abs(car.speed_mps) * draw.exposure_s * focal_px / (4.0 * view.z_m)
     # A box of n pixels has the variance of neighbours with a share of n^2 / 24.
     blur[0] = min(draw.blur + turned_px * turned_px / 24.0, MOST_BLUR)
     blur[1] = min(draw.blur + fallen_px * fallen_px / 24.0, MOST_BLUR)

@@ -17,15 +17,15 @@ from trainer.simulator.dynamics import HISTORY_STEPS, motion_record
 from trainer.simulator.episode import rules_record
 from trainer.simulator.measurements import Column
 from trainer.simulator.randomisation import EPISODE_DRAW, QUANTITIES
+from trainer.simulator.render import Renderer, Scenery, ViewName
 from trainer.simulator.settings import SimulatorSettings
 from trainer.simulator.state import CAR, Cars
-from trainer.simulator.surface_rows import FLOAT_PARTS, INT_PARTS, PALETTE, PITCH, RAY_ROW, SCENE
 from trainer.simulator.textures import make_noise_tables
 from trainer.simulator.track_arrays import pack_tracks
-from trainer.simulator.view import VIEW, mount_record
+from trainer.simulator.view import mount_record
+from trainer.simulator.work import make_work_space
 from trainer.tracks import Track
 
-CACHE_LINE = 64  # bytes
 # Arrays that make up the whole state; everything else follows from the settings.
 STATE = ("cars", "draws", "histories", "camera", "measurements", "terminated", "truncated")
 
@@ -86,7 +86,7 @@ class Simulator:
         self.terminated = np.zeros(count, bool)
         self.truncated = np.zeros(count, bool)
         self.threads = launch.choose_threads(self.settings.threads, count)
-        self._work = work_space(self.threads, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX)
+        self._work = make_work_space(self.threads, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX).arrays()
         self._all = np.ones(count, bool)
         self._orders = np.empty((count, 3))
         self._commanded_steering_deg = self._cars["commanded_steering_angle_deg"]
@@ -103,6 +103,12 @@ class Simulator:
         self._world = (arrays.tracks, arrays.line, arrays.waypoint_arcs_m, arrays.ground, self._mount)
         self._tables = (tables.grain, tables.noise)
         self._outputs = (self.measurements, self.camera, self.terminated, self.truncated)
+        self._renderer = Renderer(
+            Scenery(
+                self.tracks, self._cars, self._draws, arrays.tracks, arrays.ground, self._mount,
+                tables.grain, tables.noise, car,
+            )
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self._cars)
@@ -120,7 +126,7 @@ class Simulator:
         track_index: ArrayLike | None = None,
         start_fraction: ArrayLike | None = None,
         start_lateral_m: ArrayLike | None = None,
-        reversed: ArrayLike | None = None,  # noqa: A002 the setting's own name
+        reversed: ArrayLike | None = None,
     ) -> None:
         """Start a new episode for the cars in mask (N,) bool, all by default; the other cars keep every byte.
 
@@ -229,6 +235,12 @@ class Simulator:
         )
         self._observe(False, wanted)
 
+    def render(
+        self, car: int = 0, *, width_px: int = 640, height_px: int = 480, view: ViewName = "camera"
+    ) -> NDArray[np.uint8]:
+        """(height_px, width_px, 3) colour picture: what the car's camera sees, the car from behind, or its track from above."""
+        return self._renderer.picture(car, width_px, height_px, view)
+
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Everything that changes, as copies: restore() brings back the very same bytes."""
         return {name: self._state(name).copy() for name in STATE}
@@ -261,24 +273,3 @@ class Simulator:
         if index.min() < 0 or index.max() >= len(self.tracks):
             raise SimulationError(f"A car's track_index is not one of 0 to {len(self.tracks) - 1}.")
 
-
-def work_space(parts: int, height_px: int, width_px: int) -> tuple[NDArray[np.generic], ...]:
-    """Scratch records and rows for as many threads, and pictures of this size."""
-    return (
-        np.zeros(parts, VIEW),
-        np.zeros(parts, SCENE),
-        np.zeros(parts, PALETTE),
-        np.zeros((parts, 2)),
-        np.zeros((parts, 2, 2 * height_px + 2), RAY_ROW),
-        np.zeros((parts, height_px + 2, width_px + 2), np.float32),
-        aligned_zeros(parts, FLOAT_PARTS * PITCH, np.float32),
-        aligned_zeros(parts, INT_PARTS * PITCH, np.int32),
-    )
-
-
-def aligned_zeros(rows: int, columns: int, kind: type) -> NDArray[np.generic]:
-    """(rows, columns) of zeros that begin at a cache line: a vector that crosses two costs twice as much."""
-    size = rows * columns * np.dtype(kind).itemsize
-    raw = np.zeros(size + CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : start + size].view(kind).reshape(rows, columns)

@@ -38,7 +38,7 @@ FLOAT_PARTS, INT_PARTS = 6, 5
 BITS = 0xFFFF
 
 F = np.float32
-ZERO, HALF, ONE, TWO = F(0.0), F(0.5), F(1.0), F(2.0)
+ZERO, HALF, ONE, WHITE = F(0.0), F(0.5), F(1.0), F(255.0)
 # Rays that fall less than this per metre reach the ground beyond every wall.
 FLATTEST = F(-1e-4)
 SMALL = F(1e-5)
@@ -123,6 +123,9 @@ def trace_ground(rows, words, plan, first, count, width, scene):
             t = height * fall
             x = fma(t, fma(a, fma(a, x2, x1), x0), camera_x)
             y = fma(t, fma(a, fma(a, y2, y1), y0), camera_y)
+            u = np.int32(fma(x, grain, offset_x)) & mask
+            v = np.int32(fma(y, grain, offset_y)) & mask
+            words[GRAIN_INDEX + base + c] = np.int32(np.int32(v << shift) | u) + grain_start
             x = ZERO if x < ZERO else x
             y = ZERO if y < ZERO else y
             x = last_x if x > last_x else x
@@ -132,9 +135,6 @@ def trace_ground(rows, words, plan, first, count, width, scene):
             rows[PLACE_Y + base + c] = y
             line = np.int32(np.int32(np.rint(y)) * map_width)
             words[INDEX + base + c] = np.int32(line + np.int32(np.rint(x))) + start
-            u = np.int32(fma(x, grain, offset_x)) & mask
-            v = np.int32(fma(y, grain, offset_y)) & mask
-            words[GRAIN_INDEX + base + c] = np.int32(np.int32(v << shift) | u) + grain_start
 
 
 @kernel

@@ -37,6 +37,10 @@ MOUNT = np.dtype(
 LIGHT_REACH_M = 3.0
 # but by no more than this share at the corners of the ground.
 MOST_LIGHT = 0.6
+CHASE_BEHIND_M, CHASE_HEIGHT_M, CHASE_PITCH_DEG, CHASE_FOV_DEG = 0.62, 0.36, 20.0, 65.0
+TOP_FOV_DEG, TOP_MARGIN_M = 30.0, 0.3
+# Walls as far away as this are not seen from above.
+FAR_M = 1e4
 MOST_FOV_DEG, LEAST_FOV_DEG = 150.0, 20.0
 
 
@@ -73,6 +77,32 @@ def look_through_camera(view, car, draw, mount, track, width_px):
     fov_deg = min(max(mount.fov_deg + draw.camera_fov_deg, LEAST_FOV_DEG), MOST_FOV_DEG)
     set_lens(view, math.radians(fov_deg), min(mount.lens_distortion + draw.lens_distortion, 0.8), width_px)
     build_room(view, draw, track)
+
+
+@kernel
+def look_from_behind(view, car, draw, track, width_px):
+    """Fill a view that follows the car, from a little behind and above it, without leaving the room."""
+    build_room(view, draw, track)
+    x = car.x_m - CHASE_BEHIND_M * math.cos(car.heading_rad)
+    y = car.y_m - CHASE_BEHIND_M * math.sin(car.heading_rad)
+    view.x_m = min(max(x, view.low_x_m + 0.05), view.high_x_m - 0.05)
+    view.y_m = min(max(y, view.low_y_m + 0.05), view.high_y_m - 0.05)
+    view.z_m = CHASE_HEIGHT_M
+    aim(view, car.heading_rad, math.radians(CHASE_PITCH_DEG), 0.0)
+    set_lens(view, math.radians(CHASE_FOV_DEG), 0.0, width_px)
+
+
+@kernel
+def look_from_above(view, draw, track, width_px, height_px):
+    """Fill a view of the whole track from high above, x to the right and y upwards, without walls."""
+    build_room(view, draw, track)
+    half_x = 0.5 * (track.high_x_m - track.low_x_m) + TOP_MARGIN_M
+    half_y = 0.5 * (track.high_y_m - track.low_y_m) + TOP_MARGIN_M
+    view.x_m, view.y_m = 0.5 * (track.low_x_m + track.high_x_m), 0.5 * (track.low_y_m + track.high_y_m)
+    view.z_m = max(half_x, half_y * width_px / height_px) / math.tan(0.5 * math.radians(TOP_FOV_DEG))
+    aim(view, 0.5 * math.pi, 0.5 * math.pi, 0.0)
+    set_lens(view, math.radians(TOP_FOV_DEG), 0.0, width_px)
+    view.low_x_m, view.low_y_m, view.high_x_m, view.high_y_m = -FAR_M, -FAR_M, FAR_M, FAR_M
 
 
 @kernel

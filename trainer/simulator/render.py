@@ -1,0 +1,165 @@
+"""Pictures for people and for the emulated camera: colour, any size, from the car, from behind it or from above.
+
+The same scene and the same loops as the training camera's, for three channels instead of one. A picture four times as
+wide, reduced by four, is the training camera's picture: blur and noise keep the size of its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cars import CarModel
+from shared.errors import SimulationError
+from shared.observation import CAMERA_WIDTH_PX
+from trainer.simulator.car_shape import paint_cars
+from trainer.simulator.colours import mix_colours
+from trainer.simulator.fused import fma
+from trainer.simulator.kernels import kernel
+from trainer.simulator.picture import (
+    NOISE_MASK,
+    choose_blur,
+    draw_levels,
+    noise_key_of,
+    prepare_scene,
+)
+from trainer.simulator.random_numbers import mixed
+from trainer.simulator.surface_rows import ONE, WHITE, WIDEST_PX, ZERO, F
+from trainer.simulator.textures import NOISE_UNIT
+from trainer.simulator.view import VIEW, look_from_above, look_from_behind, look_through_camera
+from trainer.simulator.work import WorkSpace, make_work_space
+from trainer.tracks import Track
+
+ViewName = Literal["camera", "chase", "top"]
+CAMERA, CHASE, TOP = 0, 1, 2
+VIEWS = {"camera": CAMERA, "chase": CHASE, "top": TOP}
+# The cars of a world, in their order.
+CAR_RGB = np.array([[214, 48, 38], [36, 98, 204], [244, 172, 30], [70, 170, 80], [150, 70, 190], [235, 235, 235]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenery:
+    """What a simulator lends to be drawn: its arrays, as the kernels take them."""
+
+    tracks: Sequence[Track]
+    cars: NDArray[np.void]
+    draws: NDArray[np.void]
+    track_records: NDArray[np.void]
+    ground: NDArray[np.int32]
+    mount: NDArray[np.void]
+    grain: NDArray[np.int8]
+    noise: NDArray[np.int8]
+    model: CarModel
+
+
+class Renderer:
+    """Draws colour pictures of one simulator; keeps the scratch of the last size it was asked for."""
+
+    def __init__(self, scenery: Scenery) -> None:
+        self._scenery = scenery
+        self._size = (0, 0)
+        self._work: WorkSpace | None = None
+        self._levels = np.zeros((3, 2, 2), np.float32)
+
+    def picture(self, car: int, width_px: int, height_px: int, view: ViewName) -> NDArray[np.uint8]:
+        """(height_px, width_px, 3) red, green, blue."""
+        scenery = self._scenery
+        self._check(car, width_px, height_px, view)
+        work = self._work_space(width_px, height_px)
+        track = scenery.tracks[int(scenery.cars["track_index"][car])]
+        palettes = mix_colours(track.look, scenery.draws[car])
+        blur, views = np.zeros(2), np.zeros(1, VIEW)
+        key = draw_colours(
+            self._levels, views, blur, VIEWS[view], car, scenery.cars, scenery.draws, scenery.track_records,
+            scenery.mount, scenery.ground, scenery.grain, palettes, work.scenes, work.plans[0], work.rows[0],
+            work.words[0],
+        )  # fmt: skip
+        self._paint_cars(car, views, view)
+        pixels = np.empty((height_px, width_px, 3), np.uint8)
+        if view == "camera":
+            spacing = max(1, round(width_px / CAMERA_WIDTH_PX))
+            noise_level = float(scenery.draws["noise_level"][car])
+        else:
+            blur[:], spacing, noise_level = 0.0, 1, 0.0
+        develop_colours(pixels, self._levels, blur, spacing, scenery.noise, noise_level, np.uint64(key))
+        return pixels
+
+    def _check(self, car: int, width_px: int, height_px: int, view: str) -> None:
+        if view not in VIEWS:
+            raise SimulationError(f"There is no view '{view}'. Use one of: {', '.join(VIEWS)}.")
+        count = len(self._scenery.cars)
+        if not 0 <= car < count:
+            raise SimulationError(f"There is no car {car}. This simulator has cars 0 to {count - 1}.")
+        if not (8 <= width_px <= WIDEST_PX and 8 <= height_px <= WIDEST_PX):
+            raise SimulationError(
+                f"A picture of {width_px} x {height_px} cannot be drawn; sides of 8 to {WIDEST_PX} pixels can."
+            )
+
+    def _work_space(self, width_px: int, height_px: int) -> WorkSpace:
+        if self._work is None or self._size != (width_px, height_px):
+            self._work = make_work_space(1, height_px, width_px)
+            self._levels = np.zeros((3, height_px + 2, width_px + 2), np.float32)
+            self._size = (width_px, height_px)
+        return self._work
+
+    def _paint_cars(self, car: int, views: NDArray[np.void], view: ViewName) -> None:
+        cars = self._scenery.cars
+        seen = cars["world_index"] == cars["world_index"][car]
+        order = np.cumsum(seen) - 1
+        if view == "camera":
+            seen[car] = False
+        if not seen.any():
+            return
+        poses = np.stack([cars[name][seen] for name in ("x_m", "y_m", "heading_rad", "steering_angle_rad")], axis=1)
+        paint_cars(self._levels, views, poses, self._scenery.model, CAR_RGB[order[seen] % len(CAR_RGB)])
+
+
+@kernel
+def draw_colours(
+    levels, views, blur, kind, car, cars, draws, tracks, mount, ground, grain, palettes, scenes, plans, rows, words
+):
+    """Draw the three channels into levels (3, H + 2, W + 2); fills the view and the blur, returns the noise's key."""
+    height, width = levels.shape[1] - 2, levels.shape[2] - 2
+    view, scene, draw = views[0], scenes[0], draws[car]
+    track = tracks[cars[car].track_index]
+    if kind == CAMERA:
+        look_through_camera(view, cars[car], draw, mount[0], track, width)
+    elif kind == CHASE:
+        look_from_behind(view, cars[car], draw, track, width)
+    else:
+        look_from_above(view, draw, track, width, height)
+    prepare_scene(scene, view, draw, track, cars[car].episode)
+    choose_blur(blur, cars[car], draw, view, width)
+    for channel in range(3):
+        draw_levels(levels[channel], view, scene, palettes[channel], ground, grain, plans, rows, words)
+    return noise_key_of(cars[car])
+
+
+@kernel
+def develop_colours(pixels, levels, blur, spacing, noise, noise_level, noise_key):
+    """Turn levels into (H, W, 3) bytes. spacing: pixels of this picture that are one of the training camera's.
+
+    Neighbours that are mixed lie one training pixel apart, and the noise of a training pixel is that of all its parts.
+    """
+    beside, above, scale = F(blur[0]), F(blur[1]), F(noise_level / NOISE_UNIT)
+    centre, middle = ONE - beside - beside, ONE - above - above
+    height, width = pixels.shape[0], pixels.shape[1]
+    row_mixed = np.empty(width, np.float32)
+    for row in range(height):
+        top, below = max(row - spacing, 0) + 1, min(row + spacing, height - 1) + 1
+        start = np.int64(mixed(noise_key + np.uint64(row // spacing)) & NOISE_MASK)
+        for channel in range(3):
+            for c in range(width):
+                upper, lower = levels[channel, top, c + 1], levels[channel, below, c + 1]
+                row_mixed[c] = fma(levels[channel, row + 1, c + 1], middle, (upper + lower) * above)
+            for c in range(width):
+                left, right = row_mixed[max(c - spacing, 0)], row_mixed[min(c + spacing, width - 1)]
+                value = fma(row_mixed[c], centre, (left + right) * beside)
+                value = fma(F(noise[start + c // spacing]), scale, value)
+                value = ZERO if value < ZERO else value
+                value = WHITE if value > WHITE else value
+                pixels[row, c, channel] = np.uint8(np.int32(np.rint(value)))
