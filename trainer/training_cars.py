@@ -11,32 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.actions import ActionSpace
+from shared.observation import FrameStack
 from trainer.episode_log import EpisodeLog, EpisodeRecord
 from trainer.learner import Learner
 from trainer.rewards.batch import Rewards
 from trainer.simulator import Simulator
 from trainer.tracks import Track
-
-
-class PictureStacks:
-    """The newest pictures of N cars as channels, oldest first; an episode's first picture fills all."""
-
-    def __init__(self, cars: int, channels: int) -> None:
-        self._pictures = np.zeros((cars, channels, 120, 160), dtype=np.uint8)
-
-    @property
-    def pictures(self) -> NDArray[np.uint8]:
-        """(N, C, 120, 160), written in place by push and restart."""
-        return self._pictures
-
-    def push(self, camera: NDArray[np.uint8]) -> None:
-        """Take in the newest picture of every car, (N, 120, 160)."""
-        self._pictures[:, :-1] = self._pictures[:, 1:]
-        self._pictures[:, -1] = camera
-
-    def restart(self, mask: NDArray[np.bool_], camera: NDArray[np.uint8]) -> None:
-        """The cars in mask (N,) begin an episode with this picture."""
-        self._pictures[mask] = camera[mask, None]
 
 
 def commands(
@@ -77,19 +57,19 @@ class TrainingCars:
         self._rewards = rewards
         self._tracks_rotate = len(tracks) > len(simulator)
         self._action_space = action_space
-        self._stacks = PictureStacks(len(simulator), channels)
+        self._stack = FrameStack(channels, len(simulator))
         self._log = EpisodeLog(tracks, cars=len(simulator), episodes_per_iteration=episodes_per_iteration)
 
     @property
     def pictures(self) -> NDArray[np.uint8]:
         """What every car sees now, (N, C, 120, 160)."""
-        return self._stacks.pictures
+        return self._stack.frames
 
     def start(self) -> None:
         """Put every car at the start of its first episode."""
         everyone = np.ones(len(self._simulator), dtype=bool)
         self._simulator.reset()
-        self._stacks.restart(everyone, self._simulator.camera)
+        self._stack.push(self._simulator.camera)
         self._log.begin(everyone, self._simulator.measurements)
 
     def drive(
@@ -113,13 +93,13 @@ class TrainingCars:
             terminated, truncated = self._simulator.terminated.copy(), self._simulator.truncated.copy()
             done = terminated | truncated
             records += self._log.step(self._simulator.measurements, actions, rewards, done)
-            self._stacks.push(self._simulator.camera)
+            self._stack.push(self._simulator.camera)
             learner.take_in(rewards, terminated, truncated, self.pictures[truncated])
             if done.any():
                 begun = time.perf_counter()
                 self._simulator.reset(done, track_index=self._next_tracks())
                 simulating_s += time.perf_counter() - begun
-                self._stacks.restart(done, self._simulator.camera)
+                self.pictures[done] = self._simulator.camera[done][:, None]
                 self._log.begin(done, self._simulator.measurements)
             steps += len(rewards)
             reward_sum += float(rewards.sum())
@@ -140,12 +120,13 @@ class TrainingCars:
         """Copies of everything that changes, by part. Take the trace first."""
         return {
             "simulator": self._simulator.snapshot(),
-            "pictures": {"stacks": self._stacks.pictures.copy()},
+            "pictures": {"stack": self.pictures.copy()},
             "episodes": self._log.snapshot(),
         }
 
     def restore(self, parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
         """Go on from state()."""
         self._simulator.restore(parts["simulator"])
-        self._stacks.pictures[...] = parts["pictures"]["stacks"]
+        self._stack.push(self._simulator.camera)  # no picture is anybody's first from here on
+        self.pictures[...] = parts["pictures"]["stack"]
         self._log.restore(dict(parts["episodes"]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.observation import FrameStack
 from trainer.config import TrainingSettings
 from trainer.episode_log import EpisodeLog, EpisodeRecord
 from trainer.learner import Learner
@@ -16,7 +17,7 @@ from trainer.simulator import Simulator
 from trainer.simulator.randomisation import RandomisationSettings
 from trainer.simulator.settings import SimulatorSettings
 from trainer.tracks import Track
-from trainer.training_cars import PictureStacks, commands
+from trainer.training_cars import commands
 
 TRIALS_STREAM = 0x747269616C  # keeps the seeds of trials apart from those of the training cars
 NO_LAP_S = 1e6  # mean lap time where no lap was completed, as bad as can be
@@ -76,20 +77,20 @@ class Trials:
         log = EpisodeLog(
             self._tracks, cars=count, phase="evaluation", episodes_per_iteration=count, trace_every=1
         )
-        stacks, waiting = PictureStacks(count, self._channels), np.ones(count, dtype=bool)
-        stacks.restart(waiting, simulator.camera)
+        stack, waiting = FrameStack(self._channels, count), np.ones(count, dtype=bool)
+        stack.push(simulator.camera)
         log.begin(waiting, simulator.measurements)
         records: list[EpisodeRecord] = []
         while waiting.any():
             pulse()
-            actions = learner.best_actions(stacks.pictures)
+            actions = learner.best_actions(stack.frames)
             simulator.step(*commands(learner.action_space, actions))
             rewards = np.zeros(count)
             if self._rewards is not None:
                 rewards = self._rewards.compute(simulator.measurements, ~waiting)
             done = (simulator.terminated | simulator.truncated) & waiting
             records += log.step(simulator.measurements, actions, rewards, done)
-            stacks.push(simulator.camera)
+            stack.push(simulator.camera)
             waiting &= ~done
         (trace,) = log.take_trace().values()
         return summarised(sorted(records, key=lambda record: record.trial), trace)
