@@ -54,6 +54,11 @@ class TrialFilm:
         if self._film is not None:
             self._film.__exit__(kind, error, trace)
 
+    @property
+    def frames(self) -> int:
+        """Frames so far."""
+        return 0 if self._film is None else self._film.frames
+
     def begin(self, simulator: Simulator) -> None:
         """Open the film: the track is known now."""
         track = simulator.tracks[int(simulator.cars.track_index[self._car])]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.atomic_files import storage_errors
 from shared.errors import StorageError
 
 MAX_BITRATE = "2500k"  # bounds the file: at most 19 MB a minute, in practice about a tenth of it
@@ -23,7 +24,8 @@ class Mp4Writer:
         self._path = path
         self._shape = (height_px, width_px, 3)
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         # ffmpeg's complaints go to a file: a pipe that nobody empties could stall it.
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process it belongs to
         try:
@@ -55,12 +57,17 @@ class Mp4Writer:
         assert self._process.stdin is not None
         try:
             self._process.stdin.close()
-        except BrokenPipeError as error:
-            raise self._failure() from error
-        if self._process.wait() != 0:
+            finished = self._process.wait() == 0
+        except BrokenPipeError:
+            finished = False
+        except BaseException:  # Ctrl-C while ffmpeg writes the end
+            self.abandon()
+            raise
+        if not finished:
             raise self._failure()
         self._complaints.close()
-        self._partial.replace(self._path)
+        with storage_errors(self._path):
+            self._partial.replace(self._path)
 
     def abandon(self) -> None:
         """End without a file; nothing of it is left behind."""
@@ -70,7 +77,8 @@ class Mp4Writer:
             with suppress(BrokenPipeError):  # what was still buffered has no reader any more
                 self._process.stdin.close()
         self._complaints.close()
-        self._partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it may never have come to be
+            self._partial.unlink()
 
     def _failure(self) -> StorageError:
         self._process.wait()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RESULT_NAME = "evaluation.json"
 DEFAULT_TRIALS = 5
 COUNT, SEED = click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
-PENALTY_S = click.FloatRange(0, 60)
+PENALTY_S, TIME_S = click.FloatRange(0, 60), click.FloatRange(0.1, 86_400)
 WORLD, VIEW = click.Choice(["clean", "light", "strong"]), click.Choice(["top", "chase"])
 WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -33,6 +33,7 @@ WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--both-directions", is_flag=True, help="Drive every trial both ways.")
 @click.option("--penalties", is_flag=True, help="Put a car that leaves the road back, for a penalty.")
 @click.option("--penalty", "penalty_s", type=PENALTY_S, metavar="SECONDS", help="The penalty. [default: 2]")
+@click.option("--time-limit", "time_limit_s", type=TIME_S, metavar="SECONDS", help="End a trial after this.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Decides worlds and starts.")
 @click.option("--video", type=WRITTEN_FILE, help="Film a trial into this mp4.")
 @click.option("--view", type=VIEW, default="top", show_default=True, help="Where it is filmed from.")
@@ -88,6 +89,7 @@ def plan_of(policy: LoadedPolicy, **options: Any) -> EvaluationPlan:
         directions=directions,
         laps=options["laps"],
         penalty_s=penalty_s,
+        time_limit_s=options["time_limit_s"],
         seed=options["seed"],
         simulator=simulator,
         car=car,
