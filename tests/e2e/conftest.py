@@ -98,13 +98,13 @@ class VirtualCar:
         return self.ticks / TICKS_PER_S
 
     def run(self, duration_s: float, *, laps: int = 0) -> ActuatorStatus:
-        """Let time pass; ends early when so many laps are complete."""
+        """Let time pass; a drive of so many laps ends with the last of them, or beside the road."""
         world_ticks = round(self.world.step_s * TICKS_PER_S)
         for _ in range(round(duration_s * TICKS_PER_S)):
             self.ticks += 1
             if self.world_runs and self.ticks % world_ticks == 0:
                 self._step_world()
-                if laps and self.pose.laps >= laps:
+                if laps and (self.pose.laps >= laps or self.pose.off_track_count):
                     break
             if self.drive_runs and self.ticks % world_ticks == DECISION_TICKS and self.board.camera.latest():
                 self.loop.turn()
