@@ -75,7 +75,7 @@ def test_a_shown_car_can_be_made_again_from_what_is_shown(lapwing: Lapwing, tmp_
         (["cars", "create", "a", "--set", "actions.max_speed_mps=9"], "actions.max_speed_mps"),
         (["cars", "create", "../a"], "cannot be the name of a car"),
         (["cars", "describe", "taken", "x" * 501], "description"),
-        (["cars", "create", "a", "--set", "actions.kind=lst"], "is of kind 'lst'"),
+        (["cars", "create", "a", "--set", "actions.kind=lst"], "kind is 'lst'"),
         (["cars", "create", "a", "--set", "actions.max_sped=3"], "Did you mean 'max_speed_mps'"),
         (["cars", "create", "a", "--network", "fats"], "Did you mean 'fast'"),
         (["cars", "create", "a", "--max-steering", "31"], "max_steering_angle_deg = 31"),
