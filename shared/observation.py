@@ -113,8 +113,7 @@ class FrameStack:
 
     def push(self, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Add the newest (120, 160) or (N, 120, 160) picture; returns the stack, good until the next."""
-        if self.frames.shape[-3] > 1:
-            self.frames[..., :-1, :, :] = self.frames[..., 1:, :, :]
+        self.frames[..., :-1, :, :] = self.frames[..., 1:, :, :]
         self.frames[..., -1, :, :] = grey
         if self._fresh.any():
             fresh = self._fresh

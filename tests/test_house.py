@@ -19,11 +19,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 IMPORT_EVERYTHING = """
 import json, pkgutil, importlib, sys
+before = set(sys.modules)  # setuptools loads _distutils_hack with every interpreter of some environments
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-json.dump(sorted({name.partition(".")[0] for name in sys.modules}), sys.stdout)
+json.dump(sorted({name.partition(".")[0] for name in set(sys.modules) - before}), sys.stdout)
 """
 
 
