@@ -16,8 +16,8 @@ from trainer.run_folder import RunFolder
 from trainer.run_metrics import read_lines
 
 BRIEF = (
-    "--steps", "1000", "--cars", "16", "--plain",
-    "--set", "evaluation.every_steps=500", "--set", "evaluation.trials=2",
+    "--steps", "1500", "--cars", "16", "--plain",
+    "--set", "evaluation.every_steps=700", "--set", "evaluation.trials=2",
     "--set", "hyperparameters.batch_size=128", "--set", "hyperparameters.num_epochs=3",
     "--set", "simulator.rules.time_limit_s=20",
 )  # fmt: skip
