@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shared.errors import SettingsError
 from trainer.rewards.batch import roads_of
 from trainer.rewards.catalogue import find_reward, open_rewards
-from trainer.rewards.in_process import own_chance_kept
+from trainer.rewards.chance import own_chance_kept
 from trainer.rewards.instances import Instances
 from trainer.rewards.params import ParamsBuilder
 from trainer.rewards.program import Program, RewardFunction, RewardSource, read_reward

@@ -27,7 +27,7 @@ def command() -> None:
     type=FILE,
     help="Also run it over a recorded drive on that track: a step trace (.csv) or a drive log (.mcap).",
 )
-@click.option("--memory-mb", default=None, type=int, help="Memory limit, as reward.memory_mb in training.")
+@click.option("--memory-mb", default=None, type=int, help="Memory limit, as reward_worker.memory_mb in training.")
 @click.option("--call-limit", default=None, type=float, help="Seconds a call may take.")
 @click.pass_obj
 def check(

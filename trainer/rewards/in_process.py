@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import random
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 
 from trainer.rewards.batch import Floats, Mask, check_count, roads_of
+from trainer.rewards.chance import own_chance_kept
 from trainer.rewards.instances import Instances
 from trainer.rewards.params import ParamsBuilder
 from trainer.rewards.program import Program, RewardSource
 from trainer.simulator.measurements import Column
 from trainer.tracks import Track
 
-IN_PROCESS = "reward isolation: none (reward.isolated is off): the file runs inside the trainer"
+IN_PROCESS = "reward isolation: none (reward_worker.isolated is off): the file runs inside the trainer"
 
 
 class InProcessRewards:
@@ -74,19 +72,3 @@ class InProcessRewards:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-@contextmanager
-def own_chance_kept(uses_chance: bool) -> Iterator[None]:
-    """The reward's seeding leaves the trainer's own generators as they were."""
-    if not uses_chance:
-        yield
-        return
-    python, numpy_random = random.getstate(), sys.modules.get("numpy.random")
-    numpy_state = None if numpy_random is None else numpy_random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        if numpy_random is not None:
-            numpy_random.set_state(numpy_state)

@@ -5,21 +5,18 @@ Standard library only: this also runs in the reward worker.
 
 from __future__ import annotations
 
-import random
 import sys
-import zlib
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
+from trainer.rewards.chance import own_chance_kept, seed_chance
 from trainer.rewards.mistake import Mistake, raised_by_user, safe_text
 from trainer.rewards.params import ParamsBuilder
 from trainer.rewards.program import FUNCTION, Program, RewardFunction, mistake_of
 from trainer.rewards.state import ModuleMemory
 
 LARGEST_REWARD = 1e5  # DeepRacer's bound
-
-_seed_python = random.seed
 
 
 class CarInstance:
@@ -59,7 +56,13 @@ class Instances:
         self._builder = builder
         self._seed = seed
         self._steps, self._time, self._episode = columns["STEPS"], columns["TIME_S"], columns["EPISODE"]
-        self._cars = [CarInstance(program, car) for car in cars]
+        with own_chance_kept(program.uses_chance):
+            self._cars = [self._start(car) for car in cars]
+
+    def _start(self, car: int) -> CarInstance:
+        if self._program.uses_chance:
+            seed_chance(self._seed, car, 0, 0)
+        return CarInstance(self._program, car)
 
     def __len__(self) -> int:
         return len(self._cars)
@@ -131,15 +134,6 @@ def as_reward(value: object) -> tuple[float, str]:
     if not -LARGEST_REWARD <= number <= LARGEST_REWARD:
         return 0.0, f"returned {number:g}, outside -{LARGEST_REWARD:g} to {LARGEST_REWARD:g}"
     return number, ""
-
-
-def seed_chance(seed: int, car: int, episode: int, step: int) -> None:
-    """Seed `random` and, where it is loaded, `numpy.random` for this one call."""
-    number = (((seed & 0xFFFFFFFFFFFFFFFF) << 32 | car) << 32 | episode) << 32 | step
-    _seed_python(number)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(zlib.crc32(number.to_bytes(20, "little")))
 
 
 def returning_line(function: RewardFunction, params: dict[str, Any]) -> int | None:

@@ -6,6 +6,8 @@ Standard library only: this also runs in the reward worker.
 from __future__ import annotations
 
 import ast
+import contextlib
+import importlib
 import inspect
 import linecache
 import sys
@@ -16,6 +18,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from shared.errors import RewardError
+from trainer.rewards.chance import imported, may_use_chance
 from trainer.rewards.mistake import Mistake, MistakeError, line_of, raised_by_user, safe_text
 
 LARGEST_SOURCE_BYTES = 1_000_000  # DeepRacer stopped at 140,000 characters
@@ -69,7 +72,10 @@ class Program:
     def __init__(self, source: RewardSource) -> None:
         self.source = source
         self._code, tree = _compile(source)
-        self.uses_chance = _may_use_chance(source.text, tree)
+        self.uses_chance = may_use_chance(source.text, tree)
+        if self.uses_chance and "numpy" in imported(tree):
+            with contextlib.suppress(ImportError):  # so that it is there to be seeded before the file runs
+                importlib.import_module("numpy.random")
         lines = source.text.splitlines(keepends=True)
         linecache.cache[source.file] = (len(source.text), None, lines, source.file)
 
@@ -137,7 +143,7 @@ def mistake_of(error: BaseException, source: RewardSource) -> Mistake:
         return Mistake(
             "the memory limit was reached (MemoryError)",
             line,
-            "Keep less between calls, or raise reward.memory_mb.",
+            "Keep less between calls, or raise reward_worker.memory_mb.",
         )
     if isinstance(error, (PermissionError, RuntimeError)) and _is_isolation(error):
         return Mistake(
@@ -175,23 +181,6 @@ def _compile(source: RewardSource) -> tuple[CodeType, ast.Module]:
         raise source.mistake(Mistake(f"{type(error).__name__}: {error.msg}", error.lineno)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise source.mistake(Mistake(f"it is not a Python program ({safe_text(error)})")) from None
-
-
-def _may_use_chance(text: str, tree: ast.Module) -> bool:
-    """Whether the program could reach a random number generator; seeding one costs more than most rewards."""
-    if any(word in text for word in ("random", "__import__", "importlib", "eval(", "exec(")):
-        return True
-    return any(name not in {"math", "numpy", "time", "collections"} for name in _imported(tree))
-
-
-def _imported(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add((node.module or "").partition(".")[0])
-    return names
 
 
 def _first_line(function: object) -> int | None:

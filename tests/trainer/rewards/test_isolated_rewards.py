@@ -216,3 +216,19 @@ def test_there_are_at_most_as_many_workers_as_cores(track: Track, rows: Rows) ->
 def test_a_state_of_another_number_of_cars_is_refused(opened: Opener) -> None:
     with pytest.raises(RewardError, match="of 1 cars and this run has 2"):
         opened(COUNTER).restore([None])
+
+
+def test_chance_at_the_top_of_the_file_follows_the_seed_and_the_car(opened: Opener, rows: Rows) -> None:
+    text = """
+        import random
+        import numpy as np
+        drawn = random.random() + 10 * np.random.rand()
+
+        def reward_function(params):
+            return drawn
+        """
+    first, again = (opened(text, cars=4, workers=workers).compute(rows(4)) for workers in (1, 2))
+    inside = opened(text, cars=4, isolated=False).compute(rows(4))
+    assert first.tolist() == again.tolist() == inside.tolist()
+    assert len(set(first.tolist())) == 4
+    assert opened(text, seed=8).compute(rows())[0] != first[0]
