@@ -149,6 +149,18 @@ def test_the_car_cannot_be_armed_before_neutral_was_held_for_a_second(car: Car) 
     assert car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) is None
 
 
+def test_a_car_that_must_not_be_armed_never_is(board: EmulatedBoard, clock: Any) -> None:
+    driver = Pca9685Board(LocalI2C(board.wire), sleep=clock.sleep)
+    core = ActuatorCore(
+        driver, StraightPulses(), LIMITS, new_epoch=lambda: 1, arming_obstacle="Nobody saw the wheels obey."
+    )
+    core.start(clock())
+    clock.sleep(5.0)
+    assert core.turn(clock()).phase is Phase.READY
+    assert core.arm(Driver.MANUAL, 1.0, clock()) == "Nobody saw the wheels obey."
+    assert core.turn(clock()).phase is Phase.READY
+
+
 def test_the_model_drives_no_faster_than_its_own_top_speed_nor_the_limit(driving: Car) -> None:
     assert driving.drive(Action(0.0, 5.0), 0.5).applied.speed_mps == 1.0
     driving.core.stop("next", driving.clock())

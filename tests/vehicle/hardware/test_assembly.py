@@ -1,0 +1,105 @@
+"""The assembly opens what the car has, and a car that must not be armed says why."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calibration.profile import CalibrationProfile
+from calibration.profile_file import export_profile, import_profile, shipped_profile
+from shared.errors import CalibrationError, HardwareError
+from vehicle.actuator.neutral import bring_to_rest
+from vehicle.config import CarConfig
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.board_process import BoardProcess
+from vehicle.hardware.assembly import (
+    Car,
+    arming_obstacle,
+    board_id,
+    load_profile,
+    open_camera,
+    open_servo_board,
+)
+from vehicle.runtime_folder import BusLock, RuntimeFolder
+
+
+@pytest.fixture
+def emulated_car(folder: RuntimeFolder) -> Car:
+    return Car(CarConfig(), folder, emulated=True)
+
+
+@pytest.fixture
+def running_board(emulated_car: Car) -> Iterator[EmulatedBoard]:
+    board, stop = EmulatedBoard(time.monotonic), threading.Event()
+    process = BoardProcess(board, emulated_car.folder, None, lambda _: None)
+    thread = threading.Thread(target=process.run, args=(stop,))
+    thread.start()
+    while not emulated_car.folder.board_camera.exists():
+        time.sleep(0.005)
+    yield board
+    stop.set()
+    thread.join()
+
+
+def test_the_emulated_car_comes_with_a_calibration_confirmed_for_its_board(emulated_car: Car) -> None:
+    profile = load_profile(emulated_car)
+    assert profile == shipped_profile("emulated")
+    assert arming_obstacle(emulated_car, profile) is None
+
+
+def test_a_calibration_from_elsewhere_cannot_arm_before_somebody_saw_the_wheels_obey(
+    emulated_car: Car, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(export_profile(import_profile(export_profile(shipped_profile("emulated")))))
+    car = Car(CarConfig(calibration=path), emulated_car.folder, emulated=True)
+    assert "not confirmed" in (arming_obstacle(car, load_profile(car)) or "")
+
+
+def test_the_emulated_calibration_cannot_arm_a_real_car(folder: RuntimeFolder) -> None:
+    car = Car(CarConfig(), folder, emulated=False)
+    assert board_id(car) != "emulated"
+    assert arming_obstacle(car, shipped_profile("emulated")) is not None
+    mine = CalibrationProfile(confirmed_on_board=True, board_id=board_id(car))
+    assert arming_obstacle(car, mine) is None
+
+
+def test_a_real_car_has_no_silent_default(folder: RuntimeFolder, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="--emulated"):
+        load_profile(Car(CarConfig(), folder, emulated=False))
+    damaged = tmp_path / "car.json"
+    damaged.write_text("{")
+    with pytest.raises(CalibrationError, match="damaged"):
+        load_profile(Car(CarConfig(calibration=damaged), folder, emulated=False))
+
+
+def test_devices_that_are_not_there_are_sentences(folder: RuntimeFolder) -> None:
+    real = Car(CarConfig().changed(servo_board={"bus": 63}), folder, emulated=False)
+    with pytest.raises(HardwareError, match="/dev/i2c-63"):
+        open_servo_board(real, CalibrationProfile())
+    with pytest.raises(HardwareError, match="--emulated"):
+        open_camera(real)
+    with pytest.raises(HardwareError, match="lapwing-car board"):
+        open_camera(Car(CarConfig(), folder, emulated=True))
+
+
+def test_neutral_without_an_actuator_says_neutral_on_the_bus_and_switches_off(
+    emulated_car: Car, running_board: EmulatedBoard
+) -> None:
+    assert "switched off" in bring_to_rest(emulated_car)
+    widths = [change.width_us for change in running_board.chip.settled_history() if change.channel == 0]
+    assert widths == [pytest.approx(1500.0, abs=3), None]
+
+
+def test_neutral_keeps_its_hands_off_a_bus_that_somebody_has(
+    emulated_car: Car, running_board: EmulatedBoard
+) -> None:
+    lock = BusLock(emulated_car.folder.bus_lock)
+    with pytest.raises(HardwareError, match="Another process"):
+        bring_to_rest(emulated_car)
+    assert running_board.chip.settled_history() == []
+    lock.release()
