@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
@@ -15,10 +15,10 @@ from shared.actions import DEFAULT_ACTION_SPACE, ActionSpace, ContinuousActionSp
 from shared.errors import SettingsError
 from shared.model_metadata import ModelMetadata
 from shared.settings import parse_settings
+from trainer.simulator.render import ViewName
 from trainer.simulator.settings import SimulatorSettings
 from trainer.tracks import Track, load_track
 
-VIEWS = ("chase", "camera", "top")
 START_OPTIONS = ("track", "start_fraction", "start_lateral_m", "reversed", "reset_mask")
 ACTION_SPACES: dict[str, ActionSpace] = {
     "discrete": DEFAULT_ACTION_SPACE,
@@ -74,12 +74,15 @@ def _parsed(values: Mapping[str, Any]) -> SimulatorSettings:
     return parse_settings(SimulatorSettings, values, source="simulator")
 
 
-def check_rendering(render_mode: str | None, render_view: str) -> None:
-    """Refuse a mode or view that cannot be drawn."""
+def checked_view(render_mode: str | None, render_view: str) -> ViewName:
+    """The view, if it and the mode are ones that can be drawn."""
     if render_mode not in (None, "rgb_array"):
         raise SettingsError(f"render_mode='{render_mode}' is not known. Use 'rgb_array', or leave it out.")
-    if render_view not in VIEWS:
-        raise SettingsError(f"render_view='{render_view}' is not known. Use {', '.join(map(repr, VIEWS))}.")
+    for view in get_args(ViewName):
+        if view == render_view:
+            return cast(ViewName, view)
+    known = ", ".join(map(repr, get_args(ViewName)))
+    raise SettingsError(f"render_view='{render_view}' is not known. Use {known}.")
 
 
 def reset_mask_of(mask: Any, cars: int) -> NDArray[np.bool_]:
@@ -113,6 +116,4 @@ def track_place(name: str, tracks: Sequence[Track]) -> int:
         if name == track.name or name in track.aliases:
             return place
     known = ", ".join(track.name for track in tracks)
-    raise SettingsError(
-        f"This environment has no track '{name}', it has {known}. Name it when making the environment."
-    )
+    raise SettingsError(f"This environment has no track '{name}', it has {known}. Name it when making the environment.")

@@ -42,9 +42,7 @@ class EnvironmentRewards(Protocol):
         """Release what is held."""
 
 
-def environment_rewards(
-    reward: Reward, tracks: Sequence[Track], cars: int, *, isolated: bool
-) -> EnvironmentRewards:
+def environment_rewards(reward: Reward, tracks: Sequence[Track], cars: int, *, isolated: bool) -> EnvironmentRewards:
     """Rewards from an example's name, a file or a callable."""
     if not isolated:
         return OwnRewards(reward, tracks, cars)
@@ -59,9 +57,7 @@ class OwnRewards:
     """Rewards computed in this process, one module per car."""
 
     def __init__(self, reward: Reward, tracks: Sequence[Track], cars: int) -> None:
-        self._program = (
-            GivenFunction(reward) if callable(reward) else Program(read_reward(find_reward(reward)))
-        )
+        self._program = GivenFunction(reward) if callable(reward) else Program(read_reward(find_reward(reward)))
         self._builder = ParamsBuilder(COLUMNS, roads_of(tracks))
         self._cars = [self._fresh(0) for _ in range(cars)]
 
@@ -95,9 +91,7 @@ class IsolatedRewards:
 
     def forget(self, seeds: dict[int, int]) -> None:
         remembered = self._pool.snapshot()
-        self._pool.restore(
-            [self._initial[car] if car in seeds else state for car, state in enumerate(remembered)]
-        )
+        self._pool.restore([self._initial[car] if car in seeds else state for car, state in enumerate(remembered)])
 
     def compute(self, measurements: NDArray[np.float64], moved: NDArray[np.bool_]) -> NDArray[np.float64]:
         return self._pool.compute(measurements, ~moved)

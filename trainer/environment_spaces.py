@@ -26,14 +26,8 @@ class ActionDecoder:
         """steering_deg (N,), speed_mps (N,); ActionError for anything outside the space."""
         given = np.asarray(actions)
         if self._arrays is None:
-            if (
-                given.shape != (self._cars, 2)
-                or given.dtype.kind not in "fiu"
-                or not np.isfinite(given).all()
-            ):
-                raise ActionError(
-                    f"Actions must be ({self._cars}, 2) finite numbers in -1..1, got {actions!r:.120}."
-                )
+            if given.shape != (self._cars, 2) or given.dtype.kind not in "fiu" or not np.isfinite(given).all():
+                raise ActionError(f"Actions must be ({self._cars}, 2) finite numbers in -1..1, got {actions!r:.120}.")
             return self._actions.scale(given)  # type: ignore[union-attr]
         count = len(self._arrays[0])
         # A negative index would silently count from the end.

@@ -164,9 +164,7 @@ def evaluate(
     simulator = Simulator(
         plan.tracks, plan.settings(), seeds=starts.seeds, track_index=starts.track_index, car=plan.car
     )
-    simulator.reset(
-        start_fraction=starts.fraction, start_lateral_m=starts.lateral_m, reversed=starts.reversed
-    )
+    simulator.reset(start_fraction=starts.fraction, start_lateral_m=starts.lateral_m, reversed=starts.reversed)
     stack = FrameStack(policy.stack_size, len(starts))
     pictures = stack.push(simulator.camera)
     book = TrialBook(plan.tracks, simulator.measurements, laps=plan.laps, now=now)
@@ -200,7 +198,8 @@ def evaluate(
 def chosen(policy: LoadedPolicy, output: NDArray[np.float32]) -> NDArray[np.float64]:
     """The actions of an output as a trace holds them: (N,) indices, or (N, 2) in -1..1."""
     if policy.action_space.kind == "discrete":
-        return output.argmax(axis=1).astype(np.float64)
+        best: NDArray[np.float64] = output.argmax(axis=1).astype(np.float64)
+        return best
     limited: NDArray[np.float64] = np.clip(output.astype(np.float64), -1.0, 1.0)
     return limited
 

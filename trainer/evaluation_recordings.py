@@ -121,9 +121,7 @@ class TrialLog:
         self._frame = 0
         self._laps = 0
         self._time_s = 0.0
-        self._writer = DriveLogWriter(
-            path, about={"policy": policy.name, "source": policy.source, "car": "simulated"}
-        )
+        self._writer = DriveLogWriter(path, about={"policy": policy.name, "source": policy.source, "car": "simulated"})
         self._writer.attach(METADATA_NAME, "application/json", policy.metadata.to_json().encode())
 
     def __enter__(self) -> Self:
@@ -135,9 +133,7 @@ class TrialLog:
     def begin(self, simulator: Simulator) -> None:
         """The car stands at its start."""
         track = simulator.tracks[int(simulator.cars.track_index[self._car])]
-        self._writer.write(
-            DriveState("armed", mode="autonomous", is_armed=True, reason=f"simulated {track.name}"), 0.0
-        )
+        self._writer.write(DriveState("armed", mode="autonomous", is_armed=True, reason=f"simulated {track.name}"), 0.0)
         self._pose(simulator, 0.0)
 
     def step(

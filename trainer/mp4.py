@@ -43,9 +43,7 @@ class Mp4Writer:
     def write(self, picture: NDArray[np.uint8]) -> None:
         """Append a picture (height, width, 3) of red, green and blue."""
         if picture.shape != self._shape or picture.dtype != np.uint8:
-            raise ValueError(
-                f"A frame is {picture.dtype} {picture.shape}, the video takes uint8 {self._shape}."
-            )
+            raise ValueError(f"A frame is {picture.dtype} {picture.shape}, the video takes uint8 {self._shape}.")
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(np.ascontiguousarray(picture).data)

@@ -1,6 +1,6 @@
 """A policy to evaluate, from wherever it is: a run's checkpoint by torch, a model archive by ONNX Runtime.
 
-Both answer in float32. A model's metadata comes with it, so that an archive needs nothing else.
+All answer in float32. A model's metadata comes with it, so that an archive needs nothing else.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from shared.observation import camera_input
 from shared.policy_io import POLICY_OUTPUT, TensorSpec, check_interface
 from shared.sensors import FRONT_CAMERA
 from trainer.run_folder import RunFolder
+from trainer.tensorflow_policy import tensorflow_answer
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -87,9 +88,7 @@ def folder_policy(path: Path) -> LoadedPolicy:
         return checkpoint_policy(RunFolder(path.parent.parent), path.name)
     if (path / "run.json").is_file():
         return checkpoint_policy(RunFolder(path), WEIGHTS_OF_CHOICE)
-    raise RunError(
-        f"The folder {path} is neither a run nor a checkpoint. Give the name of a run, or an archive."
-    )
+    raise RunError(f"The folder {path} is neither a run nor a checkpoint. Give the name of a run, or an archive.")
 
 
 def checkpoint_policy(run: RunFolder, which: str) -> LoadedPolicy:
@@ -116,18 +115,13 @@ def checkpoint_policy(run: RunFolder, which: str) -> LoadedPolicy:
 
 
 def archive_policy(archive: ModelArchive, source: str) -> LoadedPolicy:
-    """The policy in a model archive, by ONNX Runtime."""
+    """The policy in a model archive: ours by ONNX Runtime, a stock DeepRacer one by OpenVINO."""
     if archive.metadata.sensors != (FRONT_CAMERA,):
         raise ArchiveError(
-            f"{source} sees with {', '.join(archive.metadata.sensors)}; "
-            f"the simulator has one {FRONT_CAMERA} for now."
+            f"{source} sees with {', '.join(archive.metadata.sensors)}; the simulator has one {FRONT_CAMERA} for now."
         )
-    if archive.model_format != "onnx":
-        raise ArchiveError(
-            f"{source} holds a TensorFlow graph (.pb); only archives with agent/model.onnx can be evaluated. "
-            "The car itself drives with both."
-        )
-    return LoadedPolicy(archive.name, source, archive.metadata, onnx_answer(archive, source))
+    make = onnx_answer if archive.model_format == "onnx" else tensorflow_answer
+    return LoadedPolicy(archive.name, source, archive.metadata, make(archive, source))
 
 
 def onnx_answer(archive: ModelArchive, source: str) -> Answer:
@@ -141,9 +135,7 @@ def onnx_answer(archive: ModelArchive, source: str) -> Answer:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(
-            archive.model_bytes, options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(archive.model_bytes, options, providers=["CPUExecutionProvider"])
     except (
         ort.Fail,
         ort.InvalidGraph,
@@ -157,9 +149,7 @@ def onnx_answer(archive: ModelArchive, source: str) -> Answer:
     check_interface(tensors(session.get_inputs()), tensors(session.get_outputs()), archive.metadata)
 
     def answer(camera: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = [
-            session.run([POLICY_OUTPUT], {FRONT_CAMERA: camera[i : i + 1]})[0] for i in range(len(camera))
-        ]
+        rows = [session.run([POLICY_OUTPUT], {FRONT_CAMERA: camera[i : i + 1]})[0] for i in range(len(camera))]
         return np.concatenate(rows)
 
     return answer

@@ -47,9 +47,7 @@ class SB3VecEnv(VecEnv):
     def reset(self) -> NDArray[np.uint8]:
         """Start new episodes for all cars, with the seeds and options given to `seed` and `set_options`."""
         if any(options != self._options[0] for options in self._options):
-            raise ValueError(
-                "The cars of one batch share their reset options: give set_options one dictionary."
-            )
+            raise ValueError("The cars of one batch share their reset options: give set_options one dictionary.")
         seeded = any(seed is not None for seed in self._seeds)
         observations, infos = self.env.reset(
             seed=list(self._seeds) if seeded else None, options=self._options[0] or None
@@ -112,20 +110,15 @@ class SB3VecEnv(VecEnv):
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Refused: the cars of one batch share their attributes."""
         raise AttributeError(
-            f"{attr_name} cannot be set per car: the cars of one batch share it. "
-            "Pass it when creating SB3VecEnv."
+            f"{attr_name} cannot be set per car: the cars of one batch share it. Pass it when creating SB3VecEnv."
         )
 
-    def env_method(
-        self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
-    ) -> list[Any]:
+    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
         """Call the batch's method once; every car asked for gets the answer."""
         answer = getattr(self.env, method_name)(*args, **kwargs)
         return [answer for _ in self._get_indices(indices)]
 
-    def env_is_wrapped(
-        self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None
-    ) -> list[bool]:
+    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Never: there are no single environments inside that could be wrapped."""
         return [False for _ in self._get_indices(indices)]
 

@@ -33,9 +33,7 @@ COUNTS = (*COUNT_OF_STATUS.values(), "reset_count")
 class TrialBook:
     """The books of N cars. Every lap is an episode of the trace, numbered in the order of beginning."""
 
-    def __init__(
-        self, tracks: Sequence[Track], measurements: Floats, *, laps: int, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, tracks: Sequence[Track], measurements: Floats, *, laps: int, now: Callable[[], float]) -> None:
         cars = len(measurements)
         self._tracks = tracks
         self._laps_wanted = laps

@@ -17,7 +17,7 @@ from shared.observation import FrameStack
 from trainer.environment_arguments import (
     action_space_of,
     autoreset_mode_of,
-    check_rendering,
+    checked_view,
     reset_mask_of,
     simulator_settings_of,
     start_of,
@@ -76,12 +76,11 @@ class RacingVectorEnv(VectorEnv):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
     ) -> None:
-        check_rendering(render_mode, render_view)
         self.num_envs = num_envs
         self.tracks = tracks_of(track)
         self.actions = action_space_of(action_space)
         self.simulator_settings = simulator_settings_of(simulator, randomisation)
-        self.render_mode, self.render_view = render_mode, render_view
+        self.render_mode, self.render_view = render_mode, checked_view(render_mode, render_view)
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {**metadata_of(self.simulator_settings), "autoreset_mode": self.autoreset_mode}
         self.single_observation_space, self.single_action_space = spaces_of(self.actions, stack_size)
@@ -157,9 +156,7 @@ class RacingVectorEnv(VectorEnv):
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """One (480, 640, 3) picture per car; None without a render mode."""
         if self.render_mode is None:
-            gymnasium.logger.warn(
-                "render() draws nothing. Pass render_mode='rgb_array' when making the environment."
-            )
+            gymnasium.logger.warn("render() draws nothing. Pass render_mode='rgb_array' when making the environment.")
             return None
         return tuple(self.simulator.render(car, view=self.render_view) for car in range(self.num_envs))
 
@@ -173,16 +170,12 @@ class RacingVectorEnv(VectorEnv):
         moved = ~self._over if waiting is None else ~waiting
         if waiting is None and self._over.any():
             over = np.flatnonzero(self._over).tolist()
-            raise SimulationError(
-                f"The episodes of cars {over} are over. Call reset() before the next step()."
-            )
+            raise SimulationError(f"The episodes of cars {over} are over. Call reset() before the next step().")
         simulator = self.simulator
         simulator.step(steering_deg, speed_mps)
         rewards = self._rewards.compute(simulator.measurements, moved)
         terminated = simulator.terminated & moved
-        truncated = (
-            simulator.truncated | (simulator.cars.records["steps"] >= self._max_episode_steps)
-        ) & moved
+        truncated = (simulator.truncated | (simulator.cars.records["steps"] >= self._max_episode_steps)) & moved
         self._over = terminated | truncated
         self._stack.push(simulator.camera)
         return rewards, terminated, truncated
@@ -233,9 +226,7 @@ class RacingVectorEnv(VectorEnv):
         else:
             seeds = [None] * self.num_envs if seed is None else list(seed)
         if len(seeds) != self.num_envs:
-            raise SettingsError(
-                f"{len(seeds)} seeds for {self.num_envs} cars: give one number, or one per car."
-            )
+            raise SettingsError(f"{len(seeds)} seeds for {self.num_envs} cars: give one number, or one per car.")
         if seeds[0] is not None:
             super().reset(seed=seeds[0])
         if self._simulator is None:
@@ -257,18 +248,14 @@ class RacingVectorEnv(VectorEnv):
         if hashed:
             self._rewards.forget(hashed)
         if self._simulator is None:
-            self._simulator = Simulator(
-                self.tracks, self.simulator_settings, seeds=self._car_seeds, start_fraction=0.0
-            )
+            self._simulator = Simulator(self.tracks, self.simulator_settings, seeds=self._car_seeds, start_fraction=0.0)
 
     def _start_episodes(self, mask: Mask, *, track_index: int | None = None, **start: Any) -> None:
         """New episodes for the cars in the mask, each on a track it draws unless one is given."""
         tracks = np.zeros(self.num_envs, dtype=np.int64)
         if len(self.tracks) > 1:
             for car in np.flatnonzero(mask):
-                tracks[car] = (
-                    self._track_draws[car].integers(len(self.tracks)) if track_index is None else track_index
-                )
+                tracks[car] = self._track_draws[car].integers(len(self.tracks)) if track_index is None else track_index
         fresh = mask & self._is_new
         if fresh.any():
             self.simulator.reset(fresh, seeds=self._car_seeds, track_index=tracks, **start)

@@ -37,9 +37,7 @@ DRIVING_JUMP_M, STANDING_JUMP_M, STANDING_MPS = 0.6, 0.08, 0.05
 FIELD, ROAD, BORDER, CENTER, PANEL = (46, 92, 58), (58, 60, 66), (240, 240, 240), (222, 184, 60), (24, 26, 30)
 TEXT, FAINT, CAR = (238, 238, 238), (150, 154, 162), (255, 255, 255)
 # Slow to fast; dark to light as well, so that it reads without colour vision (the anchors of "plasma").
-SPEED_COLOURS = np.array(
-    [(84, 39, 203), (178, 42, 144), (225, 100, 98), (252, 166, 54), (240, 249, 33)], float
-)
+SPEED_COLOURS = np.array([(84, 39, 203), (178, 42, 144), (225, 100, 98), (252, 166, 54), (240, 249, 33)], float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +107,7 @@ class LapVideo:
         else:
             picture.paste(Image.fromarray(frame.chase), (0, 0))
             picture.paste(map_picture, (8, 8), Image.new("L", map_picture.size, 216))
-        camera = Image.fromarray(frame.camera).resize(
-            (PANEL_WIDTH_PX, CAMERA_HEIGHT_PX), Image.Resampling.BICUBIC
-        )
+        camera = Image.fromarray(frame.camera).resize((PANEL_WIDTH_PX, CAMERA_HEIGHT_PX), Image.Resampling.BICUBIC)
         picture.paste(camera.convert("RGB"), (VIEW_WIDTH_PX, 0))
         picture.paste(self._scale, (4, VIEW_HEIGHT_PX - self._scale.height - 4))
         draw_instruments(ImageDraw.Draw(picture), frame, self._max_speed_mps, self._title)
@@ -190,24 +186,15 @@ def draw_instruments(draw: ImageDraw.ImageDraw, frame: VideoFrame, max_speed_mps
     draw.text((left + width, top + 8), f"lap {frame.lap}", fill=FAINT, font=font(16), anchor="ra")
     draw_bar(draw, left, top + 36, width, 0.0, speed, speed_colour(speed))
 
-    side = (
-        "left"
-        if frame.steering_angle_deg > 0.05
-        else "right"
-        if frame.steering_angle_deg < -0.05
-        else "straight"
-    )
-    draw.text(
-        (left, top + 58), f"steering {abs(frame.steering_angle_deg):.0f}° {side}", fill=TEXT, font=font(16)
-    )
+    angle_deg = frame.steering_angle_deg
+    side = "straight" if abs(angle_deg) < 0.5 else "left" if angle_deg > 0 else "right"
+    draw.text((left, top + 58), f"steering {abs(angle_deg):.0f}° {side}", fill=TEXT, font=font(16))
     # Left is left in the picture too, whatever the sign.
-    angle = min(max(-frame.steering_angle_deg / 30.0, -1.0), 1.0)
+    angle = min(max(-angle_deg / 30.0, -1.0), 1.0)
     draw_bar(draw, left, top + 82, width, 0.5, 0.5 + angle / 2, (96, 165, 250))
 
     draw.text((left, top + 104), f"progress {frame.progress_percent:.1f} %", fill=TEXT, font=font(16))
-    draw_bar(
-        draw, left, top + 128, width, 0.0, min(max(frame.progress_percent / 100, 0.0), 1.0), (74, 200, 120)
-    )
+    draw_bar(draw, left, top + 128, width, 0.0, min(max(frame.progress_percent / 100, 0.0), 1.0), (74, 200, 120))
 
     draw.text((left, top + 148), f"{frame.lap_time_s:.2f} s", fill=TEXT, font=font(26))
     draw.text((left + width, top + 156), frame.note, fill=FAINT, font=font(16), anchor="ra")
@@ -237,9 +224,7 @@ def draw_bar(
 def speed_colour(fraction: float) -> Colour:
     """Colour of a speed as a fraction of the fastest one."""
     place = min(max(fraction, 0.0), 1.0) * (len(SPEED_COLOURS) - 1)
-    channels = [
-        round(float(np.interp(place, range(len(SPEED_COLOURS)), SPEED_COLOURS[:, i]))) for i in range(3)
-    ]
+    channels = [round(float(np.interp(place, range(len(SPEED_COLOURS)), SPEED_COLOURS[:, i]))) for i in range(3)]
     return channels[0], channels[1], channels[2]
 
 

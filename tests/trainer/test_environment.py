@@ -205,9 +205,7 @@ def reward_function(params):
 
 
 @pytest.mark.parametrize("isolated", [False, True])
-def test_a_seeded_reset_makes_the_reward_forget_and_a_plain_one_does_not(
-    tmp_path: Path, isolated: bool
-) -> None:
+def test_a_seeded_reset_makes_the_reward_forget_and_a_plain_one_does_not(tmp_path: Path, isolated: bool) -> None:
     file = tmp_path / "counting.py"
     file.write_text(COUNTING)
     env = RacingEnv(reward=str(file), isolated=isolated)

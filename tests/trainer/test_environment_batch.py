@@ -65,9 +65,7 @@ def test_a_batch_equals_as_many_single_environments(mode: AutoresetMode, action_
         done = ours[2] | ours[3]
         if mode is AutoresetMode.DISABLED and done.any():
             options = {"reset_mask": done}
-            assert_same(
-                batch.reset(options=dict(options)), singles.reset(options=dict(options)), f"reset {step}"
-            )
+            assert_same(batch.reset(options=dict(options)), singles.reset(options=dict(options)), f"reset {step}")
     assert min(ended.values()) > 0, "both ways of ending must have been compared"
     batch.close()
     singles.close()
@@ -118,9 +116,7 @@ def test_the_first_reset_is_for_all_cars() -> None:
         RacingVectorEnv(2).reset(options={"reset_mask": np.array([True, False])})
 
 
-@pytest.mark.parametrize(
-    "mask", [[True, False], np.array([1, 0]), np.array([True]), np.array([False, False])]
-)
+@pytest.mark.parametrize("mask", [[True, False], np.array([1, 0]), np.array([True]), np.array([False, False])])
 def test_a_malformed_reset_mask_is_refused(mask: Any) -> None:
     cars = RacingVectorEnv(2)
     cars.reset(seed=0)

@@ -99,9 +99,7 @@ def test_laps_follow_one_another_and_the_best_three_in_a_row_are_told() -> None:
     assert [lap.start_s for lap in trial.laps[1:]] == [lap.end_s for lap in trial.laps[:-1]]
 
 
-@pytest.mark.parametrize(
-    ("times", "expected"), [((), None), ((5, 4), None), ((5, 4, 3), 4.0), ((9, 3, 3, 3, 9), 3.0)]
-)
+@pytest.mark.parametrize(("times", "expected"), [((), None), ((5, 4), None), ((5, 4, 3), 4.0), ((9, 3, 3, 3, 9), 3.0)])
 def test_the_mean_of_three_laps_in_a_row(times: tuple[float, ...], expected: float | None) -> None:
     assert best_consecutive_mean(times) == expected
 

@@ -34,9 +34,7 @@ def small_network() -> dict:
 @pytest.mark.parametrize("action_space", ["discrete", "continuous"])
 def test_ppo_trains_on_it_unchanged(action_space: str) -> None:
     cars = SB3VecEnv(4, action_space=action_space, max_episode_steps=10)
-    model = PPO(
-        "CnnPolicy", cars, n_steps=16, batch_size=32, n_epochs=1, policy_kwargs=small_network(), seed=0
-    )
+    model = PPO("CnnPolicy", cars, n_steps=16, batch_size=32, n_epochs=1, policy_kwargs=small_network(), seed=0)
     before = [parameter.detach().clone() for parameter in model.policy.parameters()]
     model.learn(2 * 16 * 4)
     assert model.num_timesteps == 128
@@ -48,9 +46,7 @@ def test_ppo_trains_on_it_unchanged(action_space: str) -> None:
 def test_its_evaluation_runs_on_it() -> None:
     cars = SB3VecEnv(2, max_episode_steps=5, randomisation="off")
     model = PPO("CnnPolicy", cars, n_steps=8, batch_size=16, policy_kwargs=small_network(), seed=0)
-    returns, lengths = evaluate_policy(
-        model, cars, n_eval_episodes=4, return_episode_rewards=True, warn=False
-    )
+    returns, lengths = evaluate_policy(model, cars, n_eval_episodes=4, return_episode_rewards=True, warn=False)
     assert lengths == [5, 5, 5, 5]
     assert all(value > 0 for value in returns)
 

@@ -28,9 +28,7 @@ from trainer.video import (
 LOOP = load_track("lapwing_loop")
 
 
-def frame(
-    fraction: float, *, speed_mps: float = 1.0, lateral_m: float = 0.0, chase: bool = False
-) -> VideoFrame:
+def frame(fraction: float, *, speed_mps: float = 1.0, lateral_m: float = 0.0, chase: bool = False) -> VideoFrame:
     """The car at a fraction of the loop's lap, its camera a grey ramp."""
     arc_m = fraction * LOOP.length_m
     x_m, y_m = LOOP.position(arc_m, lateral_m)

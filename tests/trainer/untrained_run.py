@@ -43,8 +43,6 @@ def untrained_run(
         weights = {key: value.detach().numpy().copy() for key, value in network.named_parameters()}
         write_checkpoint(
             run.checkpoints_path,
-            Checkpoint(
-                steps=count, weights=weights, parts={}, reward_states=[], progress={}, best_steps=steps[0]
-            ),
+            Checkpoint(steps=count, weights=weights, parts={}, reward_states=[], progress={}, best_steps=steps[0]),
         )
     return run

@@ -38,9 +38,7 @@ WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--video", type=WRITTEN_FILE, help="Film a trial into this mp4.")
 @click.option("--view", type=VIEW, default="top", show_default=True, help="Where it is filmed from.")
 @click.option("--log", type=WRITTEN_FILE, help="Write a trial's drive log (MCAP), with a car's channels.")
-@click.option(
-    "--film-trial", type=COUNT, default=1, show_default=True, help="The trial of --video and --log."
-)
+@click.option("--film-trial", type=COUNT, default=1, show_default=True, help="The trial of --video and --log.")
 @click.option("--json", "json_path", type=WRITTEN_FILE, help="Write everything but the steps into this file.")
 @click.pass_obj
 def command(workshop: Workshop, /, source: str, json_path: Path | None, **options: Any) -> None:
@@ -96,9 +94,7 @@ def plan_of(policy: LoadedPolicy, **options: Any) -> EvaluationPlan:
     )
 
 
-def opened_observers(
-    stack: ExitStack, policy: LoadedPolicy, plan: EvaluationPlan, **options: Any
-) -> list[Observer]:
+def opened_observers(stack: ExitStack, policy: LoadedPolicy, plan: EvaluationPlan, **options: Any) -> list[Observer]:
     """Those who film and log, closed with the stack."""
     from shared.errors import SettingsError
     from trainer.evaluation_recordings import TrialFilm, TrialLog
