@@ -75,9 +75,7 @@ def export_checkpoint(
     return Exported(path, sha256, steps, parity)
 
 
-def export_policy(
-    policy: nn.Module, metadata: ModelMetadata, frames: NDArray[np.uint8]
-) -> tuple[bytes, Parity]:
+def export_policy(policy: nn.Module, metadata: ModelMetadata, frames: NDArray[np.uint8]) -> tuple[bytes, Parity]:
     """The ONNX model of a policy, and how well it agrees with it on frames (F, C, 120, 160).
 
     Raises:
@@ -116,9 +114,7 @@ def _archive_path(run: RunFolder, which: str, steps: int) -> Path:
     return run.archives_path / f"{run.name}{suffix}{ARCHIVE_SUFFIX}"
 
 
-def _provenance(
-    run: RunFolder, settings: TrainingSettings, checkpoint: Path, parity: Parity
-) -> dict[str, Any]:
+def _provenance(run: RunFolder, settings: TrainingSettings, checkpoint: Path, parity: Parity) -> dict[str, Any]:
     """Where the model comes from. No date and no path: the same checkpoint gives the same archive."""
     return {
         "run": run.name,

@@ -68,9 +68,7 @@ def read_progress(run: RunFolder) -> Progress:
         else:
             evaluation.append((record["episode"], record["completion_percentage"]))
     if not training:
-        raise RunError(
-            f"Run '{run.name}' has no finished episode yet. Draw again when it has driven a little."
-        )
+        raise RunError(f"Run '{run.name}' has no finished episode yet. Draw again when it has driven a little.")
     episodes, rewards, completion = (np.array(column) for column in zip(*sorted(training)))
     eval_episodes, eval_percent = zip(*sorted(evaluation)) if evaluation else ((), ())
     return Progress(
@@ -100,9 +98,7 @@ def draw_rewards(progress: Progress, title: str) -> Figure:
     centres, means = block_means(progress.episodes, progress.rewards)
     reward_axes.plot(centres, means, color=REWARD_COLOUR, linewidth=2, label="Average reward")
     centres, means = block_means(progress.episodes, progress.completion_percent)
-    completion_axes.plot(
-        centres, means, color=TRAINING_COLOUR, linewidth=1.6, label="Average completion (training)"
-    )
+    completion_axes.plot(centres, means, color=TRAINING_COLOUR, linewidth=1.6, label="Average completion (training)")
     if len(progress.evaluation_episodes):
         places, groups = np.unique(progress.evaluation_episodes, return_inverse=True)
         averages = np.bincount(groups, progress.evaluation_percent) / np.bincount(groups)
@@ -146,9 +142,7 @@ def draw_learning(updates: Sequence[Mapping[str, Any]], title: str) -> Figure:
     return figure
 
 
-def block_means(
-    places: NDArray[Any], values: NDArray[Any], *, least: int = 20
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def block_means(places: NDArray[Any], values: NDArray[Any], *, least: int = 20) -> tuple[NDArray[Any], NDArray[Any]]:
     """Means of consecutive blocks: at most POINTS_PER_LINE of them, each of `least` values or more.
 
     Returns:

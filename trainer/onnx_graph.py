@@ -95,16 +95,11 @@ class _GraphWriter:
 
     def _module(self, node: fx.Node, module: nn.Module) -> None:
         """A layer with weights or without."""
-        weights = [
-            self._constant(f"{node.target}.{name}", parameter)
-            for name, parameter in module.named_parameters()
-        ]
+        weights = [self._constant(f"{node.target}.{name}", parameter) for name, parameter in module.named_parameters()]
         for kind, write in LAYERS.items():
             if type(module) is kind:
                 onnx_type, attributes = write(module)
-                self._names[node] = self._emit(
-                    onnx_type, [self._operand(node.args[0]), *weights], **attributes
-                )
+                self._names[node] = self._emit(onnx_type, [self._operand(node.args[0]), *weights], **attributes)
                 return
         raise _not_known(type(module).__name__)
 
@@ -144,9 +139,7 @@ class _GraphWriter:
 
 
 def _not_known(what: str) -> RunError:
-    return RunError(
-        f"The network uses '{what}', which the ONNX writer does not know. Add it to trainer/onnx_graph.py."
-    )
+    return RunError(f"The network uses '{what}', which the ONNX writer does not know. Add it to trainer/onnx_graph.py.")
 
 
 Attributes = dict[str, Any]

@@ -34,9 +34,7 @@ class Parity:
     engines: Mapping[str, str]
 
 
-def measure_parity(
-    policy: nn.Module, model: bytes, metadata: ModelMetadata, frames: NDArray[np.uint8]
-) -> Parity:
+def measure_parity(policy: nn.Module, model: bytes, metadata: ModelMetadata, frames: NDArray[np.uint8]) -> Parity:
     """Compare on frames (F, C, 120, 160), one at a time, as the car asks.
 
     policy: the network as it is exported, float32 camera in, `policy` out.
@@ -44,9 +42,7 @@ def measure_parity(
     outputs = {name: _answers(engine, frames) for name, engine in _engines(policy, model, metadata).items()}
     reference = outputs["torch"]
     if not all(np.isfinite(output).all() for output in outputs.values()):
-        raise RunError(
-            "The policy gives a value that is not finite (NaN or infinity). Choose another checkpoint."
-        )
+        raise RunError("The policy gives a value that is not finite (NaN or infinity). Choose another checkpoint.")
     other_argmax = np.zeros(len(frames), bool)
     if metadata.action_space.kind == "discrete":
         for output in outputs.values():

@@ -53,8 +53,7 @@ def read_info(folder: Path) -> RunInfo:
         )
     except (KeyError, TypeError) as error:
         raise RunError(
-            f"{folder / INFO_NAME} does not describe a run ({error!r}). Restore it from a copy, or remove "
-            "the folder."
+            f"{folder / INFO_NAME} does not describe a run ({error!r}). Restore it from a copy, or remove the folder."
         ) from error
 
 
@@ -81,8 +80,7 @@ def hold(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
-                f"Run '{folder.name}' is being trained by another process. Wait for it, or stop it there "
-                "with Ctrl-C."
+                f"Run '{folder.name}' is being trained by another process. Wait for it, or stop it there with Ctrl-C."
             ) from None
         yield
 

@@ -87,9 +87,7 @@ def drive(
     chosen = np.arange(len(cars.measurements)) % 15 if action is None else action
     for _ in range(steps):
         done = cars.step()
-        finished += log.step(
-            cars.measurements, chosen, cars.measurements[:, Column.COMMANDED_SPEED_MPS].copy(), done
-        )
+        finished += log.step(cars.measurements, chosen, cars.measurements[:, Column.COMMANDED_SPEED_MPS].copy(), done)
         if done.any():
             cars.reset(done)
             log.begin(done, cars.measurements)
@@ -98,9 +96,7 @@ def drive(
 
 def open_log(cars: FollowingCars, *, phase: str = "training", trace_every: int = 10) -> EpisodeLog:
     """A log whose cars stand at the start."""
-    log = EpisodeLog(
-        [cars.track], cars=len(cars.measurements), phase=phase, trace_every=trace_every, now=lambda: 5.0
-    )
+    log = EpisodeLog([cars.track], cars=len(cars.measurements), phase=phase, trace_every=trace_every, now=lambda: 5.0)
     log.begin(np.ones(len(cars.measurements), bool), cars.measurements)
     return log
 

@@ -48,9 +48,7 @@ def test_help_lists_every_verb_with_one_line(capsys: pytest.CaptureFixture[str])
     assert "`" not in output.partition("Commands:")[2]
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "trainer" / "commands").glob("[a-z]*.py")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", sorted((ROOT / "trainer" / "commands").glob("[a-z]*.py")), ids=lambda p: p.stem)
 def test_every_verb_has_help(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([path.stem, "--help"]) == 0
     assert f"Usage: lapwing {path.stem}" in capsys.readouterr().out
@@ -61,10 +59,7 @@ def test_help_imports_no_verb() -> None:
         "import sys; from trainer.cli import run; run(['--help']);"
         "sys.exit(any(name.startswith('trainer.commands.') or name == 'numpy' for name in sys.modules))"
     )
-    assert (
-        subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False).returncode
-        == 0
-    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def test_a_misspelt_verb_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,9 +95,7 @@ def test_ctrl_c_is_a_sentence_and_exit_code_130(verb, capsys: pytest.CaptureFixt
         (errno.EROFS, "Not allowed to write"),
     ],
 )
-def test_a_full_or_closed_disk_is_explained(
-    verb, number: int, says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_or_closed_disk_is_explained(verb, number: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise OSError(number, "what the system says", "/somewhere/file")
 
@@ -129,9 +122,7 @@ def test_an_exit_code_of_a_verb_is_kept(verb) -> None:
     assert run(["probe"]) == 0
 
 
-def test_home_comes_from_the_option_or_the_environment(
-    verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_home_comes_from_the_option_or_the_environment(verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Path] = []
     verb(click.pass_obj(lambda workshop: seen.append(workshop.home)))
     monkeypatch.setenv("LAPWING_HOME", str(tmp_path / "environment"))

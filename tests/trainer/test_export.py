@@ -76,9 +76,7 @@ def tensors(values: Iterable[onnx.ValueInfoProto]) -> list[TensorSpec]:
 
 def test_the_model_reads_in_old_engines_too() -> None:
     policy, metadata = untrained("fast", DEFAULT_ACTION_SPACE)
-    model = onnx.load_model_from_string(
-        policy_to_onnx(policy, policy_inputs(metadata)[0], policy_output(metadata))
-    )
+    model = onnx.load_model_from_string(policy_to_onnx(policy, policy_inputs(metadata)[0], policy_output(metadata)))
     assert model.opset_import[0].version == 17
     assert model.ir_version == 8
 
@@ -192,9 +190,7 @@ def test_an_archive_tells_where_it_comes_from(trained: RunFolder) -> None:
     assert archive.hyperparameters == TrainingSettings().hyperparameters.deepracer_json()
     assert archive.metadata.action_space == DEFAULT_ACTION_SPACE
     assert archive.provenance is not None
-    told = {
-        key: archive.provenance[key] for key in ("run", "command", "tracks", "seed", "steps", "evaluation")
-    }
+    told = {key: archive.provenance[key] for key in ("run", "command", "tracks", "seed", "steps", "evaluation")}
     assert told == {
         "run": "fast-one",
         "command": "lapwing train fast-one --minutes 2",
@@ -216,9 +212,7 @@ def test_the_same_checkpoint_gives_the_same_archive(trained: RunFolder, tmp_path
     assert first.path.read_bytes() == second.path.read_bytes()
 
 
-def test_checkpoints_in_between_can_be_exported(
-    trained: RunFolder, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_checkpoints_in_between_can_be_exported(trained: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     home = str(trained.path.parents[1])
     assert lapwing(["--home", home, "export", "fast-one:100", "--frames", "3"]) == 0
     assert "agree on 3 rendered frames" in capsys.readouterr().out
@@ -247,9 +241,7 @@ def test_what_is_not_there_is_refused_in_one_line(
 
 
 def test_a_car_changed_after_training_is_refused(trained: RunFolder) -> None:
-    changed = trained.settings_path.read_text().replace(
-        'network = "fast"', 'network = "DEEP_CONVOLUTIONAL_NETWORK"'
-    )
+    changed = trained.settings_path.read_text().replace('network = "fast"', 'network = "DEEP_CONVOLUTIONAL_NETWORK"')
     trained.settings_path.write_text(changed)
     with pytest.raises(RunError, match="put its car back"):
         export_checkpoint(trained, frames=1)

@@ -41,9 +41,7 @@ def test_a_car_is_made_listed_renamed_described_and_deleted(lapwing: Lapwing, tm
         "quicker", "15", "actions", "30", "degrees,", "2.5", "m/s", "fast", "for", "the", "long", "straight",
     ]  # fmt: skip
     car = garage.load_car(tmp_path, "quicker")
-    assert car == CarSettings(
-        name="quicker", description="for the long straight", actions={"max_speed_mps": 2.5}
-    )
+    assert car == CarSettings(name="quicker", description="for the long straight", actions={"max_speed_mps": 2.5})
     assert lapwing("cars", "delete", "quicker", "--yes")[0] == 0
     assert garage.car_names(tmp_path) == []
 
@@ -152,9 +150,7 @@ def test_runs_are_listed_with_state_steps_best_and_age(lapwing: Lapwing, tmp_pat
     run_folder = create_run(tmp_path, "newer")
     best = {"best_laps_complete": 9.0, "best_trials": 10.0, "best_lap_time_s": 14.237}
     run_folder.update(state=FINISHED, steps=20480, best_progress_percent=97.0, **best)
-    create_run(tmp_path, "newest").update(
-        best_progress_percent=42.1, best_laps_complete=0.0, best_lap_time_s=1e6
-    )
+    create_run(tmp_path, "newest").update(best_progress_percent=42.1, best_laps_complete=0.0, best_lap_time_s=1e6)
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "run.json").write_text("{")
     (tmp_path / "runs" / "no-run-at-all").mkdir()

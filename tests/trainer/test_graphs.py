@@ -25,9 +25,7 @@ def driven(tmp_path: Path) -> RunFolder:
     records = drive(trials, log, 180)[:2]
     run.write_evaluation(log.take_trace()[0], records, training_steps=1000, training_episodes=12)
     for steps in range(64, 3200, 64):
-        run.append_update(
-            steps, {"policy_loss": -0.01, "value_loss": 50 / steps, "entropy": 2.7 - steps / 3200}
-        )
+        run.append_update(steps, {"policy_loss": -0.01, "value_loss": 50 / steps, "entropy": 2.7 - steps / 3200})
     return run
 
 

@@ -77,9 +77,7 @@ def test_evaluations_between_updates_are_in_both_places(run: RunFolder) -> None:
     frame = log.dataframe()
     summary = metrics.TrainingMetrics("none", fname=str(run.metrics_path), region="local")
     assert len(summary.getEvaluation()) == 2 * frame["stream"].nunique() >= 4
-    assert len(summary.getTraining()) + len(summary.getEvaluation()) == len(
-        list(read_lines(run.episodes_path))
-    )
+    assert len(summary.getTraining()) + len(summary.getEvaluation()) == len(list(read_lines(run.episodes_path)))
     last = max(frame["stream"])
     document = json.loads((run.path / "metrics" / f"EvaluationMetrics-{last}.json").read_text())
     progress = frame[frame["stream"] == last].groupby("episode")["progress"].last()
@@ -88,9 +86,7 @@ def test_evaluations_between_updates_are_in_both_places(run: RunFolder) -> None:
     ]
 
 
-def test_a_graph_and_an_archive_come_of_it(
-    home: Path, run: RunFolder, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_graph_and_an_archive_come_of_it(home: Path, run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert lapwing(["--home", str(home), "runs", "graph", "brief"]) == 0
     assert [Path(line).name for line in capsys.readouterr().out.split()] == ["reward.png", "learning.png"]
     assert lapwing(["--home", str(home), "export", "brief:last", "--frames", "40"]) == 0

@@ -37,13 +37,12 @@ def command() -> None:
 @click.option("--network", metavar="NAME", help="Neural network: fast, or one of DeepRacer's by its name.")
 @click.option("--stack-size", metavar="N", help="Pictures the policy sees at once, 1 to 4.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting. Repeatable.")
-@click.option(
-    "--from", "source", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file to begin with."
-)
+@click.option("--from", "source", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file to begin with.")
 @click.option("--description", help="A line that says what it is for.")
 @click.pass_obj
 def create(
     workshop: Workshop,
+    /,
     name: str,
     overrides: tuple[str, ...],
     source: Path | None,

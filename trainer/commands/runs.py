@@ -99,9 +99,7 @@ def delete(workshop: Workshop, name: str, yes: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option(
-    "-o", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the pictures."
-)
+@click.option("-o", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the pictures.")
 @click.pass_obj
 def graph(workshop: Workshop, name: str, folder: Path | None) -> None:
     """Draw reward, completion, losses and entropy as PNG."""
