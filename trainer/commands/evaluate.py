@@ -57,12 +57,12 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, **option
         observers = opened_observers(stack, policy, plan, **options)
         result = evaluate(policy, plan, observers=observers)
     print_result(result)
-    if json_path is not None:
-        write_json(json_path, result.to_json())
     if policy.run is not None:
         folder = policy.run.write_evaluation(result.trace, result.records)
         write_json(folder / RESULT_NAME, result.to_json())
         click.echo(f"Kept in {folder}")
+    if json_path is not None:
+        write_json(json_path, result.to_json())
     for path in (options["video"], options["log"], json_path):
         if path is not None:
             click.echo(f"Written: {path}")
