@@ -132,9 +132,7 @@ def test_a_track_of_ones_own_may_take_the_name_of_an_alias(tmp_path: Path) -> No
     assert load_track("reinvent_base").name == "lapwing_loop"
 
 
-def test_one_damaged_file_does_not_hide_the_other_tracks(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_one_damaged_file_does_not_hide_the_other_tracks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "broken.toml").write_text("corners = [")
     assert {info.name for info in list_tracks(tmp_path)} == {info.name for info in INFOS}
     assert load_track("Reinvent_Base", tmp_path).name == "lapwing_loop"

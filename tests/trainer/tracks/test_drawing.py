@@ -59,9 +59,7 @@ def test_a_picture_is_as_wide_as_asked(tmp_path: Path) -> None:
 
 def test_an_svg_holds_the_same_shapes_and_the_escaped_name(tmp_path: Path) -> None:
     track = load_track("cup")
-    odd = Track(
-        "odd", True, track.waypoints_m, track.left_border_m, track.right_border_m, title="<Cup> & 'more'"
-    )
+    odd = Track("odd", True, track.waypoints_m, track.left_border_m, track.right_border_m, title="<Cup> & 'more'")
     text = draw_svg(odd, tmp_path / "odd.svg", width_px=600)
     assert (tmp_path / "odd.svg").read_text() == text
     root = ElementTree.fromstring(text)

@@ -209,9 +209,7 @@ def test_a_header_that_announces_gigabytes_is_refused_unread(tmp_path: Path) -> 
         (lambda rows: rows * 1e200, "within 100000 m"),
     ],
 )
-def test_a_route_that_is_no_road_is_refused(
-    change: object, message: str, rows: np.ndarray, tmp_path: Path
-) -> None:
+def test_a_route_that_is_no_road_is_refused(change: object, message: str, rows: np.ndarray, tmp_path: Path) -> None:
     path = saved(tmp_path, change(rows))  # type: ignore[operator]
     with pytest.raises(TrackError, match=message):
         read_npy(path)

@@ -32,9 +32,7 @@ def circle(radius_m: float = 2.0, half_width_m: float = 0.5, rows: int = 629) ->
     angles = np.linspace(0, 2 * np.pi, rows)
     unit = np.stack((np.cos(angles), np.sin(angles)), axis=-1)
     unit[-1] = unit[0]
-    return Track(
-        "circle", True, radius_m * unit, (radius_m - half_width_m) * unit, (radius_m + half_width_m) * unit
-    )
+    return Track("circle", True, radius_m * unit, (radius_m - half_width_m) * unit, (radius_m + half_width_m) * unit)
 
 
 def arc_gap_m(track: Track, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -47,9 +45,7 @@ def test_a_square_is_as_long_as_its_sides() -> None:
 
 
 def test_a_place_is_found_by_its_arc_length() -> None:
-    assert square().position([0.5, 6.0, 10.0, 14.5]) == pytest.approx(
-        np.array([[0.5, 0], [4, 2], [2, 4], [0, 1.5]])
-    )
+    assert square().position([0.5, 6.0, 10.0, 14.5]) == pytest.approx(np.array([[0.5, 0], [4, 2], [2, 4], [0, 1.5]]))
 
 
 def test_left_of_the_centre_line_is_positive() -> None:

@@ -89,9 +89,7 @@ def in_kilometres(rows: np.ndarray) -> None:
         (in_kilometres, "Are its coordinates in metres"),
     ],
 )
-def test_what_cannot_be_driven_is_refused_with_its_reason(
-    change: Callable[[np.ndarray], None], message: str
-) -> None:
+def test_what_cannot_be_driven_is_refused_with_its_reason(change: Callable[[np.ndarray], None], message: str) -> None:
     with pytest.raises(TrackError, match=message):
         check_track(oval_with(change))
 
@@ -173,9 +171,7 @@ def started_at(track: Track, row: int) -> Track:
     def turned(line: np.ndarray) -> np.ndarray:
         return np.concatenate((line[row:-1], line[:row], line[row : row + 1]))
 
-    return Track(
-        "moved", True, turned(track.waypoints_m), turned(track.left_border_m), turned(track.right_border_m)
-    )
+    return Track("moved", True, turned(track.waypoints_m), turned(track.left_border_m), turned(track.right_border_m))
 
 
 def test_a_kink_on_the_inside_of_a_corner_is_tolerated_wherever_the_lap_starts() -> None:
@@ -190,9 +186,7 @@ def test_a_kink_on_the_inside_of_a_corner_is_tolerated_wherever_the_lap_starts()
 def test_crossings_finds_the_segments_that_cross() -> None:
     zigzag = np.array([[0.0, 1], [1, -1], [2, 1], [3, 1]])
     line = np.array([[-1.0, 0], [1.2, 0], [5, 0]])
-    found = [
-        (int(a), int(b)) for mine, other in crossings(zigzag, line) for a, b in zip(mine, other, strict=True)
-    ]
+    found = [(int(a), int(b)) for mine, other in crossings(zigzag, line) for a, b in zip(mine, other, strict=True)]
     assert sorted(found) == [(0, 0), (1, 1)]
 
 
@@ -234,9 +228,7 @@ def mutated_rows(draw: st.DrawFn) -> np.ndarray:
     rows = rows[:: draw(st.sampled_from([1, 2, 5, 20]))].copy()
     for _ in range(draw(st.integers(0, 3))):
         row, column = draw(st.integers(0, len(rows) - 1)), draw(st.integers(0, 5))
-        kind = draw(
-            st.sampled_from(["value", "nudge", "swap rows", "swap columns", "delete", "repeat", "scale"])
-        )
+        kind = draw(st.sampled_from(["value", "nudge", "swap rows", "swap columns", "delete", "repeat", "scale"]))
         if kind == "value":
             rows[row, column] = draw(st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e300, -1e9]))
         elif kind == "nudge":
