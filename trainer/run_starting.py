@@ -19,6 +19,7 @@ from trainer.garage import load_car
 from trainer.rewards.catalogue import find_reward
 from trainer.rewards.program import read_reward
 from trainer.run_folder import RunFolder
+from trainer.tracks import track_reference
 
 # DeepRacer's version of the simulated car and its physics that ours resembles.
 METADATA_VERSION = "5"
@@ -53,6 +54,7 @@ def new_settings(
         settings = load_settings(
             TrainingSettings, origin.run.settings_path, [*_kept_by_a_clone(origin, written), *written]
         )
+    settings = settings.changed(tracks=tuple(track_reference(name, home / "tracks") for name in settings.tracks))
     if car is not None:
         settings = settings.changed(car=load_car(home, car))
     if origin is not None:

@@ -52,7 +52,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, **option
     from trainer.policy import load_policy
 
     policy = load_policy(source, workshop.home)
-    plan = plan_of(policy, **options)
+    plan = plan_of(policy, workshop.home / "tracks", **options)
     with ExitStack() as stack:
         observers = opened_observers(stack, policy, plan, **options)
         result = evaluate(policy, plan, observers=observers)
@@ -68,7 +68,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, **option
             click.echo(f"Written: {path}")
 
 
-def plan_of(policy: LoadedPolicy, **options: Any) -> EvaluationPlan:
+def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> EvaluationPlan:
     """What the options ask for."""
     from trainer.evaluation import DEFAULT_PENALTY_S, EvaluationPlan, own_conditions
     from trainer.tracks import load_track
@@ -80,7 +80,7 @@ def plan_of(policy: LoadedPolicy, **options: Any) -> EvaluationPlan:
     starts = options["starts"]
     directions = (False, True) if options["both_directions"] else (options["reverse"],)
     return EvaluationPlan(
-        tracks=tuple(load_track(name) for name in options["tracks"]) or tracks,
+        tracks=tuple(load_track(name, own_tracks) for name in options["tracks"]) or tracks,
         trials=options["trials"] or (starts if starts > 1 else DEFAULT_TRIALS),
         starts=starts,
         world=options["world"],

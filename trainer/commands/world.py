@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from trainer.workshop import Workshop
+
 
 @click.command()
 @click.option("--track", default="lapwing_loop", show_default=True, help="Name of a track, or a file.")
@@ -26,18 +28,19 @@ import click
     required=True,
     help="Where the car's board finds the world: lapwing-car up --emulated --world SOCKET",
 )
-@click.option(
-    "--seed", default=0, show_default=True, help="Another number, another light, grip and camera mount."
-)
+@click.option("--seed", default=0, show_default=True, help="Another number, another light, grip and camera mount.")
 @click.option("--start", default=0.0, show_default=True, help="Where on the lap the car stands, 0 to 1.")
 @click.option("--reversed", "reversed_direction", is_flag=True, help="Drive against the track's direction.")
-def command(track: str, preset: str, path: Path, seed: int, start: float, reversed_direction: bool) -> None:
+@click.pass_obj
+def command(
+    workshop: Workshop, /, track: str, preset: str, path: Path, seed: int, start: float, reversed_direction: bool
+) -> None:
     """Put an emulated car on a track. The world waits until a board joins, and ends with Ctrl-C."""
     from trainer.tracks import load_track
     from trainer.world import World, WorldServer
 
     world = World(
-        load_track(track),
+        load_track(track, workshop.home / "tracks"),
         preset=preset,  # type: ignore[arg-type]
         seed=seed,
         start_fraction=start,

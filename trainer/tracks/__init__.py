@@ -1,6 +1,6 @@
 """The track catalogue and track geometry."""
 
-from trainer.tracks.catalogue import DEFAULT_TRACK, TrackInfo, list_tracks, load_track
+from trainer.tracks.catalogue import DEFAULT_TRACK, TrackInfo, list_tracks, load_track, track_reference
 from trainer.tracks.drawing import draw_png, draw_svg
 from trainer.tracks.generator import generate_track
 from trainer.tracks.look import Look
@@ -22,5 +22,6 @@ __all__ = [
     "npy_bytes",
     "npy_rows",
     "read_npy",
+    "track_reference",
     "write_npy",
 ]

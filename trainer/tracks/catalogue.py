@@ -61,6 +61,12 @@ def load_track(name_or_path: str | Path, folder: Path | None = None) -> Track:
     return _load_by_alias(str(name_or_path), folder)
 
 
+def track_reference(name: str, folder: Path) -> str:
+    """What finds this track from anywhere: the path of one's own file of that name in folder, else the name itself."""
+    own = folder / f"{name}.toml"
+    return str(own.resolve()) if own.is_file() else name
+
+
 def _load_by_alias(wanted: str, folder: Path | None) -> Track:
     contents = list(_readable(read_content, folder))
     names = {alias.casefold(): path for path, content in contents for alias in content.aliases}
