@@ -16,7 +16,7 @@ from trainer.simulator.kernels import kernel
 
 # A face with a corner nearer than this to the camera's plane is left out.
 NEAREST_M = 0.03
-# Corners of a face, counter-clockwise seen from outside, as numbers 0 to 7 of the box: bit 0 front, bit 1 left, bit 2 top.
+# Corners of each face, counter-clockwise seen from outside; a corner's bit 0 is front, bit 1 left, bit 2 top.
 FACES = np.array([[4, 5, 7, 6], [0, 2, 3, 1], [1, 3, 7, 5], [2, 0, 4, 6], [3, 2, 6, 7], [0, 1, 5, 4]])
 # How bright the faces are: top, bottom, front, rear, left, right.
 FACE_LIGHT = np.array([1.0, 0.3, 0.75, 0.6, 0.85, 0.7])
@@ -28,11 +28,11 @@ class Box:
 
     middle_m: tuple[float, float, float]
     size_m: tuple[float, float, float]
-    rgb: tuple[int, int, int]
+    rgb: tuple[int, ...]
     turn_rad: float = 0.0
 
 
-def boxes_of_car(model: CarModel, steering_angle_rad: float, rgb: tuple[int, int, int]) -> list[Box]:
+def boxes_of_car(model: CarModel, steering_angle_rad: float, rgb: tuple[int, ...]) -> list[Box]:
     """Shadow, wheels, chassis, body and camera post, from bottom to top."""
     radius, half, track = model.wheel_radius_m, 0.5 * model.wheelbase_m, 0.5 * model.track_width_m
     length, width = model.length_m, model.width_m

@@ -9,10 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shared.observation import LUMA_WEIGHTS
-from trainer.simulator.surface_rows import PALETTE
 
 if TYPE_CHECKING:
     from trainer.tracks import Look
+
+# Levels of one channel, exposure included.
+PALETTE = np.dtype(
+    [
+        (name, np.float32)
+        for name in (
+            "road", "road_grain", "border", "dash", "field", "field_grain",
+            "wall", "wall_grain", "background", "background_grain",
+        )
+    ]
+)  # fmt: skip
 
 WALL_RGB = (172, 176, 186)
 BACKGROUND_RGB = (176, 204, 236)

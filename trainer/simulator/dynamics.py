@@ -1,18 +1,18 @@
 """How a car moves: single-track model with tyre saturation, lags, limits and a delay of every action.
 
-State: position, heading psi, longitudinal speed u, lateral speed v, yaw rate r (car frame, ISO 8855), wheel angle delta.
+State: position, heading psi, longitudinal speed u, lateral speed v, yaw rate r, wheel angle delta (ISO 8855).
 
     delta' = (delta_wanted - delta) / steering_lag                       limited to steering_rate
-    u'     = (u_wanted - u) / speed_lag + v r                            limited to acceleration and braking
+    u'     = (u_wanted - u) / speed_lag + v r - F_f sin(delta) / m       the first term limited
     alpha_f = delta - atan((v + l_f r) / u)      alpha_r = -atan((v - l_r r) / u)
-    F_i / m = share_i * sqrt((mu g)^2 - a_x^2) * tanh(stiffness * alpha_i)     friction circle
+    F_i / m = share_i * grip_i * sqrt((mu g)^2 - a_x^2) * tanh(stiffness * alpha_i / grip_i)     friction circle
     v' = (F_f cos(delta) + F_r) / m - u r        r' = (l_f F_f cos(delta) - l_r F_r) / (m k^2)
 
-Slip angles are meaningless near standstill, so below BLEND_LOW_MPS the kinematic model holds (no side slip of the rear
-axle) and up to BLEND_HIGH_MPS the two are mixed. Sources: Rajamani, Vehicle Dynamics and Control, 2nd edition, chapter 2
-(both models); Althoff and Wuersching, CommonRoad: Vehicle Models (2020), chapter 7, for the change at low speed; the
-saturating tyre is the simplest curve with the right slope and limit. The damping of v and r is integrated implicitly, so
-that stiff tyres at low speed need no finer steps.
+Slip angles are meaningless near standstill, so below BLEND_LOW_MPS the kinematic model holds (no side slip of the
+rear axle) and up to BLEND_HIGH_MPS the two are mixed. Sources: Rajamani, Vehicle Dynamics and Control, 2nd edition,
+chapter 2 (both models); Althoff and Wuersching, CommonRoad: Vehicle Models (2020), chapter 7, for the change at low
+speed; the saturating tyre is the simplest curve with the right slope and limit. The damping of v and r is integrated
+implicitly, so that stiff tyres at low speed need no finer steps.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ BLEND_LOW_MPS = 0.4
 BLEND_HIGH_MPS = 0.8
 # How fast the kinematic model pulls lateral speed and yaw rate to its own: the tyres' relaxation.
 KINEMATIC_LAG_S = 0.02
+# The front tyres give way first, as cars are set up: at the limit the car runs wide and does not spin.
+FRONT_GRIP = 0.9
+# What is left of the sideways grip when all of it goes into accelerating.
+LEAST_SIDEWAYS = 0.2
 # Commands remembered per car: the longest delay is this many steps less one.
 HISTORY_STEPS = 16
 # A car that is told to stop and creeps slower than this stands.
@@ -59,10 +63,10 @@ VALUES: dict[str, tuple[str, float, float]] = {
     "slip": ("1: tyres that slip; 0: the kinematic model at every speed.", 0, 1),
 }
 
-# Measured on deepracer-utils' sample logs, as no simulation documents them: from standstill to 1 m/s v4 takes seven steps of
-# 1/15 s (0, .13, .34, .54, .74, .81, .94, 1.03), v6 two to three; v tan(delta) / yaw rate is 0.47 to 0.49 m and 0.32 to
-# 0.41 m; mu is the URDF's 0.5. The real car: mu of rubber on a smooth floor, servo 0.1 s per 60 degrees, and an exposure, a
-# transfer and an inference between the world and the pulse.
+# v4 and v6 are measured on deepracer-utils' sample logs, as no simulation documents them. From standstill to 1 m/s v4
+# takes seven steps of 1/15 s (0, .13, .34, .54, .74, .81, .94, 1.03), v6 two to three; v tan(delta) / yaw rate is 0.47
+# to 0.49 m and 0.32 to 0.41 m; mu is the URDF's 0.5. The real car: rubber on a smooth floor, a servo of 0.1 s per 60
+# degrees, and an exposure, a transfer and an inference between the world and the pulse.
 PRESETS: dict[str, dict[str, float]] = {
     "real_car": {
         "friction": 0.8, "tyre_stiffness_per_rad": 9.0, "effective_wheelbase_m": 0.0, "steering_lag_s": 0.06,
@@ -92,12 +96,8 @@ class DynamicsSettings(Settings):
 
     preset: DynamicsPreset = Field("real_car", description="Where every value not given here comes from.")
     friction: float | None = Field(None, ge=0.05, le=100, description=VALUES["friction"][0])
-    tyre_stiffness_per_rad: float | None = Field(
-        None, ge=1, le=100, description=VALUES["tyre_stiffness_per_rad"][0]
-    )
-    effective_wheelbase_m: float | None = Field(
-        None, ge=0, le=2, description=VALUES["effective_wheelbase_m"][0]
-    )
+    tyre_stiffness_per_rad: float | None = Field(None, ge=1, le=100, description=VALUES["tyre_stiffness_per_rad"][0])
+    effective_wheelbase_m: float | None = Field(None, ge=0, le=2, description=VALUES["effective_wheelbase_m"][0])
     steering_lag_s: float | None = Field(None, ge=0, le=1, description=VALUES["steering_lag_s"][0])
     steering_rate_dps: float | None = Field(None, ge=1, le=1e6, description=VALUES["steering_rate_dps"][0])
     speed_lag_s: float | None = Field(None, ge=0, le=5, description=VALUES["speed_lag_s"][0])
@@ -189,8 +189,9 @@ def move_a_little(car, draw, motion, steering_rad, speed_mps, h):
     u = car.speed_mps
     wanted_mps = limited(speed_mps * draw.speed_gain, -motion.max_reverse_mps, motion.max_speed_mps)
     faster = towards(u, wanted_mps, motion.speed_lag_s * draw.speed_lag, h) - u
-    up = min(motion.acceleration_mps2, grip) * h
-    down = min(motion.braking_mps2, grip) * h
+    # A slippery floor takes from the motor what it takes from the tyres.
+    up = motion.acceleration_mps2 * min(draw.friction, 1.0) * h
+    down = motion.braking_mps2 * min(draw.friction, 1.0) * h
     du = limited(faster, -down, up) if u >= 0.0 else limited(faster, -up, down)
 
     # Steering geometry that turns less than the wheelbase says is steering through a smaller angle.
@@ -198,13 +199,12 @@ def move_a_little(car, draw, motion, steering_rad, speed_mps, h):
     slip_share = motion.slip * limited((u - BLEND_LOW_MPS) / (BLEND_HIGH_MPS - BLEND_LOW_MPS), 0.0, 1.0)
     v, r = kinematic_slip(car.lateral_speed_mps, car.yaw_rate_rps, u, tangent, motion, h)
     if slip_share > 0.0:
-        sideways = math.sqrt(max(grip * grip - (du / h) * (du / h), 0.04 * grip * grip))
-        v2, r2 = tyre_slip(
-            car.lateral_speed_mps, car.yaw_rate_rps, u, math.atan(tangent), sideways, motion, h
-        )
+        along = du / h
+        sideways = math.sqrt(max(grip * grip - along * along, LEAST_SIDEWAYS * LEAST_SIDEWAYS * grip * grip))
+        v2, r2, drag = tyre_slip(car.lateral_speed_mps, car.yaw_rate_rps, u, math.atan(tangent), sideways, motion, h)
         v += (v2 - v) * slip_share
         r += (r2 - r) * slip_share
-        du += slip_share * v * r * h
+        du += slip_share * (v * r - drag) * h
     u += du
     if abs(u) < STANDSTILL_MPS and wanted_mps == 0.0:
         u, v, r = 0.0, 0.0, 0.0
@@ -228,13 +228,18 @@ def kinematic_slip(v, r, u, tangent, motion, h):
 
 @kernel
 def tyre_slip(v, r, u, delta, sideways, motion, h):
-    """Lateral speed and yaw rate after h seconds; sideways is the lateral acceleration that the tyres can still give."""
+    """Lateral speed and yaw rate after h seconds, and what the turned wheels take from the speed, m/s^2.
+
+    sideways: the lateral acceleration that the tyres can still give.
+    """
     lever = 0.5 * motion.wheelbase_m  # both axles as far from the origin: they carry the same load
     stiffness = motion.tyre_stiffness_per_rad
-    front = 0.5 * sideways * math.tanh(stiffness * (delta - math.atan((v + lever * r) / u))) * math.cos(delta)
+    front_slip = delta - math.atan((v + lever * r) / u)
+    force = 0.5 * sideways * FRONT_GRIP * math.tanh(stiffness / FRONT_GRIP * front_slip)
+    front = force * math.cos(delta)
     rear = 0.5 * sideways * math.tanh(-stiffness * math.atan((v - lever * r) / u))
     inertia = motion.gyration_m * motion.gyration_m
     damping = sideways * stiffness / u
     dv = (front + rear - u * r) * h / (1.0 + damping * h)
     dr = lever * (front - rear) / inertia * h / (1.0 + damping * lever * lever / inertia * h)
-    return v + dv, r + dr
+    return v + dv, r + dr, force * math.sin(delta)

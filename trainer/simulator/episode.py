@@ -80,9 +80,7 @@ def start_episode(car, draw, history, rules, track, line, order):
         arc = rules.half_wheelbase_m + 0.01
         if order[0] == order[0]:
             arc = max(arc, order[0] * track.length_m)
-    put_car(
-        car, draw, history, rules, track, line, arc_in_direction(arc, car.direction, track), lateral_m, True
-    )
+    put_car(car, draw, history, rules, track, line, arc_in_direction(arc, car.direction, track), lateral_m, True)
     car.steps, car.laps, car.reversed_steps, car.immobilized_steps = 0, 0, 0, 0
     car.time_s, car.pause_until_s, car.lap_started_s, car.last_lap_time_s = 0.0, 0.0, 0.0, 0.0
     car.status, car.progress_percent, car.wheels_on_track = PREPARE, 0.0, 4

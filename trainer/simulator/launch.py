@@ -44,9 +44,7 @@ def move_cars(first, last, cars, draws, histories, motion, step_s, substeps):
 
 
 @kernel
-def observe_cars(
-    first, last, part, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work
-):
+def observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work):
     """Second part of a step, for the cars first to last - 1: (contacts,) rules, measurements, camera.
 
     judging: a step has been taken by every car whose episode is not over; else only the wanted cars are observed anew.
@@ -90,9 +88,7 @@ def observe_all_cars(parts, judging, wanted, cars, draws, rules, step_s, world, 
     count = len(cars)
     for part in numba.prange(parts):
         first, last = count * part // parts, count * (part + 1) // parts
-        observe_cars(
-            first, last, part, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work
-        )
+        observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work)
 
 
 @kernel
@@ -101,8 +97,19 @@ def start_cars(wanted, orders, cars, draws, values, ranges, histories, rules, tr
     for i in range(len(cars)):
         if wanted[i]:
             car = cars[i]
+            draw, track = draws[i], tracks[car.track_index]
             draw_episode(values[i], ranges, car.seed, car.episode)
-            start_episode(car, draws[i], histories[i], rules[0], tracks[car.track_index], line, orders[i])
+            keep_own_look(draw, track)
+            start_episode(car, draw, histories[i], rules[0], track, line, orders[i])
+
+
+@kernel
+def keep_own_look(draw, track):
+    """Levels that are not drawn are the track's own."""
+    draw.road_level = track.road_level if draw.road_level < 0.0 else draw.road_level
+    draw.border_level = track.border_level if draw.border_level < 0.0 else draw.border_level
+    draw.dash_level = track.dash_level if draw.dash_level < 0.0 else draw.dash_level
+    draw.field_level = track.field_level if draw.field_level < 0.0 else draw.field_level
 
 
 @kernel
@@ -116,5 +123,5 @@ def put_cars_back(wanted, pause_s, cars, draws, histories, rules, tracks, line):
 
 def choose_threads(asked: int, cars: int) -> int:
     """Threads to use: those asked for (0: one per core that this process may use), never more than cars or cores."""
-    available = min(len(os.sched_getaffinity(0)), numba.config.NUMBA_NUM_THREADS)
+    available = min(len(os.sched_getaffinity(0)), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     return max(1, min(asked or available, available, cars))

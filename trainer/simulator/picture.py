@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from shared.observation import CAMERA_WIDTH_PX
+from shared.sensors import CAMERA_WIDTH_PX
 from trainer.simulator.fused import fma
 from trainer.simulator.kernels import kernel
 from trainer.simulator.random_numbers import mixed, random_bits
@@ -221,7 +221,7 @@ def mix_grey(palette, draw):
 
 @kernel
 def choose_blur(blur, car, draw, view, width_px):
-    """Lens blur, and how far the picture moves while the shutter is open, as shares of a training pixel's neighbours."""
+    """Blur of the lens and of motion while the shutter is open, as shares of a training pixel's neighbours."""
     focal_px = view.focal_px * CAMERA_WIDTH_PX / width_px
     turned_px = abs(car.yaw_rate_rps) * draw.exposure_s * focal_px
     # In the lower half of the picture the ground flows down by about speed * time / (4 * height) focal lengths.

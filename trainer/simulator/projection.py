@@ -7,8 +7,8 @@ import numpy as np
 from trainer.simulator.kernels import kernel
 from trainer.simulator.track_arrays import COS, CURVATURE, LEFT, RIGHT, SIN, X, Y
 
-# Line points looked at on either side. A car at 4 m/s moves 13 of them in a step of 1/15 s; a wheel or the front point is
-# up to 8 from the origin on a straight and three times that on the inside of a bend as tight as the road is wide.
+# Line points looked at on either side. A car at 4 m/s moves 13 of them in a step of 1/15 s; a wheel or the front
+# point is up to 8 from the origin on a straight and three times that on the inside of a bend as tight as the road.
 REACH_MOVING = 30
 REACH_ON_CAR = 24
 

@@ -35,12 +35,12 @@ class Range(Settings):
 # name: (lowest allowed, highest allowed, off, light, strong, what it is)
 Row = tuple[float, float, float, tuple[float, float], tuple[float, float], str]
 QUANTITIES: dict[str, Row] = {
-    # Look of the ground. Levels are luma, 0 to 255, before exposure.
-    "road_level": (0, 255, 62, (40, 95), (15, 170), "Grey level of the road."),
+    # Look of the ground. Levels are luma, 0 to 255, before exposure; below zero: as the track's own look has it.
+    "road_level": (-1, 255, -1, (40, 95), (15, 170), "Grey level of the road."),
     "road_texture": (0, 100, 5, (0, 10), (0, 30), "Strength of the road's texture, grey levels."),
-    "border_level": (0, 255, 240, (205, 255), (150, 255), "Grey level of the lines at the borders."),
+    "border_level": (-1, 255, -1, (205, 255), (150, 255), "Grey level of the lines at the borders."),
     "border_width_m": (0, 0.2, 0.04, (0.03, 0.05), (0.02, 0.07), "Width of the lines at the borders."),
-    "dash_level": (0, 255, 190, (160, 220), (110, 255), "Grey level of the dashed centre line."),
+    "dash_level": (-1, 255, -1, (160, 220), (110, 255), "Grey level of the dashed centre line."),
     "dash_width_m": (0, 0.2, 0.03, (0.02, 0.04), (0.0, 0.06), "Width of the dashed centre line; 0 for none."),
     "dash_period_m": (
         0.05,
@@ -51,7 +51,7 @@ QUANTITIES: dict[str, Row] = {
         "From the start of one dash to that of the next.",
     ),
     "dash_fraction": (0, 1, 0.5, (0.4, 0.6), (0.3, 1.0), "How much of the period is painted."),
-    "field_level": (0, 255, 105, (70, 150), (20, 220), "Grey level of the field beside the road."),
+    "field_level": (-1, 255, -1, (70, 150), (20, 220), "Grey level of the field beside the road."),
     "field_texture": (0, 100, 8, (0, 16), (0, 40), "Strength of the field's texture, grey levels."),
     "texture_scale": (0.1, 10, 1, (0.6, 1.6), (0.3, 3.0), "Size of all textures' grain."),
     "hue_shift_deg": (
@@ -164,7 +164,7 @@ class _Presets(Settings):
         return {"off": (nominal, nominal), "light": light, "strong": strong}[self.preset]
 
 
-RandomisationSettings = create_model(
+RandomisationSettings = create_model(  # type: ignore[call-overload]
     "RandomisationSettings",
     __base__=_Presets,
     __doc__="What is drawn anew in every episode; a range given here replaces the preset's.",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shared.cars import CarModel
 from shared.errors import SimulationError
-from shared.observation import CAMERA_WIDTH_PX
+from shared.sensors import CAMERA_WIDTH_PX
 from trainer.simulator.car_shape import paint_cars
 from trainer.simulator.colours import mix_colours
 from trainer.simulator.fused import fma

@@ -34,9 +34,7 @@ class EpisodeRules(Settings):
         15, ge=0, le=100_000, description="End after this many steps in a row without a move; 0: never."
     )
     immobilized_m: float = Field(0.0003, ge=0, le=1, description="The longest move that counts as none.")
-    time_limit_s: float = Field(
-        120.0, ge=0, le=1e6, description="Cut the episode short after this time; 0: never."
-    )
+    time_limit_s: float = Field(120.0, ge=0, le=1e6, description="Cut the episode short after this time; 0: never.")
 
 
 class CameraSettings(Settings):

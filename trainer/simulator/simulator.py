@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SimulationError
-from shared.observation import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
+from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
 from trainer.simulator import launch
 from trainer.simulator.dynamics import HISTORY_STEPS, motion_record
 from trainer.simulator.episode import rules_record
@@ -33,9 +33,9 @@ STATE = ("cars", "draws", "histories", "camera", "measurements", "terminated", "
 class Simulator:
     """N cars, each in an episode of its own. Call reset() once before the first step().
 
-    camera (N, 120, 160) uint8, measurements (N, len(Column)) float64, terminated and truncated (N,) bool: written in place
-    by reset and step, never reallocated. cars: named (N,) arrays of the state.
-    Only one thread may use simulators at a time.
+    camera (N, 120, 160) uint8, measurements (N, len(Column)) float64, terminated and truncated (N,) bool: written in
+    place by reset and step, never reallocated. cars: named (N,) arrays of the state. Only one thread of the program
+    may use simulators.
     """
 
     def __init__(
@@ -68,9 +68,7 @@ class Simulator:
             np.arange(count) % len(self.tracks) if track_index is None else track_index,
         )
         self._check_track_index()
-        self._set(
-            records, "start_fraction", np.arange(count) / count if start_fraction is None else start_fraction
-        )
+        self._set(records, "start_fraction", np.arange(count) / count if start_fraction is None else start_fraction)
         self._set(records, "world_index", np.arange(count) if world_index is None else world_index)
         self._pack(car)
 
@@ -126,18 +124,17 @@ class Simulator:
         track_index: ArrayLike | None = None,
         start_fraction: ArrayLike | None = None,
         start_lateral_m: ArrayLike | None = None,
-        reversed: ArrayLike | None = None,
+        reversed: ArrayLike | None = None,  # noqa: A002 the setting's own name
     ) -> None:
         """Start a new episode for the cars in mask (N,) bool, all by default; the other cars keep every byte.
 
-        Every argument is one value or (N,), and only read for the cars in mask. seeds: start counting episodes at 0 with a
-        new seed. track_index: from now on. start_fraction of the track, start_lateral_m to the left, reversed: this episode.
+        Every argument is one value or (N,), and only read for the cars in mask. seeds: start counting episodes at 0
+        with a new seed. track_index: from now on. start_fraction of the track, start_lateral_m to the left, reversed:
+        for this episode.
         """
         wanted = self._all if mask is None else np.ascontiguousarray(mask, dtype=bool)
         if wanted.shape != (len(self),):
-            raise SimulationError(
-                f"A mask of {len(self)} cars is needed; this one has the shape {wanted.shape}."
-            )
+            raise SimulationError(f"A mask of {len(self)} cars is needed; this one has the shape {wanted.shape}.")
         records = self._cars
         records["episode"][wanted] += 1
         if seeds is not None:
@@ -238,7 +235,7 @@ class Simulator:
     def render(
         self, car: int = 0, *, width_px: int = 640, height_px: int = 480, view: ViewName = "camera"
     ) -> NDArray[np.uint8]:
-        """(height_px, width_px, 3) colour picture: what the car's camera sees, the car from behind, or its track from above."""
+        """(height_px, width_px, 3) in colour: what the car's camera sees, the car from behind, its track from above."""
         return self._renderer.picture(car, width_px, height_px, view)
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
@@ -258,9 +255,7 @@ class Simulator:
             self._state(name)[...] = snapshot[name]
 
     def _state(self, name: str) -> NDArray[np.generic]:
-        return getattr(
-            self, name if name in ("camera", "measurements", "terminated", "truncated") else f"_{name}"
-        )
+        return getattr(self, name if name in ("camera", "measurements", "terminated", "truncated") else f"_{name}")
 
     def _row(self, values: ArrayLike, kind: type) -> NDArray[np.generic]:
         return np.broadcast_to(np.asarray(values, dtype=kind), (len(self),))
@@ -272,4 +267,3 @@ class Simulator:
         index = self._cars["track_index"]
         if index.min() < 0 or index.max() >= len(self.tracks):
             raise SimulationError(f"A car's track_index is not one of 0 to {len(self.tracks) - 1}.")
-

@@ -29,7 +29,7 @@ from trainer.simulator.track_arrays import (
 # A block is at most this many pixels or one row: its scratch then stays in the processor's nearest cache.
 BLOCK_PX = 640
 WIDEST_PX = 1920
-# Numbers between one part of the scratch and the next: an odd number of cache lines, or they would get in each other's way.
+# From one part of the scratch to the next: an odd number of cache lines, or they would get in each other's way.
 PITCH = WIDEST_PX + 16
 PLACE_X, PLACE_Y, FALL, HEIGHT, WIDTH, COLUMN = (k * PITCH for k in range(6))
 INDEX, GRAIN_INDEX, FIRST, SECOND, TEXTURE = (k * PITCH for k in range(5))
@@ -76,19 +76,10 @@ SCENE = np.dtype(
 # ray changes from here to the next such row. share: of the picture's row; keep: 0 for the first of them, else 1.
 RAY_ROW = np.dtype(
     [
-        *((name, np.float32) for name in ("x0", "y0", "z0", "down_x", "down_y", "down_z", "share", "keep", "grain_scale")),
+        *((name, np.float32) for name in (
+            "x0", "y0", "z0", "down_x", "down_y", "down_z", "share", "keep", "grain_scale",
+        )),
         *((name, np.int32) for name in ("row", "grain_start", "grain_mask", "grain_shift")),
-    ]
-)  # fmt: skip
-
-# Levels of one channel, exposure included.
-PALETTE = np.dtype(
-    [
-        (name, np.float32)
-        for name in (
-            "road", "road_grain", "border", "dash", "field", "field_grain",
-            "wall", "wall_grain", "background", "background_grain",
-        )
     ]
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ def make_noise_tables() -> NoiseTables:
 
 
 def _seamless_grain(rng: np.random.Generator) -> NDArray[np.float64]:
-    """(GRAIN_SIZE, GRAIN_SIZE) with mean 0 and standard deviation 1: as much of every scale, the finest a little less."""
+    """(GRAIN_SIZE, GRAIN_SIZE) with mean 0 and standard deviation 1: every scale alike, the finest a little less."""
     frequency = np.fft.fftfreq(GRAIN_SIZE) * GRAIN_SIZE
     radius = np.hypot(*np.meshgrid(frequency, frequency))
     radius[0, 0] = np.inf

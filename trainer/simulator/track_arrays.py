@@ -1,8 +1,8 @@
-"""Tracks as the kernels read them: a dense centre line, and a map from any place on the ground to its place on the road.
+"""Tracks as the kernels read them: a dense centre line, and a map from any place on the ground to one on the road.
 
-The ground map replaces a texture. A texel holds, for its middle, the lateral offset from the centre line, the arc length,
-the half width on that side and the direction of the road's normal; a pixel extends them to its own point with one
-multiplication, so that lines stay sharp at any zoom from a map of a few hundred kilobytes, and the camera can filter a
+The ground map replaces a texture. A texel holds, for its middle, the lateral offset from the centre line, the arc
+length, the half width on that side and the direction of the road's normal; a pixel extends them to its own point with
+one multiplication. So lines stay sharp at any zoom from a map of a few hundred kilobytes, and the camera can filter a
 line by the pixel's own footprint across it.
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.simulator.colours import luma
 from trainer.simulator.kernels import kernel
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ HALF_WIDTH_UNIT_M = 1 / 1024
 ARC_UNITS = 65536
 NORMAL_UNITS, NORMAL_ZERO = 511, 512
 
+# The surfaces whose colours are the track's own, and what its look calls them.
+OWN_LEVELS = {"road": "road_rgb", "border": "border_rgb", "dash": "centre_rgb", "field": "field_rgb"}
+
 # Columns of a line point.
 X, Y, COS, SIN, CURVATURE, LEFT, RIGHT = range(7)
 
@@ -41,6 +45,8 @@ TRACK = np.dtype(
         ("waypoint_start", np.int64), ("waypoint_count", np.int64),
         ("map_start", np.int64), ("map_width", np.int64), ("map_height", np.int64),
         ("map_x_m", np.float64), ("map_y_m", np.float64),
+        ("road_level", np.float64), ("border_level", np.float64),
+        ("dash_level", np.float64), ("field_level", np.float64),
         ("low_x_m", np.float64), ("low_y_m", np.float64), ("high_x_m", np.float64), ("high_y_m", np.float64),
     ]
 )  # fmt: skip
@@ -59,19 +65,17 @@ class TrackArrays:
 def pack_tracks(tracks: Sequence[Track]) -> TrackArrays:
     """Put the tracks' centre lines, waypoints and ground maps into one set of arrays."""
     records = np.zeros(len(tracks), TRACK)
-    lines, arcs, grounds = [], [], []
-    starts = {"line_start": 0, "waypoint_start": 0, "map_start": 0}
-    for record, track in zip(records, tracks):
-        line = _dense_line(track)
-        ground = _ground_map(record, track, line)
-        for (name, start), part in zip(starts.items(), (line, track.waypoint_arcs_m, ground)):
-            record[name] = start
-            starts[name] = start + len(part)
-        record["line_count"], record["waypoint_count"] = len(line), len(track.waypoint_arcs_m)
-        record["closed"], record["length_m"] = int(track.closed), track.length_m
-        lines.append(line)
-        arcs.append(track.waypoint_arcs_m)
-        grounds.append(ground)
+    lines = [_dense_line(track) for track in tracks]
+    grounds = [_ground_map(record, track, line) for record, track, line in zip(records, tracks, lines)]
+    arcs = [track.waypoint_arcs_m for track in tracks]
+    for name, parts in (("line", lines), ("waypoint", arcs), ("map", grounds)):
+        records[f"{name}_start"] = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    records["line_count"] = [len(line) for line in lines]
+    records["waypoint_count"] = [len(part) for part in arcs]
+    records["closed"] = [track.closed for track in tracks]
+    records["length_m"] = [track.length_m for track in tracks]
+    for name, look_name in OWN_LEVELS.items():
+        records[f"{name}_level"] = [luma(getattr(track.look, look_name)) for track in tracks]
     return TrackArrays(records, np.concatenate(lines), np.concatenate(arcs), np.concatenate(grounds))
 
 
@@ -129,9 +133,7 @@ def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m)
             for row in range(block_y, min(block_y + BLOCK, height)):
                 for column in range(block_x, min(block_x + BLOCK, width)):
                     x, y = x0_m + (column + 0.5) * TEXEL_M, y0_m + (row + 0.5) * TEXEL_M
-                    pack_texel(
-                        words[row * width + column], line, candidates[:count], x, y, spacing_m, length_m
-                    )
+                    pack_texel(words[row * width + column], line, candidates[:count], x, y, spacing_m, length_m)
 
 
 @kernel
@@ -156,6 +158,4 @@ def pack_texel(word, line, candidates, x, y, spacing_m, length_m):
     nx = int(np.round(normal_x * NORMAL_UNITS)) + NORMAL_ZERO
     ny = int(np.round(normal_y * NORMAL_UNITS)) + NORMAL_ZERO
     word[0] = np.int32(np.int64(lateral_units << 16) | arc)
-    word[1] = np.int32(
-        np.int64(half_width_units << 20) | (min(max(nx, 0), 1023) << 10) | min(max(ny, 0), 1023)
-    )
+    word[1] = np.int32(np.int64(half_width_units << 20) | (min(max(nx, 0), 1023) << 10) | min(max(ny, 0), 1023))

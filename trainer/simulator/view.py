@@ -1,8 +1,9 @@
-"""One picture's camera as numbers for the kernels: where it stands, how it is turned, its lens, and the room around it.
+"""One picture's camera as numbers for the kernels: where it stands, how it is turned, its lens, the room around it.
 
-A pixel's ray is right * x + down * y + forward * (1 + curve * (x^2 + y^2)), with x and y from the middle of the picture in
-focal lengths: the division model of lens distortion (Fitzgibbon, Simultaneous linear estimation of multiple view geometry
-and lens distortion, CVPR 2001), which reaches 120 degrees and more with one number and costs two multiplications a pixel.
+A pixel's ray is right * x + down * y + forward * (1 + curve * (x^2 + y^2)), with x and y from the middle of the picture
+in focal lengths: the division model of lens distortion (Fitzgibbon, Simultaneous linear estimation of multiple view
+geometry and lens distortion, CVPR 2001), which reaches 120 degrees and more with one number and costs a pixel two
+multiplications.
 """
 
 from __future__ import annotations
@@ -30,9 +31,7 @@ VIEW = np.dtype(
 )  # fmt: skip
 
 # The car model's camera with the settings' changes.
-MOUNT = np.dtype(
-    [(name, np.float64) for name in ("x_m", "y_m", "z_m", "pitch_deg", "fov_deg", "lens_distortion")]
-)
+MOUNT = np.dtype([(name, np.float64) for name in ("x_m", "y_m", "z_m", "pitch_deg", "fov_deg", "lens_distortion")])
 # Light changes by the drawn share over this distance.
 LIGHT_REACH_M = 3.0
 # but by no more than this share at the corners of the ground.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.simulator.surface_rows import FLOAT_PARTS, INT_PARTS, PALETTE, PITCH, RAY_ROW, SCENE
+from trainer.simulator.colours import PALETTE
+from trainer.simulator.surface_rows import FLOAT_PARTS, INT_PARTS, PITCH, RAY_ROW, SCENE
 from trainer.simulator.view import VIEW
 
 CACHE_LINE = 64  # bytes
+Number = TypeVar("Number", np.float32, np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +48,7 @@ def make_work_space(parts: int, height_px: int, width_px: int) -> WorkSpace:
     )
 
 
-def _aligned(kind: type, rows: int, columns: int) -> NDArray[np.generic]:
+def _aligned(kind: type[Number], rows: int, columns: int) -> NDArray[Number]:
     """(rows, columns) of zeros that begin at a cache line: a vector that crosses two costs twice as much."""
     size = rows * columns * np.dtype(kind).itemsize
     raw = np.zeros(size + CACHE_LINE, np.uint8)
