@@ -49,9 +49,7 @@ class SteeringCalibration(Settings):
     centre_us: PulseUs = Field(1450.0, description="Pulse of straight ahead.")
     right_us: PulseUs = Field(1200.0, description="Pulse of the rightmost allowed position.")
     trim_us: TrimUs = Field(0.0, description="Added to the centre, found while driving.")
-    max_angle_deg: float = Field(
-        30.0, ge=1, le=60, description="Wheel angle at the leftmost and rightmost pulse."
-    )
+    max_angle_deg: float = Field(30.0, ge=1, le=60, description="Wheel angle at the leftmost and rightmost pulse.")
     points: tuple[SteeringPoint, ...] = Field((), max_length=64, description="Measured map, right to left.")
     error_deg: float | None = Field(None, ge=0, description="Typical error of the measured map.")
 
@@ -68,9 +66,7 @@ class SteeringCalibration(Settings):
     def _check(self) -> Self:
         _check_order("right, centre + trim and left", self.right_us, self.trimmed_centre_us, self.left_us)
         if self.points:
-            _check_points(
-                [point.pulse_us for point in self.points], "steering.points", self.right_us, self.left_us
-            )
+            _check_points([point.pulse_us for point in self.points], "steering.points", self.right_us, self.left_us)
             _check_rising([point.angle_deg for point in self.points], "angle_deg of steering.points")
         return self
 
@@ -82,12 +78,8 @@ class ThrottleCalibration(Settings):
     neutral_us: PulseUs = Field(1446.0, description="Pulse of standing still.")
     forward_us: PulseUs = Field(1311.0, description="Pulse of the fastest allowed forward.")
     trim_us: TrimUs = Field(0.0, description="Added to the neutral pulse.")
-    dead_band_us: float = Field(
-        0.0, ge=0, le=200, description="How far from neutral the motor begins to turn."
-    )
-    points: tuple[SpeedPoint, ...] = Field(
-        (), max_length=64, description="Measured forward map, slow to fast."
-    )
+    dead_band_us: float = Field(0.0, ge=0, le=200, description="How far from neutral the motor begins to turn.")
+    points: tuple[SpeedPoint, ...] = Field((), max_length=64, description="Measured forward map, slow to fast.")
     error_mps: float | None = Field(None, ge=0, description="Typical error of the measured map.")
 
     @property

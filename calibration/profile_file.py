@@ -43,9 +43,7 @@ def read_profile(text: str | bytes, *, source: str, needs_hash: bool = False) ->
         raise CalibrationError(f"{source} is not a calibration file of Lapwing. Choose another file.")
     version = profile_values.get("version")
     if isinstance(version, int) and version > PROFILE_VERSION:
-        raise CalibrationError(
-            f"{source} was written by a newer Lapwing (version {version}). Update this one."
-        )
+        raise CalibrationError(f"{source} was written by a newer Lapwing (version {version}). Update this one.")
     sha256 = values.pop("sha256", None)
     if (sha256 is not None or needs_hash) and sha256 != canonical_sha256(values):
         raise CalibrationError(f"{source} is damaged: its content does not match its hash. Export it again.")
@@ -70,9 +68,7 @@ def _parsed(text: str | bytes, source: str) -> dict[str, Any]:
 def shipped_profiles() -> tuple[str, ...]:
     """The names of the profiles that come with Lapwing: starting values, and the emulated board's own."""
     folder = resources.files("calibration") / "profiles"
-    return tuple(
-        sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
-    )
+    return tuple(sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json")))
 
 
 def shipped_profile(name: str) -> CalibrationProfile:

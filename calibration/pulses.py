@@ -11,9 +11,7 @@ from calibration.profile import CalibrationProfile, SteeringCalibration, Throttl
 from shared.errors import CalibrationError
 
 
-def steering_pulse_us(
-    profile: CalibrationProfile, angle_deg: float, max_angle_deg: float | None = None
-) -> float:
+def steering_pulse_us(profile: CalibrationProfile, angle_deg: float, max_angle_deg: float | None = None) -> float:
     """The pulse for a wheel angle, positive left; angles beyond the limits give the limit. NaN is refused.
 
     max_angle_deg: what counts as full lock when there is no measured map (None: the profile's own). DeepRacer
@@ -43,9 +41,7 @@ def throttle_pulse_us(profile: CalibrationProfile, speed_mps: float, top_speed_m
     if throttle.points and speed_mps > 0.0:
         return _measured_throttle_us(throttle, speed_mps)
     end_us = throttle.forward_us if speed_mps > 0.0 else throttle.reverse_us
-    start_us = throttle.trimmed_neutral_us + math.copysign(
-        throttle.dead_band_us, end_us - throttle.trimmed_neutral_us
-    )
+    start_us = throttle.trimmed_neutral_us + math.copysign(throttle.dead_band_us, end_us - throttle.trimmed_neutral_us)
     return _between(start_us, end_us, throttle_fraction(abs(speed_mps), top_speed_mps))
 
 

@@ -74,16 +74,12 @@ class CalibrationStore:
                 raise CalibrationError("There is no earlier calibration to go back to.")
             target = self._read_sound(current.previous)
             if target is None:
-                raise CalibrationError(
-                    f"Generation {current.previous} is damaged; it cannot be brought back."
-                )
+                raise CalibrationError(f"Generation {current.previous} is damaged; it cannot be brought back.")
             return self._append(
                 target.profile, target.previous, saved_at, f"undo: back to generation {target.generation}"
             )
 
-    def _append(
-        self, profile: CalibrationProfile, previous: int | None, saved_at: str, reason: str
-    ) -> StoredProfile:
+    def _append(self, profile: CalibrationProfile, previous: int | None, saved_at: str, reason: str) -> StoredProfile:
         generations = self._generations()
         stored = StoredProfile(
             generation=generations[-1] + 1 if generations else 1,

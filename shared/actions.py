@@ -51,16 +51,12 @@ class DiscreteActionSpace:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.actions) <= _MAX_ACTIONS:
-            raise ActionError(
-                f"An action space has 1 to {_MAX_ACTIONS} actions, this one has {len(self.actions)}."
-            )
+            raise ActionError(f"An action space has 1 to {_MAX_ACTIONS} actions, this one has {len(self.actions)}.")
         for number, action in enumerate(self.actions):
             _check_finite(f"action {number}: steering_angle", action.steering_angle_deg, _STEERING_LIMIT_DEG)
             _check_finite(f"action {number}: speed", action.speed_mps, _SPEED_LIMIT_MPS)
         if self.max_speed_mps == 0.0:
-            raise ActionError(
-                "Every action has speed 0, so the car could never move. Give one of them a speed."
-            )
+            raise ActionError("Every action has speed 0, so the car could never move. Give one of them a speed.")
 
     @property
     def kind(self) -> Literal["discrete"]:
@@ -118,13 +114,10 @@ class ContinuousActionSpace:
             _check_finite(name, value, limit)
         if not self.steering_low_deg < self.steering_high_deg:
             raise ActionError(
-                f"steering_angle low {self.steering_low_deg:g} must be below "
-                f"high {self.steering_high_deg:g} degrees."
+                f"steering_angle low {self.steering_low_deg:g} must be below high {self.steering_high_deg:g} degrees."
             )
         if not self.speed_low_mps < self.speed_high_mps:
-            raise ActionError(
-                f"speed low {self.speed_low_mps:g} must be below high {self.speed_high_mps:g} m/s."
-            )
+            raise ActionError(f"speed low {self.speed_low_mps:g} must be below high {self.speed_high_mps:g} m/s.")
 
     @property
     def kind(self) -> Literal["continuous"]:
@@ -177,9 +170,7 @@ def generate_discrete_actions(
     half = steering_granularity // 2
     # Ten decimals take the binary dust off products like 0.1 * 3 and nothing else.
     angles_deg = [round(max_steering_deg * step / half, 10) for step in range(-half, half + 1)]
-    speeds_mps = [
-        round(max_speed_mps * step / speed_granularity, 10) for step in range(1, speed_granularity + 1)
-    ]
+    speeds_mps = [round(max_speed_mps * step / speed_granularity, 10) for step in range(1, speed_granularity + 1)]
     return DiscreteActionSpace(tuple(Action(angle, speed) for angle in angles_deg for speed in speeds_mps))
 
 
@@ -217,9 +208,7 @@ def _check_choice(name: str, value: int, choices: tuple[int, ...]) -> None:
 def _checked_output(policy_output: NDArray[Any], size: int) -> FloatArray:
     output = np.asarray(policy_output)
     if output.shape not in {(size,), (1, size)}:
-        raise ActionError(
-            f"The policy gave shape {output.shape}, its action space needs ({size},) or (1, {size})."
-        )
+        raise ActionError(f"The policy gave shape {output.shape}, its action space needs ({size},) or (1, {size}).")
     return _checked_outputs(output.reshape(1, size), size)
 
 
@@ -231,9 +220,7 @@ def _checked_outputs(policy_outputs: NDArray[Any], size: int) -> FloatArray:
         raise ActionError(f"The policy gave {outputs.dtype} values instead of numbers.")
     outputs = outputs.astype(np.float64)
     if not np.isfinite(outputs).all():
-        raise ActionError(
-            "The policy gave a value that is not finite (NaN or infinity). The model is damaged."
-        )
+        raise ActionError("The policy gave a value that is not finite (NaN or infinity). The model is damaged.")
     return outputs
 
 
@@ -241,9 +228,7 @@ def _check_probabilities(outputs: FloatArray) -> None:
     """An engine that died often answers zeros; argmax would make a full right turn of it."""
     wrong = np.abs(outputs.sum(axis=1) - 1.0) > _PROBABILITY_SUM_TOLERANCE
     if wrong.any() or (outputs < -_PROBABILITY_SUM_TOLERANCE).any():
-        raise ActionError(
-            "The policy's output is not a set of probabilities that add up to 1. The model is damaged."
-        )
+        raise ActionError("The policy's output is not a set of probabilities that add up to 1. The model is damaged.")
 
 
 DEFAULT_ACTION_SPACE = generate_discrete_actions(30.0, 5, 1.0, 3)

@@ -83,9 +83,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise StorageError(
-            f"{path} is damaged: not JSON ({error}). Restore it from a copy or delete it."
-        ) from error
+        raise StorageError(f"{path} is damaged: not JSON ({error}). Restore it from a copy or delete it.") from error
 
 
 def replace_directory(temporary: Path, final: Path) -> None:

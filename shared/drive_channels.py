@@ -160,9 +160,7 @@ CHANNEL_OF: dict[type[DriveMessage], str] = {kind: channel for channel, kind in 
 
 def schema_name(channel: str) -> str:
     """The name of the channel's JSON schema; the camera's is Foxglove's own: its tools show the picture."""
-    return (
-        "foxglove.CompressedImage" if channel == CAMERA_CHANNEL else f"lapwing.{CHANNELS[channel].__name__}"
-    )
+    return "foxglove.CompressedImage" if channel == CAMERA_CHANNEL else f"lapwing.{CHANNELS[channel].__name__}"
 
 
 def schema_text(channel: str) -> bytes:

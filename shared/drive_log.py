@@ -66,9 +66,7 @@ class DriveLogWriter:
             self._file.close()
 
     def _register(self, channel: str) -> int:
-        schema = self._writer.register_schema(
-            schema_name(channel), SchemaEncoding.JSONSchema, schema_text(channel)
-        )
+        schema = self._writer.register_schema(schema_name(channel), SchemaEncoding.JSONSchema, schema_text(channel))
         return self._writer.register_channel(channel, MessageEncoding.JSON, schema)
 
     def write(self, message: DriveMessage, time_s: float) -> None:

@@ -49,9 +49,7 @@ class SocketLink:
             if not isinstance(answer, Hello):
                 raise LinkError("The other side of the link did not introduce itself in time. Restart it.")
             if answer.role == hello.role:
-                raise LinkError(
-                    f"Both sides of the link are a {hello.role}. Check which socket path is whose."
-                )
+                raise LinkError(f"Both sides of the link are a {hello.role}. Check which socket path is whose.")
         except BaseException:
             connection.close()
             raise

@@ -108,9 +108,7 @@ class RecordCopy:
             channel = self.channels[record.channel_id]
             writer.add_message(channel, record.log_time, record.data, record.publish_time, record.sequence)
         elif isinstance(record, Attachment):
-            writer.add_attachment(
-                record.create_time, record.log_time, record.name, record.media_type, record.data
-            )
+            writer.add_attachment(record.create_time, record.log_time, record.name, record.media_type, record.data)
         elif isinstance(record, Metadata):
             writer.add_metadata(record.name, record.metadata)
 

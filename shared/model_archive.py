@@ -82,9 +82,7 @@ def pack_archive(
         if len(content) > (MAX_MEMBER_BYTES if name.startswith("agent/") else _MAX_TEXT_BYTES):
             raise ArchiveError(f"{name} is {len(content)} bytes long, too large for a model archive.")
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(members.items())}
-    members[PROVENANCE_NAME] = _json_bytes(
-        {**(provenance or {}), "format": PROVENANCE_FORMAT, "members": hashes}
-    )
+    members[PROVENANCE_NAME] = _json_bytes({**(provenance or {}), "format": PROVENANCE_FORMAT, "members": hashes})
     return _packed(members)
 
 
@@ -162,15 +160,11 @@ def _read(file: BinaryIO, name: str) -> ModelArchive:
             ignored.append(member.name)
         elif suffix in _MODEL_SUFFIXES:
             if model is not None:
-                raise ArchiveError(
-                    f"The archive holds two models, '{model[0]}' and '{member.name}'. Keep one."
-                )
+                raise ArchiveError(f"The archive holds two models, '{model[0]}' and '{member.name}'. Keep one.")
             model = (member.name, stream.read())
         elif member.name in _KEPT_TEXTS and _KEPT_TEXTS[member.name] not in texts:
             if member.size_bytes > _MAX_TEXT_BYTES:
-                raise ArchiveError(
-                    f"'{member.name}' is {member.size_bytes} bytes long; at most {_MAX_TEXT_BYTES}."
-                )
+                raise ArchiveError(f"'{member.name}' is {member.size_bytes} bytes long; at most {_MAX_TEXT_BYTES}.")
             texts[_KEPT_TEXTS[member.name]] = stream.read()
         else:
             ignored.append(member.name)

@@ -77,9 +77,7 @@ class ModelMetadata:
         if not self.sensors_as_written:
             object.__setattr__(self, "sensors_as_written", self.sensors)
         elif check_sensor_set(self.sensors_as_written) != self.sensors:
-            raise MetadataError(
-                f"sensors {self.sensors} and sensors_as_written {self.sensors_as_written} differ."
-            )
+            raise MetadataError(f"sensors {self.sensors} and sensors_as_written {self.sensors_as_written} differ.")
         _check_number(f"{_OURS}.stack_size", self.stack_size, 1, MAX_STACK_SIZE)
         _check_number(f"{_OURS}.control_rate_hz", self.control_rate_hz, 1, 240)
         _check_number(f"{_OURS}.camera.horizontal_fov_deg", self.camera.horizontal_fov_deg, 10, 180)
@@ -98,9 +96,7 @@ class ModelMetadata:
         ours = _mapping(values.get(_OURS, {}), _OURS)
         # Our own block must be the format we know: a newer one may change what the other keys need.
         if int(_number(ours.get("format", _OURS_FORMAT), f"{_OURS}.format")) > _OURS_FORMAT:
-            raise MetadataError(
-                "This model was made by a newer Lapwing. Update this one, then import it again."
-            )
+            raise MetadataError("This model was made by a newer Lapwing. Update this one, then import it again.")
         camera = _mapping(ours.get("camera", {}), f"{_OURS}.camera")
         written = _sensor_names(values)
         lidar = values.get("lidar_config")
@@ -163,9 +159,7 @@ _OUR_KEYS = {"format", "stack_size", "control_rate_hz", "camera"}
 
 def _parse(text: str | bytes) -> dict[str, Any]:
     if len(text) > MAX_METADATA_BYTES:
-        raise MetadataError(
-            f"{METADATA_NAME} is {len(text)} bytes long; at most {MAX_METADATA_BYTES} are read."
-        )
+        raise MetadataError(f"{METADATA_NAME} is {len(text)} bytes long; at most {MAX_METADATA_BYTES} are read.")
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -203,9 +197,7 @@ def _discrete(space: Any) -> DiscreteActionSpace:
         # `index`, where it exists, is read by nothing: the order of the list is the model's order.
         actions.append(
             Action(
-                steering_angle_deg=_number(
-                    _required(values, "steering_angle", where), f"{where}.steering_angle"
-                ),
+                steering_angle_deg=_number(_required(values, "steering_angle", where), f"{where}.steering_angle"),
                 speed_mps=_number(_required(values, "speed", where), f"{where}.speed"),
             )
         )

@@ -38,9 +38,7 @@ def policy_output(metadata: ModelMetadata) -> TensorSpec:
     return TensorSpec(POLICY_OUTPUT, (1, metadata.action_space.output_size))
 
 
-def check_interface(
-    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], metadata: ModelMetadata
-) -> None:
+def check_interface(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], metadata: ModelMetadata) -> None:
     """Raise MetadataError unless the model's tensors are those its metadata asks for."""
     _check_tensors("input", inputs, policy_inputs(metadata))
     _check_tensors("output", outputs, (policy_output(metadata),))
@@ -56,9 +54,7 @@ def _check_tensors(what: str, found: Sequence[TensorSpec], wanted: Sequence[Tens
     for expected in wanted:
         tensor = by_name[expected.name]
         if tensor.dtype != expected.dtype:
-            raise MetadataError(
-                f"The model's {what} '{tensor.name}' is {tensor.dtype}, it must be {expected.dtype}."
-            )
+            raise MetadataError(f"The model's {what} '{tensor.name}' is {tensor.dtype}, it must be {expected.dtype}.")
         if not _fits(tensor.shape, expected.shape):
             raise MetadataError(
                 f"The model's {what} '{tensor.name}' has shape {list(tensor.shape)}, its metadata asks for "
@@ -69,6 +65,4 @@ def _check_tensors(what: str, found: Sequence[TensorSpec], wanted: Sequence[Tens
 def _fits(found: Sequence[int | None], wanted: Sequence[int | None]) -> bool:
     if len(found) != len(wanted):
         return False
-    return all(
-        size is None or size < 0 or size == expected for size, expected in zip(found, wanted, strict=True)
-    )
+    return all(size is None or size < 0 or size == expected for size, expected in zip(found, wanted, strict=True))

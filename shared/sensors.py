@@ -46,9 +46,7 @@ _ALL = (
 
 SENSORS: dict[str, SensorSpec] = {sensor.name: sensor for sensor in _ALL}
 
-_BY_ANY_NAME: dict[str, str] = {
-    name.upper(): sensor.name for sensor in _ALL for name in (sensor.name, *sensor.aliases)
-}
+_BY_ANY_NAME: dict[str, str] = {name.upper(): sensor.name for sensor in _ALL for name in (sensor.name, *sensor.aliases)}
 
 
 def sensor_name(name: str) -> str:
@@ -66,11 +64,7 @@ def check_sensor_set(names: Sequence[str]) -> tuple[str, ...]:
     canonical = tuple(sensor_name(name) for name in names)
     kinds = [SENSORS[name].kind for name in canonical]
     if kinds.count("camera") != 1:
-        raise MetadataError(
-            f"A model needs exactly one camera, this one has {kinds.count('camera')}: {list(names)}."
-        )
+        raise MetadataError(f"A model needs exactly one camera, this one has {kinds.count('camera')}: {list(names)}.")
     if kinds.count("lidar") > 1:
-        raise MetadataError(
-            f"A model has at most one LiDAR, this one has {kinds.count('lidar')}: {list(names)}."
-        )
+        raise MetadataError(f"A model has at most one LiDAR, this one has {kinds.count('lidar')}: {list(names)}.")
     return canonical

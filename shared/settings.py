@@ -63,9 +63,7 @@ def load_settings(cls: type[SettingsT], path: Path | None, overrides: Sequence[s
     overridden: set[str] = set()
     for override in overrides:
         overridden.add(_apply_override(values, override))
-    return parse_settings(
-        cls, values, source=str(path) if path is not None else COMMAND_LINE, overridden=overridden
-    )
+    return parse_settings(cls, values, source=str(path) if path is not None else COMMAND_LINE, overridden=overridden)
 
 
 def parse_settings(
@@ -90,9 +88,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(
-            f"{path}: there is no such settings file. Check the name, or leave it out."
-        ) from None
+        raise SettingsError(f"{path}: there is no such settings file. Check the name, or leave it out.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: not a TOML file ({error}). Write settings as: key = value") from error
     except OSError as error:
@@ -109,9 +105,7 @@ def _apply_override(values: dict[str, Any], override: str) -> str:
     for part in parts[:-1]:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            raise SettingsError(
-                f"{COMMAND_LINE}: {dotted} cannot be set, because {part} is a value and not a group."
-            )
+            raise SettingsError(f"{COMMAND_LINE}: {dotted} cannot be set, because {part} is a value and not a group.")
     if text.strip():
         table[parts[-1]] = _toml_value(text.strip())
     else:
@@ -161,9 +155,7 @@ def dump_settings(settings: Settings) -> str:
 
 
 def _emit_table(table: Mapping[str, Any], path: tuple[str, ...], lines: list[str]) -> None:
-    values = {
-        key: value for key, value in table.items() if not isinstance(value, Mapping) and value is not None
-    }
+    values = {key: value for key, value in table.items() if not isinstance(value, Mapping) and value is not None}
     groups = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     if path and (values or not groups):
         lines += ["", "[" + ".".join(_key(part) for part in path) + "]"]

@@ -16,9 +16,7 @@ from pydantic.fields import FieldInfo
 COMMAND_LINE = "command line"
 
 
-def sentence(
-    cls: type[BaseModel], detail: Mapping[str, Any], source: str, overridden: AbstractSet[str]
-) -> str:
+def sentence(cls: type[BaseModel], detail: Mapping[str, Any], source: str, overridden: AbstractSet[str]) -> str:
     """One of pydantic's errors as where, dotted key, value, what is allowed and the closest name.
 
     overridden: dotted keys that came from the command line; the others came from the source.

@@ -123,23 +123,17 @@ class TarStream:
                 name = size_bytes = None
                 continue
             if kind not in _REGULAR:
-                raise ArchiveError(
-                    f"The archive holds {_KINDS.get(kind, 'an odd entry')} named '{plain}'; only files."
-                )
+                raise ArchiveError(f"The archive holds {_KINDS.get(kind, 'an odd entry')} named '{plain}'; only files.")
             if not plain:
                 raise ArchiveError("The archive holds a file without a name.")
             if length > MAX_MEMBER_BYTES:
-                raise ArchiveError(
-                    f"'{plain}' is {length} bytes long; at most {MAX_MEMBER_BYTES >> 20} MiB are read."
-                )
+                raise ArchiveError(f"'{plain}' is {length} bytes long; at most {MAX_MEMBER_BYTES >> 20} MiB are read.")
             return TarMember(plain, length)
         raise ArchiveError("The archive is a chain of records and folders without files.")
 
     def _record(self, length: int) -> bytes:
         if length > MAX_RECORD_BYTES:
-            raise ArchiveError(
-                f"The archive has a name record of {length} bytes, more than {MAX_RECORD_BYTES}."
-            )
+            raise ArchiveError(f"The archive has a name record of {length} bytes, more than {MAX_RECORD_BYTES}.")
         record = self._source.exactly(length)
         self._source.exactly(-length % _BLOCK)
         return record
@@ -203,9 +197,7 @@ class _Inflater:
         if self._out_bytes > MAX_TOTAL_BYTES:
             raise ArchiveError(f"The archive unpacks to more than {MAX_TOTAL_BYTES >> 20} MiB.")
         if self._out_bytes > RATIO_FREE_BYTES and self._out_bytes > MAX_RATIO * self._in_bytes:
-            raise ArchiveError(
-                f"The archive unpacks to more than {MAX_RATIO} times its size, which no model does."
-            )
+            raise ArchiveError(f"The archive unpacks to more than {MAX_RATIO} times its size, which no model does.")
 
 
 def plain_name(name: str) -> str:
@@ -262,11 +254,7 @@ def _pax_values(record: bytes) -> dict[str, str]:
     values: dict[str, str] = {}
     while record.strip(b"\0"):
         length_text, space, _ = record[:16].partition(b" ")
-        if (
-            not space
-            or not length_text.isdigit()
-            or not len(length_text) + 1 < int(length_text) <= len(record)
-        ):
+        if not space or not length_text.isdigit() or not len(length_text) + 1 < int(length_text) <= len(record):
             raise ArchiveError("The archive has a damaged extended header.")
         length = int(length_text)
         entry, record = record[len(length_text) + 1 : length], record[length:]

@@ -79,9 +79,7 @@ def encode(message: Message) -> bytes:
     if isinstance(message, WorldFrame):
         picture = message.frame_rgb
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise LinkError(
-                f"A world frame is (height, width, 3) of uint8, this one {picture.shape}, {picture.dtype}."
-            )
+            raise LinkError(f"A world frame is (height, width, 3) of uint8, this one {picture.shape}, {picture.dtype}.")
         head = {
             "time_s": message.time_s,
             "sequence": message.sequence,
@@ -118,9 +116,7 @@ class MessageReader:
         while len(self._buffer) >= _HEADER.size:
             magic, version, kind, head_bytes, blob_bytes = _HEADER.unpack_from(self._buffer)
             if magic != _MAGIC:
-                raise LinkError(
-                    "The other side does not speak Lapwing's link protocol. Check the socket path."
-                )
+                raise LinkError("The other side does not speak Lapwing's link protocol. Check the socket path.")
             if version != LINK_VERSION:
                 raise LinkError(
                     f"The other side speaks version {version} of the link, this one {LINK_VERSION}. "

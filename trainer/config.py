@@ -28,9 +28,7 @@ from shared.settings import Settings
 from trainer.rewards.settings import RewardSettings
 from trainer.simulator.settings import SimulatorSettings
 
-GENERATED_TRACKS = (
-    "generated"  # as a track's name: the tracks of [generated] instead of one from the catalogue
-)
+GENERATED_TRACKS = "generated"  # as a track's name: the tracks of [generated] instead of one from the catalogue
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 NetworkName = Literal[
@@ -46,9 +44,7 @@ class DiscreteActions(Settings):
     """Actions on a grid, as DeepRacer's console made them."""
 
     kind: Literal["discrete"] = "discrete"
-    max_steering_angle_deg: float = Field(
-        30.0, ge=1, le=30, description="Largest steering angle, both sides."
-    )
+    max_steering_angle_deg: float = Field(30.0, ge=1, le=30, description="Largest steering angle, both sides.")
     steering_granularity: Literal[3, 5, 7] = Field(5, description="Steering angles on the grid.")
     max_speed_mps: float = Field(1.0, ge=0.1, le=4, description="Highest speed.")
     speed_granularity: Literal[1, 2, 3] = Field(3, description="Speeds on the grid.")
@@ -133,9 +129,7 @@ class CarSettings(Settings):
     @classmethod
     def _name_is_a_file_name(cls, name: str) -> str:
         if not NAME_PATTERN.fullmatch(name):
-            raise ValueError(
-                "a name has 1 to 64 letters, digits, '.', '_' or '-' and starts with a letter or digit"
-            )
+            raise ValueError("a name has 1 to 64 letters, digits, '.', '_' or '-' and starts with a letter or digit")
         return name
 
     @field_validator("actions", mode="before")
@@ -213,28 +207,20 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 class Hyperparameters(Settings):
     """How PPO learns. The first nine are DeepRacer's, by name and range."""
 
-    preset: Literal["fast", "deepracer"] = Field(
-        "fast", description="Where values not written here come from."
-    )
+    preset: Literal["fast", "deepracer"] = Field("fast", description="Where values not written here come from.")
     batch_size: Literal[32, 64, 128, 256, 512] = Field(512, description="Steps of one gradient.")
     num_epochs: int = Field(4, ge=3, le=10, description="Passes over each collected rollout.")
     lr: float = Field(1e-3, ge=1e-8, le=1e-3, description="Learning rate of Adam.")
     beta_entropy: float = Field(0.01, ge=0, le=1, description="Weight of the entropy: more explores more.")
     discount_factor: float = Field(0.98, ge=0, le=1, description="Worth of a reward one step later.")
-    loss_type: Literal["huber", "mean squared error"] = Field(
-        "huber", description="Loss of the value estimate."
-    )
-    num_episodes_between_training: int = Field(
-        20, ge=5, le=100, description="Episodes per update when horizon is 0."
-    )
+    loss_type: Literal["huber", "mean squared error"] = Field("huber", description="Loss of the value estimate.")
+    num_episodes_between_training: int = Field(20, ge=5, le=100, description="Episodes per update when horizon is 0.")
     exploration_type: Literal["categorical", "e_greedy"] = Field(
         "categorical",
         description="Draw from the policy; e_greedy: with a share of random actions in between.",
     )
     e_greedy_value: float = Field(0.05, ge=0, le=1, description="Random share that e_greedy ends at.")
-    epsilon_steps: int = Field(
-        10_000, ge=1, description="Steps in which that share falls from 1 to e_greedy_value."
-    )
+    epsilon_steps: int = Field(10_000, ge=1, description="Steps in which that share falls from 1 to e_greedy_value.")
     horizon: int = Field(
         32,
         ge=0,
@@ -245,9 +231,7 @@ class Hyperparameters(Settings):
     clip: float = Field(0.2, gt=0, le=1, description="How far one update may move a probability ratio.")
     max_grad_norm: float = Field(0.5, ge=0, description="Longest gradient; 0 is no limit.")
     bootstrap_at_time_limit: bool = Field(True, description="An episode cut by the clock is not a failure.")
-    normalise_rewards: bool = Field(
-        True, description="Divide rewards by the spread of the returns seen so far."
-    )
+    normalise_rewards: bool = Field(True, description="Divide rewards by the spread of the returns seen so far.")
     anneal_steps: int | None = Field(
         None, ge=1, description="Steps in which learning rate and entropy weight fall to anneal_to."
     )
@@ -302,9 +286,7 @@ class EvaluationSettings(Settings):
     every_steps: int = Field(20_480, ge=1, description="Training steps between two evaluations.")
     trials: int = Field(10, ge=1, le=1000, description="Laps tried in each.")
     world: World = Field("light", description="How much each trial's world varies.")
-    best_by: Literal["progress", "laptime", "reward"] = Field(
-        "progress", description="What the best model is best in."
-    )
+    best_by: Literal["progress", "laptime", "reward"] = Field("progress", description="What the best model is best in.")
 
 
 class TrainingSettings(Settings):

@@ -79,9 +79,7 @@ class World:
             threads=1,
             randomisation=RandomisationSettings(preset=preset),
             start=StartSettings(round_robin_fraction=0.0, reversed=reversed_direction),
-            rules=EpisodeRules(
-                laps=MOST_LAPS, off_track=True, reversed_steps=0, immobilized_steps=0, time_limit_s=0
-            ),
+            rules=EpisodeRules(laps=MOST_LAPS, off_track=True, reversed_steps=0, immobilized_steps=0, time_limit_s=0),
         )
         self.step_s = settings.step_s
         self.about = {"track": track.name, "world": preset, "seed": str(seed)}

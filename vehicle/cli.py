@@ -52,9 +52,7 @@ def car_options(function: Callable[..., None]) -> Callable[..., None]:
         help="One setting, such as limits.max_speed_mps=1.",
     )
     @click.option("--emulated", is_flag=True, help="Use emulated devices instead of the car's.")
-    @click.option(
-        "--runtime", type=click.Path(file_okay=False, path_type=Path), help="Folder of the sockets."
-    )
+    @click.option("--runtime", type=click.Path(file_okay=False, path_type=Path), help="Folder of the sockets.")
     @functools.wraps(function)
     def command(
         config: Path | None,

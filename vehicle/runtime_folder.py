@@ -61,8 +61,7 @@ class RuntimeFolder:
             raise LinkError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
         if owner != os.getuid() or mode & 0o077:
             raise LinkError(
-                f"{self.path} is open to other users. "
-                f"Choose another --runtime folder, or run: chmod 700 {self.path}"
+                f"{self.path} is open to other users. Choose another --runtime folder, or run: chmod 700 {self.path}"
             )
 
 
@@ -80,9 +79,7 @@ def listen(path: Path, kind: socket.SocketKind) -> socket.socket:
         except OSError:
             path.unlink(missing_ok=True)
         else:
-            raise LinkError(
-                f"Another process already serves {path}. Stop it first, or choose another --runtime."
-            )
+            raise LinkError(f"Another process already serves {path}. Stop it first, or choose another --runtime.")
     server = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC)
     try:
         server.bind(str(path))

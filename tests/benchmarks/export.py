@@ -19,8 +19,8 @@ def run(context: Context) -> Mapping[str, float]:
     """Compare a trained policy on 1,000 frames; in the full form also every network, untrained."""
     from shared.actions import DEFAULT_ACTION_SPACE
     from shared.model_metadata import ModelMetadata
-    from trainer.parity import measure_parity
-    from trainer.rendered_frames import rendered_frames
+    from trainer.export.parity import measure_parity
+    from trainer.export.rendered_frames import rendered_frames
     from trainer.simulator import RandomisationSettings, SimulatorSettings
     from trainer.tracks import DEFAULT_TRACK, load_track
 
@@ -44,11 +44,11 @@ def _policies(context: Context) -> Iterator[tuple[str, ExportedPolicy]]:
     import torch
 
     from shared.actions import DEFAULT_ACTION_SPACE
-    from trainer.checkpoint import find_checkpoint
     from trainer.cli import run as lapwing
     from trainer.config import CarSettings
-    from trainer.export import load_policy_network
+    from trainer.export.checkpoint_export import load_policy_network
     from trainer.ppo.networks import TOPOLOGIES, ExportedPolicy, build_network
+    from trainer.training.checkpoint import find_checkpoint
 
     context.say(f"training the default car for {TRAINING_STEPS:,} steps")
     home = ["--home", str(context.folder)]
@@ -65,7 +65,7 @@ def _policies(context: Context) -> Iterator[tuple[str, ExportedPolicy]]:
 
 def _exported(policy: ExportedPolicy, metadata: ModelMetadata) -> bytes:
     from shared.policy_io import policy_inputs, policy_output
-    from trainer.onnx_graph import policy_to_onnx
+    from trainer.export.onnx_graph import policy_to_onnx
 
     return policy_to_onnx(policy, policy_inputs(metadata)[0], policy_output(metadata))
 

@@ -33,9 +33,7 @@ def run(context: Context) -> Mapping[str, float]:
     speeds: list[float] = []
     for track in distinct_closed_routes(context.routes):
         part = laps_on(home, track, worlds)
-        context.say(
-            f"{track.name}: {part['complete']:.0f} of {part['wanted']:.0f} laps, {part['mps']:.2f} m/s"
-        )
+        context.say(f"{track.name}: {part['complete']:.0f} of {part['wanted']:.0f} laps, {part['mps']:.2f} m/s")
         complete, wanted = complete + part["complete"], wanted + part["wanted"]
         speeds.append(part["mps"])
     return {
@@ -48,8 +46,8 @@ def run(context: Context) -> Mapping[str, float]:
 
 def laps_on(home: Path, track: Track, worlds: int) -> dict[str, Any]:
     """Complete laps of the run's best model on one route, both ways, and their mean speed."""
-    from trainer.evaluation import EvaluationPlan, evaluate
-    from trainer.policy import load_policy
+    from trainer.evaluation.evaluate import EvaluationPlan, evaluate
+    from trainer.evaluation.policy import load_policy
 
     both_ways = (False, True)
     plan = EvaluationPlan((track,), trials=worlds, world="light", directions=both_ways, laps=LAPS, seed=1)

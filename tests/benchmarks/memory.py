@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import psutil
 
 from tests.benchmarks.harness import Benchmark, Context
-from trainer.display import pss_bytes
+from trainer.training.display import pss_bytes
 
 LOOK_EVERY_S = 0.1
 MINUTES, FULL_MINUTES = 1.0, 5.0

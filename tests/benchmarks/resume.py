@@ -44,9 +44,7 @@ def run(context: Context) -> Mapping[str, float]:
             f"kill {number}", lambda n=number, m=moment: kill_and_finish(home, f"kill-{n}", steps, m * calm_s)
         )
         identical += same(calm, outcome)
-        context.say(
-            f"killed after {moment * calm_s:.1f} s: {'identical' if same(calm, outcome) else 'DIFFERENT'}"
-        )
+        context.say(f"killed after {moment * calm_s:.1f} s: {'identical' if same(calm, outcome) else 'DIFFERENT'}")
     return {"identical_runs": identical, "kills": KILLS, "steps_a_run": steps}
 
 
@@ -90,7 +88,7 @@ def what_was_written(run: Path) -> dict[str, str]:
     """A digest of the weights and of every metric file without its wall-clock columns."""
     from hashlib import sha256
 
-    from trainer.checkpoint import find_checkpoint, read_weights
+    from trainer.training.checkpoint import find_checkpoint, read_weights
 
     digests = {}
     for name, array in read_weights(find_checkpoint(run, "last")).items():
@@ -100,9 +98,7 @@ def what_was_written(run: Path) -> dict[str, str]:
         if path.suffix == ".csv":
             lines = [line.rpartition(",")[0] for line in lines]  # the last column is the wall clock
         elif path.name == "updates.jsonl":
-            kept = [
-                {k: v for k, v in json.loads(line).items() if not k.startswith("wall_")} for line in lines
-            ]
+            kept = [{k: v for k, v in json.loads(line).items() if not k.startswith("wall_")} for line in lines]
             lines = [json.dumps(line) for line in kept]
         digests[str(path.relative_to(run))] = sha256("\n".join(lines).encode()).hexdigest()
     return digests

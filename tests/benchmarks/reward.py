@@ -1,13 +1,14 @@
 """What isolating reward functions costs: the same training with them isolated and inside the trainer.
 
-Both trainings of a pair are the same to the last bit, so their times compare; which goes first alternates.
+Both trainings are the same to the last bit and take turns, one rollout and update each, so that a busy machine
+slows both alike.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,22 +16,19 @@ import numpy as np
 from tests.benchmarks.harness import Benchmark, Context
 
 if TYPE_CHECKING:
-    from trainer.rewards.batch import Rewards
-    from trainer.stopping import StopRequest
-    from trainer.training import Standing
+    from trainer.training.loop import Training
 
 CARS = 64
-SHORT_PAIRS, SHORT_STEPS = 6, 24_576
-FULL_PAIRS, FULL_STEPS = 20, 81_920
-WARM_UP_STEPS = 4_096
+SHORT_TURNS, FULL_TURNS = 80, 600
+WARM_UP_TURNS = 2
 CALLS = 300
 
 
-class StopAfter:
-    """A watcher that ends the training after so many steps and says nothing."""
+class RewardTime:
+    """A watcher that only adds up the time that rewards took."""
 
-    def __init__(self, steps: int, stop: StopRequest) -> None:
-        self._steps, self._stop = steps, stop
+    def __init__(self) -> None:
+        self.rewarding_s = 0.0
 
     def say(self, sentence: str) -> None:
         """Not wanted here."""
@@ -38,61 +36,62 @@ class StopAfter:
     def pulse(self) -> None:
         """Not wanted here."""
 
-    def updated(self, standing: Standing, *_: Any) -> None:
+    def updated(self, standing: Any, drive: Any, report: Any) -> None:
         """A rollout was driven and learnt from."""
-        self._stop.wanted = standing.steps >= self._steps
+        self.rewarding_s += drive.rewarding_s
 
     def evaluated(self, *_: Any, **__: Any) -> None:
-        """Never happens: the next evaluation is far away."""
+        """Never happens."""
 
 
 def run(context: Context) -> Mapping[str, float]:
-    """The median over pairs of trainings, and what one step of 64 cars costs by itself."""
-    pairs, steps = (FULL_PAIRS, FULL_STEPS) if context.full else (SHORT_PAIRS, SHORT_STEPS)
-    training_seconds(context.folder, WARM_UP_STEPS, isolated=True)
-    ratios = []
-    for pair in range(pairs):
-        times = context.store.part(
-            f"pair {pair}", lambda pair=pair: pair_seconds(context.folder, steps, pair)
-        )
-        ratios.append(times["isolated"] / times["in process"])
-        context.say(f"pair {pair + 1} of {pairs}: {times['isolated']:.2f} s over {times['in process']:.2f} s")
+    """The median over pairs of turns, and what one step of 64 cars costs while nothing else runs."""
+    turns = FULL_TURNS if context.full else SHORT_TURNS
+    with ExitStack() as opened:
+        watchers = {True: RewardTime(), False: RewardTime()}
+        trainings = {
+            isolated: open_training(context, watcher, opened, isolated=isolated)
+            for isolated, watcher in watchers.items()
+        }
+        for training in trainings.values():
+            for _ in range(WARM_UP_TURNS):
+                turn_seconds(training)
+        times = np.zeros((turns, 2))
+        for turn in range(turns):
+            for isolated in (True, False) if turn % 2 == 0 else (False, True):
+                times[turn, 0 if isolated else 1] = turn_seconds(trainings[isolated])
+            if (turn + 1) % (turns // 8) == 0:
+                context.say(f"turn {turn + 1} of {turns}: {times[turn, 0]:.3f} s over {times[turn, 1]:.3f} s")
     return {
-        "isolated_over_in_process": float(np.median(ratios)),
-        "lowest_pair": min(ratios),
-        "highest_pair": max(ratios),
+        "isolated_over_in_process": float(np.median(times[:, 0] / times[:, 1])),
+        "isolated_over_in_process_in_sum": float(times[:, 0].sum() / times[:, 1].sum()),
+        "rewarding_percent_isolated": 100 * watchers[True].rewarding_s / float(times[:, 0].sum()),
+        "rewarding_percent_in_process": 100 * watchers[False].rewarding_s / float(times[:, 1].sum()),
         "isolated_us_per_step": 1e6 * step_seconds(isolated=True),
         "in_process_us_per_step": 1e6 * step_seconds(isolated=False),
     }
 
 
-def pair_seconds(folder: Path, steps: int, pair: int) -> dict[str, float]:
-    """Seconds of the same training both ways."""
-    ways = [("isolated", True), ("in process", False)]
-    return {
-        name: training_seconds(folder, steps, isolated=isolated)
-        for name, isolated in (ways if pair % 2 == 0 else reversed(ways))
-    }
-
-
-def training_seconds(folder: Path, steps: int, *, isolated: bool) -> float:
-    """From opening everything to the last step, with the default settings and the default example."""
-    from trainer.config import EvaluationSettings, TrainingSettings
+def open_training(context: Context, watcher: RewardTime, opened: ExitStack, *, isolated: bool) -> Training:
+    """A new training with the default settings and the default example."""
+    from trainer.config import TrainingSettings
     from trainer.rewards.settings import RewardSettings
-    from trainer.run_starting import start_run
-    from trainer.stopping import StopRequest
-    from trainer.training import train
+    from trainer.training.loop import Training
+    from trainer.training.run_starting import start_run
+    from trainer.training.stopping import StopRequest
 
-    settings = TrainingSettings(
-        cars=CARS,
-        reward_worker=RewardSettings(isolated=isolated),
-        evaluation=EvaluationSettings(every_steps=10**9),
-    )
-    name = f"reward-{time.monotonic_ns()}"
-    folder_of_run, reward_file = start_run(folder, name, settings, "", "bench reward", None)
-    stop = StopRequest()
+    settings = TrainingSettings(cars=CARS, reward_worker=RewardSettings(isolated=isolated))
+    name = "isolated" if isolated else "in-process"
+    folder, reward_file = start_run(context.folder, name, settings, "", "bench reward", None)
+    training = Training(folder, settings, watcher, StopRequest(), opened, reward_file)
+    training.begin(None)
+    return training
+
+
+def turn_seconds(training: Training) -> float:
+    """Of one rollout of all cars and the update that learns from it."""
     begun = time.perf_counter()
-    train(folder_of_run, settings, StopAfter(steps, stop), stop, reward_file=reward_file)
+    training._turn()
     return time.perf_counter() - begun
 
 
@@ -105,11 +104,8 @@ def step_seconds(*, isolated: bool) -> float:
 
     track = load_track(DEFAULT_TRACK)
     rows = np.array([drive(track, Place(car / CARS))[-1] for car in range(CARS)])
-    rewards: Rewards
-    with open_rewards(
-        None, [track], cars=CARS, seed=0, settings=RewardSettings(isolated=isolated)
-    ) as rewards:
-        times = []
+    times = []
+    with open_rewards(None, [track], cars=CARS, seed=0, settings=RewardSettings(isolated=isolated)) as rewards:
         for _ in range(CALLS):
             begun = time.perf_counter()
             rewards.compute(rows)
@@ -120,7 +116,7 @@ def step_seconds(*, isolated: bool) -> float:
 BENCHMARK = Benchmark(
     name="reward",
     asked={"isolated_over_in_process": ("<=", 1.05)},
-    short=f"{SHORT_PAIRS} pairs of trainings of {SHORT_STEPS:,} steps, three minutes",
-    full=f"{FULL_PAIRS} pairs of trainings of {FULL_STEPS:,} steps, forty minutes",
+    short=f"two trainings that take turns, {SHORT_TURNS} rollouts and updates each, three minutes",
+    full=f"two trainings that take turns, {FULL_TURNS} rollouts and updates each, twenty minutes",
     run=run,
 )

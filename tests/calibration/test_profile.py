@@ -102,9 +102,7 @@ def test_throttle_that_contradicts_itself_is_refused(values: dict[str, Any]) -> 
 
 def test_measured_maps_run_from_right_to_left_and_from_slow_to_fast() -> None:
     SteeringCalibration(points=steering_points((1200.0, -30.0), (1450.0, 1.0), (1700.0, 28.0)))
-    SteeringCalibration(
-        left_us=1200.0, right_us=1700.0, points=steering_points((1700.0, -30.0), (1200.0, 30.0))
-    )
+    SteeringCalibration(left_us=1200.0, right_us=1700.0, points=steering_points((1700.0, -30.0), (1200.0, 30.0)))
     ThrottleCalibration(points=speed_points((1440.0, 0.0), (1400.0, 1.0), (1311.0, 3.0)))
 
 

@@ -62,9 +62,7 @@ def profiles(draw: st.DrawFn) -> CalibrationProfile:
             for pulse_us, speed_mps in zip(pulses_us, speeds_mps, strict=True)
         )
     return CalibrationProfile(
-        steering=SteeringCalibration(
-            left_us=left_us, centre_us=centre_us, right_us=right_us, points=steering_points
-        ),
+        steering=SteeringCalibration(left_us=left_us, centre_us=centre_us, right_us=right_us, points=steering_points),
         throttle=ThrottleCalibration(
             reverse_us=reverse_us,
             neutral_us=neutral_us,
@@ -184,9 +182,7 @@ def test_the_curve_begins_behind_the_dead_band() -> None:
 
 
 def test_trim_moves_the_middle_and_not_the_ends() -> None:
-    profile = DEEPRACER.changed(
-        steering=SteeringCalibration(trim_us=10.0), throttle=ThrottleCalibration(trim_us=-6.0)
-    )
+    profile = DEEPRACER.changed(steering=SteeringCalibration(trim_us=10.0), throttle=ThrottleCalibration(trim_us=-6.0))
     assert [steering_pulse_us(profile, a) for a in (-30.0, 0.0, 30.0)] == [1200.0, 1460.0, 1700.0]
     assert [throttle_pulse_us(profile, s, 1.0) for s in (-1.0, 0.0, 1.0)] == [1603.5, 1440.0, 1311.0]
 

@@ -32,9 +32,7 @@ def undo(store: CalibrationStore) -> str:
     return store.undo(saved_at="2026-01-02T12:00:00Z").profile.car_id
 
 
-def test_without_a_folder_there_is_no_calibration_and_none_is_made(
-    store: CalibrationStore, tmp_path: Path
-) -> None:
+def test_without_a_folder_there_is_no_calibration_and_none_is_made(store: CalibrationStore, tmp_path: Path) -> None:
     assert store.current() is None
     assert store.history() == []
     assert not list(tmp_path.iterdir())
@@ -68,15 +66,11 @@ def test_there_is_nothing_to_undo_at_first(store: CalibrationStore) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\xff\xff", b"half", b"no hash"])
-def test_a_damaged_newest_one_falls_back_and_is_told(
-    store: CalibrationStore, tmp_path: Path, damage: bytes
-) -> None:
+def test_a_damaged_newest_one_falls_back_and_is_told(store: CalibrationStore, tmp_path: Path, damage: bytes) -> None:
     save(store, "a", "b")
     newest = tmp_path / "calibration" / "000002.json"
     whole = newest.read_bytes()
-    newest.write_bytes(
-        {b"half": whole[:200], b"no hash": whole.replace(b"sha256", b"sha257")}.get(damage, damage)
-    )
+    newest.write_bytes({b"half": whole[:200], b"no hash": whole.replace(b"sha256", b"sha257")}.get(damage, damage))
     assert in_force(store) == "a"
     assert store.damaged() == [2]
     save(store, "c")

@@ -79,17 +79,13 @@ class VirtualCar:
         profile = profile or shipped_profile("emulated")
         epochs = itertools.count(1)
         self.core = ActuatorCore(
-            Pca9685Board(
-                LocalI2C(self.board.wire), oscillator_hz=profile.chip_clock_hz, sleep=lambda _: None
-            ),
+            Pca9685Board(LocalI2C(self.board.wire), oscillator_hz=profile.chip_clock_hz, sleep=lambda _: None),
             CalibratedPulses(profile),
             DriveLimits(),
             new_epoch=lambda: next(epochs),
         )
         self.pilot = pilot or CentreLinePilot(track, lambda: self.pose)
-        self.loop = DriveLoop(
-            self.board.camera, self.pilot, LocalActuator(self.core, self.clock), clock=self.clock
-        )
+        self.loop = DriveLoop(self.board.camera, self.pilot, LocalActuator(self.core, self.clock), clock=self.clock)
         self.pose = CarPose()
         self.world_runs = self.drive_runs = True
         self.core.start(self.clock())

@@ -22,9 +22,7 @@ TURN_S, PERIOD_S = 0.020, 0.020
 def swapped_steering(profile: CalibrationProfile) -> CalibrationProfile:
     """Left is right: the servo was mounted the other way round."""
     steering = profile.steering
-    return profile.changed(
-        steering=steering.changed(left_us=steering.right_us, right_us=steering.left_us, points=())
-    )
+    return profile.changed(steering=steering.changed(left_us=steering.right_us, right_us=steering.left_us, points=()))
 
 
 def short_throw(profile: CalibrationProfile) -> CalibrationProfile:

@@ -26,9 +26,7 @@ def pilot(request: pytest.FixtureRequest) -> ModelPilot:
     return ModelPilot(archive, open_engine(archive, request.param))
 
 
-def test_it_drives_a_lap_in_a_light_world_from_camera_picture_to_pulse(
-    virtual_car: MakeCar, pilot: ModelPilot
-) -> None:
+def test_it_drives_a_lap_in_a_light_world_from_camera_picture_to_pulse(virtual_car: MakeCar, pilot: ModelPilot) -> None:
     assert virtual_car(pilot=pilot, preset="light", seed=7).drive_lap()
 
 

@@ -183,9 +183,7 @@ def test_a_folder_of_that_name_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "final" / "inner" / "file").read_text() == "new"
 
 
-def test_a_folder_is_replaced_where_names_cannot_be_exchanged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_replaced_where_names_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class OldLibrary:
         """A C library without renameat2."""
 

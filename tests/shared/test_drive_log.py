@@ -34,17 +34,11 @@ from shared.drive_log import DriveLogWriter, read_drive_log, repair_drive_log
 from shared.errors import StorageError
 
 EXAMPLES: tuple[DriveMessage, ...] = (
-    CameraFrame(
-        jpeg=bytes(range(256)), sequence=3, sensor_time_ns=123456789012345678, exposure_us=8000.0, gain=1.5
-    ),
+    CameraFrame(jpeg=bytes(range(256)), sequence=3, sensor_time_ns=123456789012345678, exposure_us=8000.0, gain=1.5),
     ModelInput(frame_sequence=3, sha256="ab" * 32, grey_base64="AAEC"),
-    ModelOutput(
-        frame_sequence=3, values=(0.25, 0.75), steering_angle_deg=-15.0, speed_mps=0.6, inference_ms=2.5
-    ),
+    ModelOutput(frame_sequence=3, values=(0.25, 0.75), steering_angle_deg=-15.0, speed_mps=0.6, inference_ms=2.5),
     Command(steering_angle_deg=15.0, speed_mps=0.5, source="autonomous", sequence=9, frame_sequence=3),
-    ActuatorOutput(
-        steering_angle_deg=14.0, speed_mps=0.5, steering_us=1590.0, throttle_us=None, limited_by="slew"
-    ),
+    ActuatorOutput(steering_angle_deg=14.0, speed_mps=0.5, steering_us=1590.0, throttle_us=None, limited_by="slew"),
     DriveState(state="armed", mode="autonomous", is_armed=True, reason="", epoch=4),
     DriveEvent(kind="lap", text="first", value=17.3),
     PoseSample(x_m=1.0, y_m=2.0, heading_deg=90.0, speed_mps=0.5, progress_percent=40.0, lap=1),

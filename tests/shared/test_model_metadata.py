@@ -199,9 +199,7 @@ SPACES = st.one_of(
     st.lists(st.builds(Action, ANGLES, SPEEDS), min_size=1, max_size=30).map(
         lambda actions: DiscreteActionSpace(tuple(actions))
     ),
-    st.builds(
-        ContinuousActionSpace, st.floats(-30, -0.5), st.floats(0.5, 30), st.floats(0.1, 1), st.floats(1.1, 4)
-    ),
+    st.builds(ContinuousActionSpace, st.floats(-30, -0.5), st.floats(0.5, 30), st.floats(0.1, 1), st.floats(1.1, 4)),
 )
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -176,9 +176,7 @@ def test_a_batch_of_stacks_equals_single_stacks() -> None:
     ("given_shape", "shape"),
     [((120, 160), (1, 1, 120, 160)), ((3, 120, 160), (1, 3, 120, 160)), ((5, 3, 120, 160), (5, 3, 120, 160))],
 )
-def test_the_model_input_is_float32_with_values_up_to_255(
-    given_shape: tuple[int, ...], shape: tuple[int, ...]
-) -> None:
+def test_the_model_input_is_float32_with_values_up_to_255(given_shape: tuple[int, ...], shape: tuple[int, ...]) -> None:
     tensor = camera_input(np.full(given_shape, 255, np.uint8))
     assert (tensor.shape, tensor.dtype, float(tensor.max())) == (shape, np.float32, 255.0)
     assert tensor.flags.c_contiguous

@@ -25,9 +25,7 @@ def test_the_interface_follows_from_the_metadata() -> None:
 
 @pytest.mark.parametrize("batch", [1, None, -1])
 def test_the_interface_fits_with_a_fixed_or_a_free_batch(batch: int | None) -> None:
-    check_interface(
-        [replace(CAMERA, shape=(batch, 3, 120, 160))], [replace(POLICY, shape=(batch, 15))], METADATA
-    )
+    check_interface([replace(CAMERA, shape=(batch, 3, 120, 160))], [replace(POLICY, shape=(batch, 15))], METADATA)
 
 
 @pytest.mark.parametrize(

@@ -129,17 +129,14 @@ def test_the_file_is_named_for_a_mistake_in_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "[camera]\nrate_hz = 1000\n")
     with pytest.raises(SettingsError) as caught:
         load_settings(Car, path, ["laps=4"])
-    assert str(caught.value) == (
-        f"{path}: camera.rate_hz = 1000 is not allowed. Allowed: a number, from 1 to 120."
-    )
+    assert str(caught.value) == (f"{path}: camera.rate_hz = 1000 is not allowed. Allowed: a number, from 1 to 120.")
 
 
 def test_every_mistake_is_told_one_a_line() -> None:
     lines = refusal("laps=0", "camera.mode=gray").splitlines()
     assert lines == [
         "command line: laps = 0 is not allowed. Allowed: a whole number, at least 1.",
-        "command line: camera.mode = 'gray' is not allowed. Allowed: one of grey, colour. "
-        "Did you mean 'grey'?",
+        "command line: camera.mode = 'gray' is not allowed. Allowed: one of grey, colour. Did you mean 'grey'?",
     ]
 
 

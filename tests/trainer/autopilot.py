@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shared.actions import ActionSpace, ContinuousActionSpace, DiscreteActionSpace
 from shared.model_metadata import ModelMetadata
-from trainer.policy import LoadedPolicy
+from trainer.evaluation.policy import LoadedPolicy
 from trainer.simulator import Simulator
 
 CONTINUOUS = ContinuousActionSpace(-30.0, 30.0, 0.0, 2.0)

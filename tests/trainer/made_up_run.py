@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from shared.actions import DEFAULT_ACTION_SPACE
 from shared.model_metadata import ModelMetadata
-from trainer.episode_log import EpisodeLog, EpisodeRecord
-from trainer.run_folder import RunFolder
+from trainer.runs.episode_log import EpisodeLog, EpisodeRecord
+from trainer.runs.run_folder import RunFolder
 from trainer.simulator.measurements import Column
 from trainer.simulator.state import EpisodeStatus
 from trainer.tracks import Track, load_track

@@ -9,10 +9,10 @@ from torch import nn
 
 from shared.model_metadata import ModelMetadata
 from shared.settings import dump_settings, load_settings
-from trainer.checkpoint import Checkpoint, write_checkpoint
 from trainer.config import TrainingSettings
 from trainer.ppo.networks import build_network
-from trainer.run_folder import RunFolder
+from trainer.runs.run_folder import RunFolder
+from trainer.training.checkpoint import Checkpoint, write_checkpoint
 
 
 def untrained_run(

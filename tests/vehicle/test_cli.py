@@ -28,9 +28,7 @@ def test_every_verb_takes_a_config_and_says_so(verb: str, capsys: pytest.Capture
     assert "--config" in capsys.readouterr().out
 
 
-def test_a_misspelt_setting_is_one_line_with_the_right_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_misspelt_setting_is_one_line_with_the_right_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "car.toml"
     config.write_text("[limits]\nmax_sped_mps = 1.0\n")
     assert run(["models", "--config", str(config)]) == 1
@@ -68,9 +66,7 @@ def test_models_are_installed_listed_and_chosen(
     assert "Installed: fast, slow" in capsys.readouterr().err
 
 
-def test_an_archive_that_is_not_one_is_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_archive_that_is_not_one_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"not an archive")
     assert run(["install", str(tmp_path / "x.tar.gz"), "--set", f"models={tmp_path / 'models'}"]) == 1
     assert capsys.readouterr().err.startswith("Error: ")

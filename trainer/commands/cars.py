@@ -8,8 +8,8 @@ import click
 
 from shared.errors import LapwingError
 from shared.settings import describe_settings, dump_settings, load_settings
-from trainer import garage
 from trainer.config import CarSettings
+from trainer.runs import garage
 from trainer.workshop import Workshop
 
 # Options that are short for a setting: option -> dotted key.

@@ -11,8 +11,8 @@ import click
 from trainer.workshop import Workshop
 
 if TYPE_CHECKING:
-    from trainer.evaluation import EvaluationPlan, Observer
-    from trainer.policy import LoadedPolicy
+    from trainer.evaluation.evaluate import EvaluationPlan, Observer
+    from trainer.evaluation.policy import LoadedPolicy
 
 RESULT_NAME = "evaluation.json"
 DEFAULT_TRIALS = 5
@@ -47,9 +47,9 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, **option
     The model is a run's checkpoint or an archive. Results of a run's model are kept in its folder too.
     """
     from shared.atomic_files import write_json
-    from trainer.evaluation import evaluate
-    from trainer.evaluation_table import print_result
-    from trainer.policy import load_policy
+    from trainer.evaluation.evaluate import evaluate
+    from trainer.evaluation.policy import load_policy
+    from trainer.evaluation.table import print_result
 
     policy = load_policy(source, workshop.home)
     plan = plan_of(policy, workshop.home / "tracks", **options)
@@ -70,7 +70,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, **option
 
 def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> EvaluationPlan:
     """What the options ask for."""
-    from trainer.evaluation import DEFAULT_PENALTY_S, EvaluationPlan, own_conditions
+    from trainer.evaluation.evaluate import DEFAULT_PENALTY_S, EvaluationPlan, own_conditions
     from trainer.tracks import load_track
 
     penalty_s = options["penalty_s"]
@@ -97,7 +97,7 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
 def opened_observers(stack: ExitStack, policy: LoadedPolicy, plan: EvaluationPlan, **options: Any) -> list[Observer]:
     """Those who film and log, closed with the stack."""
     from shared.errors import SettingsError
-    from trainer.evaluation_recordings import TrialFilm, TrialLog
+    from trainer.evaluation.recordings import TrialFilm, TrialLog
 
     trial, cars = options["film_trial"], len(plan)
     if trial > cars:

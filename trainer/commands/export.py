@@ -8,7 +8,7 @@ import click
 
 from shared.errors import ArchiveError
 from shared.model_archive import ARCHIVE_SUFFIX
-from trainer.run_folder import RunFolder
+from trainer.runs.run_folder import RunFolder
 from trainer.workshop import Workshop
 
 
@@ -29,7 +29,7 @@ def command(workshop: Workshop, run: str, output: Path | None, frames: int) -> N
     The best checkpoint by default; `my-run:last` or `my-run:20480` name another one. Nothing is written
     unless the exported model answers as the trained network does.
     """
-    from trainer.export import export_checkpoint  # torch and the simulator take seconds to import
+    from trainer.export.checkpoint_export import export_checkpoint  # torch and the simulator take seconds to import
 
     if output is not None and not output.name.endswith(ARCHIVE_SUFFIX):
         raise ArchiveError(f"'{output.name}' is no name for a model archive: let it end in {ARCHIVE_SUFFIX}.")

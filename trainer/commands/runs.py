@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from shared.errors import LapwingError
-from trainer.run_folder import RunFolder, run_names
-from trainer.run_info import RunInfo
+from trainer.runs.run_folder import RunFolder, run_names
+from trainer.runs.run_info import RunInfo
 from trainer.workshop import Workshop
 
 AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -103,7 +103,7 @@ def delete(workshop: Workshop, name: str, yes: bool) -> None:
 @click.pass_obj
 def graph(workshop: Workshop, name: str, folder: Path | None) -> None:
     """Draw reward, completion, losses and entropy as PNG."""
-    from trainer.graphs import draw_graphs  # matplotlib takes its time to import
+    from trainer.runs.graphs import draw_graphs  # matplotlib takes its time to import
 
     for path in draw_graphs(RunFolder.open(workshop.home, name), folder):
         click.echo(path)

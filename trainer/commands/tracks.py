@@ -86,9 +86,7 @@ def draw(workshop: Any, track: str, output: Path | None, width_px: int) -> None:
     output = output or Path(f"{loaded.name}.png")
     suffix = output.suffix.lower()
     if suffix not in (".png", ".svg"):
-        raise TrackError(
-            f"A picture is written as .png or .svg, not as '{output.name}'. Choose one of the two."
-        )
+        raise TrackError(f"A picture is written as .png or .svg, not as '{output.name}'. Choose one of the two.")
     draw_picture = draw_png if suffix == ".png" else draw_svg
     draw_picture(loaded, output, width_px=width_px)
     click.echo(f"Drawn: {output}")
@@ -141,9 +139,7 @@ def _keep(workshop: Any, track: Track, replace: bool) -> None:
     folder = _folder(workshop)
     path = folder / f"{track.name}.toml"
     if track.name in {info.name for info in list_tracks()}:
-        raise TrackError(
-            f"The catalogue has a track '{track.name}' already. Choose another name with --name."
-        )
+        raise TrackError(f"The catalogue has a track '{track.name}' already. Choose another name with --name.")
     if path.exists() and not replace:
         raise TrackError(f"You have a track '{track.name}' already. Give --replace, or another --name.")
     with storage_errors(folder):

@@ -16,7 +16,7 @@ from trainer.workshop import Workshop
 
 if TYPE_CHECKING:
     from trainer.config import TrainingSettings
-    from trainer.run_folder import RunFolder
+    from trainer.runs.run_folder import RunFolder
 
 # Options that are short for a setting: option -> dotted key.
 SHORT_FOR = {
@@ -112,15 +112,13 @@ def _start(
     if name is None:
         raise RunError("A run needs a name. Type: lapwing train NAME")
     click.echo(f"Preparing run '{name}'...")
-    from trainer.run_starting import new_settings, origin_of, start_run
+    from trainer.training.run_starting import new_settings, origin_of, start_run
 
     origin = None if clone_of is None else origin_of(home, clone_of)
     settings = new_settings(home, car, origin, config, written)
     run, reward_file = start_run(home, name, settings, description, _typed(), origin)
     try:
-        return _train(
-            run, settings, plain, reward_file=reward_file, weights=origin.weights if origin else None
-        )
+        return _train(run, settings, plain, reward_file=reward_file, weights=origin.weights if origin else None)
     finally:
         _forget_if_nothing_came_of_it(run)
 
@@ -134,7 +132,7 @@ def _resume(home: Path, name: str, written: Sequence[str], plain: bool) -> int:
                 f"lapwing train NEW-NAME --from {name}"
             )
     click.echo(f"Preparing to go on with run '{name}'...")
-    from trainer.run_starting import settings_to_go_on
+    from trainer.training.run_starting import settings_to_go_on
 
     run, settings = settings_to_go_on(home, name, written)
     return _train(run, settings, plain)
@@ -151,9 +149,9 @@ def _train(
     """Train and report; the exit code."""
     import torch
 
-    from trainer.display import Display
-    from trainer.stopping import StopRequest
-    from trainer.training import train
+    from trainer.training.display import Display
+    from trainer.training.loop import train
+    from trainer.training.stopping import StopRequest
 
     torch.set_num_threads(min(len(os.sched_getaffinity(0)), MOST_THREADS))
     with StopRequest() as stop, Display(run.name, settings.stop, live=False if plain else None) as display:
@@ -164,9 +162,7 @@ def _train(
     if outcome.best:
         best = outcome.best
         laps = f"{best['laps_complete']:.0f} of {best['trials']:.0f} laps complete"
-        click.echo(
-            f"Best model: at {outcome.best_steps} steps, {laps}, progress {best['progress_percent']:.0f} %."
-        )
+        click.echo(f"Best model: at {outcome.best_steps} steps, {laps}, progress {best['progress_percent']:.0f} %.")
     if outcome.interrupted:
         click.echo(f"Everything is saved. Go on with: lapwing train --resume {run.name}", err=True)
         return 1

@@ -38,9 +38,7 @@ class Choice:
 
 
 @torch.no_grad()
-def choose(
-    network: ActorCritic, camera: Tensor, generator: torch.Generator, *, epsilon: float | None = None
-) -> Choice:
+def choose(network: ActorCritic, camera: Tensor, generator: torch.Generator, *, epsilon: float | None = None) -> Choice:
     """Explore. camera: (N, C, 120, 160) uint8 on the network's device; generator: on the CPU.
 
     epsilon: share of random actions, discrete only; None is none.

@@ -40,9 +40,7 @@ TOPOLOGIES: dict[str, Topology] = {
     "fast": Topology(((16, 8, 4), (32, 4, 2), (32, 3, 2)), (256,), shared=True, pool_px=2),
     "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": Topology(((32, 8, 4), (64, 4, 2), (64, 3, 1)), (512,)),
     "DEEP_CONVOLUTIONAL_NETWORK": Topology(((32, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1)), (64, 512)),
-    "DEEP_CONVOLUTIONAL_NETWORK_DEEP": Topology(
-        ((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), (512, 512, 256, 128)
-    ),
+    "DEEP_CONVOLUTIONAL_NETWORK_DEEP": Topology(((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), (512, 512, 256, 128)),
 }
 
 

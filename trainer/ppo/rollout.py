@@ -33,14 +33,10 @@ class Rollout:
     close() and batch(). Pictures lie on `device`; the small tables are on the CPU.
     """
 
-    def __init__(
-        self, steps: int, cars: int, observation: Tensor, action: Tensor, device: torch.device
-    ) -> None:
+    def __init__(self, steps: int, cars: int, observation: Tensor, action: Tensor, device: torch.device) -> None:
         """observation, action: one example of each, (1, …), for shape and kind."""
         shape = (steps, cars)
-        self._observations = torch.empty(
-            (*shape, *observation.shape[1:]), dtype=observation.dtype, device=device
-        )
+        self._observations = torch.empty((*shape, *observation.shape[1:]), dtype=observation.dtype, device=device)
         self._actions = torch.empty((*shape, *action.shape[1:]), dtype=action.dtype, device=device)
         self._log_probs = torch.empty(shape, device=device)
         self._values = torch.zeros(shape)

@@ -65,6 +65,4 @@ def roads_of(tracks: Sequence[Track]) -> list[tuple[Road, Road]]:
 
 def check_count(states: Sequence[bytes | None], cars: int) -> None:
     if len(states) != cars:
-        raise RewardError(
-            f"The checkpoint holds reward states of {len(states)} cars and this run has {cars}. Keep it."
-        )
+        raise RewardError(f"The checkpoint holds reward states of {len(states)} cars and this run has {cars}. Keep it.")

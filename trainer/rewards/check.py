@@ -78,8 +78,7 @@ def check_reward(
     if not trial.rewards:
         return Report(mistakes=tuple(trial.mistakes.values()))
     results = [
-        Result(situation.title, (rewards[-1],) if rewards else ())
-        for situation, rewards in zip(single, trial.rewards)
+        Result(situation.title, (rewards[-1],) if rewards else ()) for situation, rewards in zip(single, trial.rewards)
     ]
     place = len(single)
     for title, group in groups.items():
@@ -97,9 +96,7 @@ def check_reward(
     )
 
 
-def _tried(
-    file: Path, tracks: Sequence[Track], situations: list[Situation], settings: RewardSettings
-) -> _Trial:
+def _tried(file: Path, tracks: Sequence[Track], situations: list[Situation], settings: RewardSettings) -> _Trial:
     """Drive all situations; one that fails is left out and the rest driven again, so that more is found."""
     trial = _Trial(situations)
     begun = time.monotonic()
@@ -136,9 +133,7 @@ def _driven(rewards: Rewards, trial: _Trial) -> list[list[float]]:
     lengths[list(trial.failed)] = 0
     found: list[list[float]] = [[] for _ in trial.situations]
     for step in range(int(lengths.max(initial=0))):
-        rows = np.array(
-            [situation.rows[min(step, len(situation.rows) - 1)] for situation in trial.situations]
-        )
+        rows = np.array([situation.rows[min(step, len(situation.rows) - 1)] for situation in trial.situations])
         over = lengths <= step
         for car, reward in enumerate(rewards.compute(rows, over).tolist()):
             if not over[car]:

@@ -46,6 +46,4 @@ def find_reward(name_or_path: str | Path | None = None) -> Path:
         return path
     close = difflib.get_close_matches(wanted, examples, n=1, cutoff=0.5)
     hint = f"Did you mean '{close[0]}'? " if close else ""
-    raise RewardError(
-        f"There is no reward '{wanted}'. {hint}Give a .py file, or an example: {', '.join(examples)}."
-    )
+    raise RewardError(f"There is no reward '{wanted}'. {hint}Give a .py file, or an example: {', '.join(examples)}.")

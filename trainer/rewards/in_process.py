@@ -24,9 +24,7 @@ class InProcessRewards:
     isolation = IN_PROCESS
     seconds_per_call = 0.0
 
-    def __init__(
-        self, source: RewardSource, tracks: Sequence[Track], *, cars: int, seed: int, first_car: int
-    ) -> None:
+    def __init__(self, source: RewardSource, tracks: Sequence[Track], *, cars: int, seed: int, first_car: int) -> None:
         columns = {column.name: column.value for column in Column}
         builder = ParamsBuilder(columns, roads_of(tracks))
         self._program = Program(source)

@@ -16,9 +16,7 @@ PREFIX = b"reward| "
 class OutputLog:
     """Appends prefixed lines to a log file, opened with the first of them. path None: kept nowhere."""
 
-    def __init__(
-        self, path: Path | None, limit_mb: float, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: Path | None, limit_mb: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._left = limit_mb * 1e6
         self._monotonic = monotonic

@@ -95,9 +95,7 @@ class RewardProcess:
             if kind == wanted and wanted not in FRAMED:
                 return b""
             if kind not in (wanted, OUTPUT, MISTAKE):
-                raise self._ended(
-                    "its process sent something that is no answer; the file must not touch open files"
-                )
+                raise self._ended("its process sent something that is no answer; the file must not touch open files")
             length = int.from_bytes(self._read(LENGTH_BYTES, limit_s), "little")
             if length > LARGEST_FRAME_BYTES:
                 raise self._ended("its process announced an impossibly long answer")
@@ -200,9 +198,7 @@ class RewardProcess:
         """The mistake as the worker tells it; a worker taken over by the user's code may tell anything."""
         try:
             told = json.loads(payload)
-            line, car, step = (
-                int(told[k]) if told.get(k) is not None else None for k in ("line", "car", "step")
-            )
+            line, car, step = (int(told[k]) if told.get(k) is not None else None for k in ("line", "car", "step"))
             what, advice = shortened(str(told["what"])), shortened(str(told["advice"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return self._source.mistake(Mistake("its process sent something that is no answer"))
@@ -212,9 +208,7 @@ class RewardProcess:
 def _environment() -> dict[str, Any]:
     """Of the user's environment only where libraries are; one thread; sets ordered the same everywhere."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "VIRTUAL_ENV") if name in os.environ}
-    threads = dict.fromkeys(
-        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-    )
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
     return {
         **kept,
         **threads,

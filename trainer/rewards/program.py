@@ -50,9 +50,7 @@ def read_reward(path: Path) -> RewardSource:
     """Read a reward file; RewardError when there is none or it is not text."""
     try:
         if path.stat().st_size > LARGEST_SOURCE_BYTES:
-            raise RewardError(
-                f"{path} is larger than {LARGEST_SOURCE_BYTES:,} bytes: that is not a reward function."
-            )
+            raise RewardError(f"{path} is larger than {LARGEST_SOURCE_BYTES:,} bytes: that is not a reward function.")
         return RewardSource(str(path), path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise RewardError(
@@ -96,9 +94,7 @@ class Program:
         function = module.__dict__.get(FUNCTION)
         if not callable(function):
             raise self.source.mistake(
-                Mistake(
-                    f"there is no function {FUNCTION}", advice=f"Write it as: def {FUNCTION}(params): ..."
-                )
+                Mistake(f"there is no function {FUNCTION}", advice=f"Write it as: def {FUNCTION}(params): ...")
             )
         line = _first_line(function)
         if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):

@@ -40,9 +40,7 @@ def read_recorded(path: Path, track: Track) -> list[Situation]:
     for line in lines[:MOST_ROWS]:
         episodes.setdefault(line["episode"], []).append(line)
     chosen = list(episodes.items())[:MOST_EPISODES]
-    return [
-        Situation(f"{path.name}, episode {name}", _from_trace(part, track, path)) for name, part in chosen
-    ]
+    return [Situation(f"{path.name}, episode {name}", _from_trace(part, track, path)) for name, part in chosen]
 
 
 def _from_trace(lines: list[dict[str, str]], track: Track, path: Path) -> Floats:
@@ -79,9 +77,7 @@ def _from_drive_log(path: Path, track: Track) -> Floats:
             found.append((entry.time_s, entry.message, command))
     found = found[:MOST_ROWS]
     if not found:
-        raise RewardError(
-            f"{path} holds no poses (/pose): nothing says where the car was. Use a simulated drive."
-        )
+        raise RewardError(f"{path} holds no poses (/pose): nothing says where the car was. Use a simulated drive.")
     heading = np.radians([pose.heading_deg for _, pose, _ in found])
     origin = np.array([(pose.x_m, pose.y_m) for _, pose, _ in found])
     front = origin + DEEPRACER.front_offset_m * np.stack((np.cos(heading), np.sin(heading)), axis=-1)
@@ -104,9 +100,7 @@ def _rows_on(track: Track, front_m: Floats, heading_rad: Floats) -> tuple[Floats
     """Rows in the direction the car was mostly facing, and whether that is the reversed one."""
     arc_m, lateral_m = track.project(front_m)
     if len(arc_m) and np.median(np.abs(lateral_m)) > 2 * track.mean_width_m:
-        raise RewardError(
-            f"The recorded drive is not on the track '{track.name}'. Name the right one with --track."
-        )
+        raise RewardError(f"The recorded drive is not on the track '{track.name}'. Name the right one with --track.")
     facing = np.cos(heading_rad - track.heading_rad(arc_m)).sum() if len(arc_m) else 1.0
     is_reversed = bool(facing < 0)
     rows = on_road(track.reversed() if is_reversed else track, front_m, heading_rad)

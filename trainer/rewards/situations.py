@@ -70,9 +70,7 @@ def made_up(track: Track) -> list[Situation]:
         "past the last waypoint": Place(1 - 1e-6),
         "backed over the start": Place(0.99, first_step=2, start_fraction=0.0),
         "nearly round": Place(0.99, first_step=250, start_fraction=0.0),
-        "lap complete": Place(
-            1 - 1e-9, first_step=250, start_fraction=0.0, status=EpisodeStatus.LAP_COMPLETE
-        ),
+        "lap complete": Place(1 - 1e-9, first_step=250, start_fraction=0.0, status=EpisodeStatus.LAP_COMPLETE),
         "crashed into something": Place(straight, status=EpisodeStatus.CRASHED),
     }
     forward = [Situation(title, drive(track, place)) for title, place in places.items()]
@@ -113,11 +111,7 @@ def drive(track: Track, place: Place, track_index: int = 0, is_reversed: bool = 
     front = last - back_m[:, None] * np.array([np.cos(heading), np.sin(heading)])
     rows = np.zeros((STEPS, len(Column)))
     _put_position(rows, road, front, np.full(STEPS, heading), near_arc_m=arc_m - back_m)
-    start_m = (
-        (rows[0, Column.ARC_M] - 0.1)
-        if place.start_fraction is None
-        else place.start_fraction * road.length_m
-    )
+    start_m = (rows[0, Column.ARC_M] - 0.1) if place.start_fraction is None else place.start_fraction * road.length_m
     driven = rows[:, Column.ARC_M] - start_m
     driven = np.mod(driven, road.length_m) if road.closed else driven
     rows[:, Column.PROGRESS_PERCENT] = np.minimum(100.0, 100.0 * driven / road.length_m)
@@ -155,9 +149,7 @@ def _put_position(
     rows[:, Column.NEXT_WAYPOINT] = rows[:, Column.PREVIOUS_WAYPOINT] + 1
 
 
-def wheels_on_track(
-    road: Track, front_m: Floats, heading_rad: Floats, car: CarModel = DEEPRACER
-) -> NDArray[np.intp]:
+def wheels_on_track(road: Track, front_m: Floats, heading_rad: Floats, car: CarModel = DEEPRACER) -> NDArray[np.intp]:
     """(n,) number of wheels whose centres are on the road."""
     along = np.array([1, 1, -1, -1]) * car.wheelbase_m / 2 - car.front_offset_m
     across = np.array([1, -1, 1, -1]) * car.track_width_m / 2

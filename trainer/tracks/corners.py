@@ -46,9 +46,7 @@ def track_from_corners(
         raise TrackError(f"Track {name}: {len(corners)} corners. A closed track needs 3, an open one 2.")
     points = np.array([(corner.x_m, corner.y_m) for corner in corners])
     line = rounded_line(name, points, np.array([corner.radius_m for corner in corners]), closed, spacing_m)
-    widths_m = smooth_steps(
-        line.arcs_m, line.apex_arcs_m, np.array([corner.width_m for corner in corners]), closed
-    )
+    widths_m = smooth_steps(line.arcs_m, line.apex_arcs_m, np.array([corner.width_m for corner in corners]), closed)
     offsets = 0.5 * widths_m[:, None] * line.normals
     return Track(
         name,
@@ -76,9 +74,7 @@ class RoundedLine:
     apex_arcs_m: Floats
 
 
-def rounded_line(
-    name: str, corners_m: Floats, radii_m: Floats, closed: bool, spacing_m: float
-) -> RoundedLine:
+def rounded_line(name: str, corners_m: Floats, radii_m: Floats, closed: bool, spacing_m: float) -> RoundedLine:
     """Join corner points (C, 2) by straights and arcs of the given radii; ends of an open line have none."""
     pieces, apex_arcs = _pieces(name, corners_m, radii_m, closed)
     length_m = sum(piece.length_m for piece in pieces)
@@ -149,9 +145,7 @@ def _pieces(name: str, points: Floats, radii: Floats, closed: bool) -> tuple[lis
 def _check_fit(name: str, lengths: Floats, cuts: Floats, closed: bool) -> None:
     """Two neighbouring arcs may not need more than the straight between them."""
     for edge in range(1 if closed else 0, len(lengths)):
-        needed = (cuts[edge - 1] if edge > 0 else 0.0) + (
-            cuts[edge % len(cuts)] if edge < len(cuts) or closed else 0.0
-        )
+        needed = (cuts[edge - 1] if edge > 0 else 0.0) + (cuts[edge % len(cuts)] if edge < len(cuts) or closed else 0.0)
         if needed > lengths[edge] + 1e-9:
             first = edge if closed else edge + 1
             second = first % len(cuts) + 1 if closed else first + 1

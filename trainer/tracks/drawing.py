@@ -91,8 +91,7 @@ def draw_svg(track: Track, path: Path | None = None, width_px: int = DEFAULT_WID
     width, height = _size_px(scene, width_px)
     scale = width_px / (scene.high_m - scene.low_m)[0]
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
         f"<title>{escape(track.title or track.name)}</title>",
         f'<rect width="100%" height="100%" fill="{_hex(scene.background)}"/>',
     ]
@@ -130,9 +129,7 @@ def track_scene(track: Track) -> Scene:
     shapes.append(
         Shape(np.array([[x, y + unit_m], [x, y], [x + bar_m, y], [x + bar_m, y + unit_m]]), INK, 0.4 * unit_m)
     )
-    figures = f"{track.length_m:.2f} m long, {track.mean_width_m:.2f} m wide" + (
-        "" if track.closed else ", open"
-    )
+    figures = f"{track.length_m:.2f} m long, {track.mean_width_m:.2f} m wide" + ("" if track.closed else ", open")
     title = track.title or track.name
     # A letter is about half as wide as it is high; a long title is written smaller.
     title_m = min(3.6 * unit_m, 1.7 * float(high[0] - x) / len(title))
@@ -153,10 +150,7 @@ def _road(track: Track) -> list[Shape]:
 
 
 def _lines(track: Track) -> list[Shape]:
-    return [
-        Shape(line, track.look.border_rgb, BORDER_LINE_M)
-        for line in (track.left_border_m, track.right_border_m)
-    ]
+    return [Shape(line, track.look.border_rgb, BORDER_LINE_M) for line in (track.left_border_m, track.right_border_m)]
 
 
 def _centre_dashes(track: Track) -> list[Shape]:
@@ -178,9 +172,7 @@ def _start(track: Track) -> list[Shape]:
             colour = INK if (row + column) % 2 else SHADE
             shapes.append(Shape(track.position(arcs, laterals), colour))
     size = 0.5 * min(left, right)
-    outline = size * np.array(
-        [(0, 0.25), (1.0, 0.25), (1.0, 0.6), (2.0, 0), (1.0, -0.6), (1.0, -0.25), (0, -0.25)]
-    )
+    outline = size * np.array([(0, 0.25), (1.0, 0.25), (1.0, 0.6), (2.0, 0), (1.0, -0.6), (1.0, -0.25), (0, -0.25)])
     arrow = track.position(START_SQUARE_M * (START_ROWS + 1.5) + outline[:, 0], outline[:, 1])
     return [*shapes, Shape(arrow, INK)]
 
@@ -188,8 +180,7 @@ def _start(track: Track) -> list[Shape]:
 def _size_px(scene: Scene, width_px: int) -> tuple[int, int]:
     if not WIDTH_RANGE_PX[0] <= width_px <= WIDTH_RANGE_PX[1]:
         raise TrackError(
-            f"A picture {width_px} px wide is not possible. Choose "
-            f"{WIDTH_RANGE_PX[0]} to {WIDTH_RANGE_PX[1]} px."
+            f"A picture {width_px} px wide is not possible. Choose {WIDTH_RANGE_PX[0]} to {WIDTH_RANGE_PX[1]} px."
         )
     extent = scene.high_m - scene.low_m
     return width_px, max(1, round(width_px * extent[1] / extent[0]))

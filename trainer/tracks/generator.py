@@ -47,9 +47,7 @@ def generate_track(
     rng = np.random.default_rng((seed, 0x7261636B))
     drawn = _draw_arguments(rng)
     given = (length_m, width_m, tightness, width_variation)
-    chosen = tuple(
-        drawn if asked is None else float(asked) for asked, drawn in zip(given, drawn, strict=True)
-    )
+    chosen = tuple(drawn if asked is None else float(asked) for asked, drawn in zip(given, drawn, strict=True))
     length, width, tight, variation = chosen
     _check_arguments(length, width, tight, variation)
     name = f"generated_{seed}"
@@ -71,9 +69,7 @@ def generate_track(
 
 def _draw_arguments(rng: np.random.Generator) -> tuple[float, float, float, float]:
     """Length, width, tightness and width variation, over the range of the tracks people race on."""
-    width_m = rng.choice(
-        [rng.uniform(0.6, 0.8), rng.uniform(0.8, 1.1), rng.uniform(1.1, 1.45)], p=(0.5, 0.4, 0.1)
-    )
+    width_m = rng.choice([rng.uniform(0.6, 0.8), rng.uniform(0.8, 1.1), rng.uniform(1.1, 1.45)], p=(0.5, 0.4, 0.1))
     length_m = np.exp(rng.uniform(np.log(16.0), np.log(65.0)))
     variation = rng.choice([0.0, rng.uniform(0.3, 2.0)], p=(0.5, 0.5))
     return float(length_m), float(width_m), float(rng.uniform(0.45, 1.0)), float(variation)
@@ -88,13 +84,10 @@ def _check_arguments(length_m: float, width_m: float, tightness: float, width_va
     }
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:
-            raise TrackError(
-                f"A generated track with {name} = {value:g} is not possible: {low:g} to {high:g} is."
-            )
+            raise TrackError(f"A generated track with {name} = {value:g} is not possible: {low:g} to {high:g} is.")
     if length_m < 12 * width_m:
         raise TrackError(
-            f"A loop of {length_m:g} m cannot be {width_m:g} m wide. "
-            f"Give a length_m of at least {12 * width_m:g}."
+            f"A loop of {length_m:g} m cannot be {width_m:g} m wide. Give a length_m of at least {12 * width_m:g}."
         )
 
 
@@ -102,9 +95,7 @@ def _between(ends: tuple[float, float], fraction: float) -> float:
     return float(ends[0] ** (1.0 - fraction) * ends[1] ** fraction)
 
 
-def _centre_line(
-    rng: np.random.Generator, length_m: float, width_m: float, tightness: float
-) -> Floats | None:
+def _centre_line(rng: np.random.Generator, length_m: float, width_m: float, tightness: float) -> Floats | None:
     """(W, 2) points of a random smooth loop, first repeated last; None if its corners do not fit."""
     smallest_m = 0.5 * width_m + _between(INNER_RADIUS_M, tightness)
     spacing_m = max(width_m + GAP_M, 2.0 * smallest_m) * rng.uniform(1.0, 1.5)

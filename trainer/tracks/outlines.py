@@ -37,9 +37,7 @@ def _blocks(rng: np.random.Generator, length_m: float, spacing_m: float) -> Floa
     """The boundary of a random figure of street blocks, shaken a little. Some streets have long blocks."""
     block_m = spacing_m * rng.uniform(1.0, 1.4)
     long_m = block_m + rng.exponential(0.12) * length_m * (rng.random((2, BLOCKS)) < 0.35)
-    lines = np.cumsum(
-        np.where(rng.random((2, BLOCKS)) < 0.5, block_m, np.minimum(long_m, 0.2 * length_m)), axis=1
-    )
+    lines = np.cumsum(np.where(rng.random((2, BLOCKS)) < 0.5, block_m, np.minimum(long_m, 0.2 * length_m)), axis=1)
     boundary = _grown(rng, lines, 1.06 * length_m, arms=rng.uniform(0.0, 1.0))
     points = np.stack([lines[axis, boundary[:, axis]] for axis in (0, 1)], axis=-1)
     points += block_m * rng.uniform(-0.25, 0.25, points.shape) * rng.choice([0.0, 0.6, 1.0])

@@ -86,17 +86,13 @@ def _read_rows(path: Path, stream: BinaryIO) -> NDArray[np.float64]:
             f"centre x y, inner x y, outer x y."
         )
     if matched["descr"] not in DTYPES:
-        raise TrackError(
-            f"{path} holds values of type {matched['descr']}. A route holds floating-point metres."
-        )
+        raise TrackError(f"{path} holds values of type {matched['descr']}. A route holds floating-point metres.")
     dtype = np.dtype(matched["descr"])
     expected = math.prod(shape) * dtype.itemsize
     content = stream.read(expected + 1)
     if len(content) != expected:
         held = "more than" if len(content) > expected else f"{len(content)} of"
-        raise TrackError(
-            f"{path} holds {held} the {expected} bytes its header announces. Fetch the file again."
-        )
+        raise TrackError(f"{path} holds {held} the {expected} bytes its header announces. Fetch the file again.")
     order: Literal["F", "C"] = "F" if matched["fortran"] == "True" else "C"
     rows = np.frombuffer(content, dtype=dtype).reshape(shape, order=order)
     fit = np.abs(rows) <= FARTHEST_M

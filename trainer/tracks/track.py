@@ -52,9 +52,7 @@ class Track:
         for name in ("waypoints_m", "left_border_m", "right_border_m"):
             rows = np.array(getattr(self, name), dtype=np.float64)
             if rows.ndim != 2 or rows.shape[1] != 2 or rows.shape != np.shape(self.waypoints_m):
-                raise TrackError(
-                    f"Track {self.name}: {name} has shape {rows.shape}; three equal (W, 2) are needed."
-                )
+                raise TrackError(f"Track {self.name}: {name} has shape {rows.shape}; three equal (W, 2) are needed.")
             arrays[name] = rows
         if not all((np.abs(rows) <= FARTHEST_M).all() for rows in arrays.values()):
             raise TrackError(
@@ -66,13 +64,9 @@ class Track:
         arrays["waypoint_arcs_m"] = np.concatenate(([0.0], np.cumsum(steps_m)))
         kept = np.concatenate(([True], steps_m > COINCIDENT_M)) if len(centre) else np.zeros(0, bool)
         if kept.sum() < (4 if self.closed else 2):
-            raise TrackError(
-                f"Track {self.name}: {int(kept.sum())} different points in a row do not make a track."
-            )
+            raise TrackError(f"Track {self.name}: {int(kept.sum())} different points in a row do not make a track.")
         if self.closed and np.hypot(*(centre[0] - centre[-1])) > COINCIDENT_M:
-            raise TrackError(
-                f"Track {self.name}: a closed track repeats its first waypoint last; this one does not."
-            )
+            raise TrackError(f"Track {self.name}: a closed track repeats its first waypoint last; this one does not.")
         arrays["_arcs_m"] = arrays["waypoint_arcs_m"][kept]
         arrays["_arcs_m"][-1] = arrays["waypoint_arcs_m"][-1]
         arrays["_points_m"] = centre[kept]
@@ -178,8 +172,7 @@ class Track:
         arcs = np.linspace(0.0, self.length_m, segments + 1)
         rows = (self.waypoints_m, self.left_border_m, self.right_border_m)
         centre, left, right = (
-            np.stack([np.interp(arcs, self.waypoint_arcs_m, column) for column in row.T], axis=-1)
-            for row in rows
+            np.stack([np.interp(arcs, self.waypoint_arcs_m, column) for column in row.T], axis=-1) for row in rows
         )
         if self.closed:
             for line in (centre, left, right):

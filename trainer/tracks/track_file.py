@@ -40,9 +40,7 @@ class TrackFile(Settings):
     description: str = Field("", max_length=400, description="What this track is good for.")
     aliases: tuple[str, ...] = Field((), max_length=20, description="Other names the track is found under.")
     closed: bool = Field(True, description="A loop, or a road with two ends.")
-    width_m: float = Field(
-        0.76, ge=0.2, le=10.0, description="Road width where a corner gives none of its own."
-    )
+    width_m: float = Field(0.76, ge=0.2, le=10.0, description="Road width where a corner gives none of its own.")
     corners: tuple[tuple[Figure, ...], ...] = Field(
         (), max_length=1_000, description="x_m, y_m, radius_m and, if it differs, width_m of every corner."
     )
@@ -86,9 +84,7 @@ def track_from_file(name: str, content: TrackFile) -> Track:
             content.title, content.description, content.aliases, look,
         )  # fmt: skip
     else:
-        corners = [
-            _corner(name, number, row, content.width_m) for number, row in enumerate(content.corners, 1)
-        ]
+        corners = [_corner(name, number, row, content.width_m) for number, row in enumerate(content.corners, 1)]
         track = track_from_corners(
             name,
             corners,

@@ -29,9 +29,7 @@ def check_track(track: Track) -> None:
     """Raise TrackError, saying where, when the track cannot be driven."""
     name = track.name
     if len(track.waypoints_m) > MAX_ROWS:
-        raise TrackError(
-            f"Track {name} has {len(track.waypoints_m)} rows; at most {MAX_ROWS} are read. Thin it out."
-        )
+        raise TrackError(f"Track {name} has {len(track.waypoints_m)} rows; at most {MAX_ROWS} are read. Thin it out.")
     if not MIN_LENGTH_M <= track.length_m <= MAX_LENGTH_M:
         raise TrackError(
             f"Track {name} is {track.length_m:.2f} m long; {MIN_LENGTH_M:g} to {MAX_LENGTH_M:g} m can be "
@@ -113,12 +111,7 @@ def _check_crossings(track: Track) -> None:
         ("centre line", "right border"),
         ("left border", "left border"),
         ("right border", "right border"),
-        *(
-            (end, border)
-            for end in ("start", "end")
-            if end in lines
-            for border in ("left border", "right border")
-        ),
+        *((end, border) for end in ("start", "end") if end in lines for border in ("left border", "right border")),
     ]
     for first, second in pairs:
         for mine, other in crossings(lines[first], lines[second]):
@@ -139,9 +132,7 @@ def _check_overlap(track: Track) -> None:
         return
     areas = [signed_area_m2(line) for line in (track.waypoints_m, track.left_border_m, track.right_border_m)]
     if not all(area * areas[0] > 0 for area in areas):
-        raise TrackError(
-            f"Track {track.name}: the road overlaps itself. Make it narrower, or move its sides apart."
-        )
+        raise TrackError(f"Track {track.name}: the road overlaps itself. Make it narrower, or move its sides apart.")
 
 
 def signed_area_m2(line: Floats) -> float:
@@ -169,9 +160,7 @@ def _segments(boxes: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     return segments[segments < count]
 
 
-def _cross(
-    first: Floats, mine: NDArray[np.intp], second: Floats, near: NDArray[np.intp]
-) -> NDArray[np.bool_]:
+def _cross(first: Floats, mine: NDArray[np.intp], second: Floats, near: NDArray[np.intp]) -> NDArray[np.bool_]:
     """(mine, near): the ends of each segment lie strictly on different sides of the other one."""
     a, b = first[mine][:, None], first[mine + 1][:, None]
     c, d = second[near][None], second[near + 1][None]

@@ -58,9 +58,7 @@ class ActuatorClient:
             message = self._socket.recv(LONGEST_MESSAGE_BYTES)
         except OSError as error:
             self._socket.close()
-            raise LinkError(
-                "The actuator does not answer any more. Look at its log, then restart it."
-            ) from error
+            raise LinkError("The actuator does not answer any more. Look at its log, then restart it.") from error
         if not message:
             raise LinkError("The actuator has ended. Start it again: lapwing-car actuator")
         return decode_answer(message)

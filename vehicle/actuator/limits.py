@@ -14,16 +14,10 @@ class DriveLimits(Settings):
     """What the car may do at most."""
 
     max_speed_mps: float = Field(1.5, gt=0, le=8, description="Top speed, whatever the model asks for.")
-    max_reverse_speed_mps: float = Field(
-        0.0, ge=0, le=2, description="Top speed backwards; 0 forbids reverse."
-    )
-    max_steering_angle_deg: float = Field(
-        30.0, gt=0, le=45, description="Largest steering angle, either side."
-    )
+    max_reverse_speed_mps: float = Field(0.0, ge=0, le=2, description="Top speed backwards; 0 forbids reverse.")
+    max_steering_angle_deg: float = Field(30.0, gt=0, le=45, description="Largest steering angle, either side.")
     acceleration_mps2: float = Field(15.0, gt=0, le=50, description="How fast the asked speed may grow.")
-    steering_rate_dps: float = Field(
-        1500.0, gt=0, le=5000, description="How fast the asked angle may change."
-    )
+    steering_rate_dps: float = Field(1500.0, gt=0, le=5000, description="How fast the asked angle may change.")
 
 
 def limit_action(wanted: Action, previous: Action, limits: DriveLimits, *, dt_s: float) -> Action:
@@ -38,9 +32,7 @@ def limit_action(wanted: Action, previous: Action, limits: DriveLimits, *, dt_s:
         return Action(previous.steering_angle_deg, STOP.speed_mps)
     largest_deg, turn_deg = limits.max_steering_angle_deg, limits.steering_rate_dps * dt_s
     angle_deg = _clamped(wanted.steering_angle_deg, -largest_deg, largest_deg)
-    angle_deg = _clamped(
-        angle_deg, previous.steering_angle_deg - turn_deg, previous.steering_angle_deg + turn_deg
-    )
+    angle_deg = _clamped(angle_deg, previous.steering_angle_deg - turn_deg, previous.steering_angle_deg + turn_deg)
     speed_mps = _clamped(wanted.speed_mps, -limits.max_reverse_speed_mps, limits.max_speed_mps)
     return Action(angle_deg, _slewed_speed(speed_mps, previous.speed_mps, limits.acceleration_mps2 * dt_s))
 

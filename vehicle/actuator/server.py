@@ -69,9 +69,7 @@ class ActuatorServer:
             self._core.start(self._clock())
             self._keep_turning(server, waiting, stop)
 
-    def _keep_turning(
-        self, server: socket.socket, waiting: selectors.BaseSelector, stop: threading.Event
-    ) -> None:
+    def _keep_turning(self, server: socket.socket, waiting: selectors.BaseSelector, stop: threading.Event) -> None:
         next_turn_s = self._clock()
         while not stop.is_set():
             self._hear(server, waiting, max(0.0, next_turn_s - self._clock()))

@@ -13,9 +13,7 @@ from enum import StrEnum
 
 from vehicle.actuator.lease import Driver
 
-NEUTRAL_HOLD_S = (
-    1.0  # neutral for this long before the car can be armed; speed controllers learn it meanwhile
-)
+NEUTRAL_HOLD_S = 1.0  # neutral for this long before the car can be armed; speed controllers learn it meanwhile
 STOP_HOLD_S = 0.2  # ten pulses of neutral end a drive
 
 
@@ -71,9 +69,7 @@ def arm_refusal(state: ActuatorState) -> str | None:
     return "The car has not stood at neutral for a second yet. Wait a moment, then arm again."
 
 
-def armed(
-    state: ActuatorState, driver: Driver, *, top_speed_mps: float, epoch: int, now_s: float
-) -> ActuatorState:
+def armed(state: ActuatorState, driver: Driver, *, top_speed_mps: float, epoch: int, now_s: float) -> ActuatorState:
     """Ready -> armed. Call only where arm_refusal gives None; anything else stays as it is."""
     if arm_refusal(state) is not None:
         return state

@@ -17,9 +17,7 @@ from vehicle.drive.pilot import Pilot
 from vehicle.hardware.protocols import Camera, Frame
 
 RENEW_S = 0.020
-EARLY_FRACTION = (
-    0.6  # a picture that comes sooner after the last decision than this share of a period is left out
-)
+EARLY_FRACTION = 0.6  # a picture that comes sooner after the last decision than this share of a period is left out
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,7 @@ class LogRecorder:
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         """StorageError when the file cannot be made or exists already."""
         self.left_out = 0
-        self._writer = DriveLogWriter(
-            path, start_time_s=time.monotonic(), start_wall_ns=time.time_ns(), about=about
-        )
+        self._writer = DriveLogWriter(path, start_time_s=time.monotonic(), start_wall_ns=time.time_ns(), about=about)
         self._waiting: queue.Queue[tuple[Decision, ActuatorStatus] | None] = queue.Queue(LONGEST_QUEUE)
         self._thread = threading.Thread(target=self._write_all, name="recorder")
         self._thread.start()
@@ -79,9 +77,7 @@ class LogRecorder:
         frame, action = decision.frame, decision.action
         jpeg = simplejpeg.encode_jpeg(frame.image, quality=JPEG_QUALITY)
         self._writer.write(CameraFrame(jpeg, frame.sequence, round(frame.taken_at_s * 1e9)), frame.taken_at_s)
-        command = Command(
-            action.steering_angle_deg, action.speed_mps, "autonomous", frame.sequence, frame.sequence
-        )
+        command = Command(action.steering_angle_deg, action.speed_mps, "autonomous", frame.sequence, frame.sequence)
         self._writer.write(command, decision.decided_at_s)
         applied = status.applied
         output = ActuatorOutput(

@@ -189,9 +189,7 @@ class BoardProcess:
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 connection, _ = server.accept()
-                viewer = threading.Thread(
-                    target=self._show_to, args=(connection, stop), name="picture handle"
-                )
+                viewer = threading.Thread(target=self._show_to, args=(connection, stop), name="picture handle")
                 viewer.start()
                 viewers.append(viewer)
         for viewer in viewers:

@@ -47,8 +47,7 @@ def load_profile(car: Car) -> CalibrationProfile:
         return shipped_profile(EMULATED_PROFILE)
     if path is None:
         raise CalibrationError(
-            'This car has no calibration. Set calibration = "FILE" in car.toml, '
-            "or drive the emulated car: --emulated"
+            'This car has no calibration. Set calibration = "FILE" in car.toml, or drive the emulated car: --emulated'
         )
     with storage_errors(path, "read"):
         return read_profile(path.read_bytes(), source=str(path))

@@ -69,9 +69,7 @@ class I2CBus(ABC):
         """Addresses at which a device answers."""
         return [address for address in ADDRESSES if self._answers(address)]
 
-    def writeto(
-        self, address: int, buffer: Any, *, start: int = 0, end: int | None = None, stop: bool = True
-    ) -> None:
+    def writeto(self, address: int, buffer: Any, *, start: int = 0, end: int | None = None, stop: bool = True) -> None:
         """Write a buffer, or a part of it, to a device."""
         self.transfer(address, [WriteSegment(bytes(memoryview(buffer)[start:end]))])
 
@@ -167,9 +165,7 @@ def _buffer(segment: Segment) -> ctypes.Array[ctypes.c_uint8]:
 
 def _why_no_bus(path: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
-        return (
-            f"There is no I2C bus {path}. Turn I2C on (sudo raspi-config, Interface Options), then restart."
-        )
+        return f"There is no I2C bus {path}. Turn I2C on (sudo raspi-config, Interface Options), then restart."
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"Not allowed to open {path}. Add this user to the group i2c: sudo usermod -aG i2c $USER"
     return f"The I2C bus {path} does not open: {error.strerror}. Restart the car, then run: ls -l /dev/i2c-*"

@@ -46,9 +46,7 @@ class Pca9685Board:
         """oscillator_hz: what this chip's clock really does; boards differ by several percent."""
         prescale = round(oscillator_hz / (STEPS_PER_PERIOD * PULSE_RATE_HZ)) - 1
         if not LOWEST_PRE_SCALE <= prescale <= HIGHEST_PRE_SCALE:
-            raise HardwareError(
-                f"A servo board with a clock of {oscillator_hz:g} Hz cannot give 50 Hz pulses."
-            )
+            raise HardwareError(f"A servo board with a clock of {oscillator_hz:g} Hz cannot give 50 Hz pulses.")
         self._bus = bus
         self._address = address
         self._oscillator_hz = oscillator_hz
@@ -76,9 +74,7 @@ class Pca9685Board:
         if (chip.mode1_reg, chip.mode2_reg, chip.prescale_reg) != (
             MODE1_RUNNING, MODE2_TOTEM_POLE, self._prescale,
         ):  # fmt: skip
-            raise HardwareError(
-                "The servo board does not keep its settings. Switch the car off and on again."
-            )
+            raise HardwareError("The servo board does not keep its settings. Switch the car off and on again.")
         self.all_off()
 
     def write_pulses(self, steering_us: float, throttle_us: float) -> None:

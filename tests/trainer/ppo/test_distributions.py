@@ -15,9 +15,7 @@ LOGITS = torch.tensor([[math.log(0.5), math.log(0.3), math.log(0.2)]])
 @pytest.mark.parametrize(
     ("uniform", "action"), [(0.0, 0), (0.499, 0), (0.501, 1), (0.799, 1), (0.801, 2), (0.9999999, 2)]
 )
-def test_an_action_is_drawn_where_the_cumulated_probability_passes_the_number(
-    uniform: float, action: int
-) -> None:
+def test_an_action_is_drawn_where_the_cumulated_probability_passes_the_number(uniform: float, action: int) -> None:
     assert distributions.categorical_sample(LOGITS, torch.tensor([uniform])).tolist() == [action]
 
 
@@ -29,9 +27,7 @@ def test_draws_follow_the_probabilities() -> None:
 
 
 def test_log_probability_and_entropy_of_discrete_actions() -> None:
-    assert distributions.categorical_log_prob(LOGITS, torch.tensor([1])).item() == pytest.approx(
-        math.log(0.3)
-    )
+    assert distributions.categorical_log_prob(LOGITS, torch.tensor([1])).item() == pytest.approx(math.log(0.3))
     entropy = -(0.5 * math.log(0.5) + 0.3 * math.log(0.3) + 0.2 * math.log(0.2))
     assert distributions.categorical_entropy(LOGITS).item() == pytest.approx(entropy)
 

@@ -49,9 +49,7 @@ class Signpost:
         return 1 - (actions.clamp(-1, 1) - targets).abs().mean(1)
 
 
-def learn(
-    space: ActionSpace, updates: int, *, epsilon: float | None = None
-) -> tuple[ActorCritic, list[UpdateReport]]:
+def learn(space: ActionSpace, updates: int, *, epsilon: float | None = None) -> tuple[ActorCritic, list[UpdateReport]]:
     torch.manual_seed(0)
     network, generator = build_network("fast", 1, space), torch.Generator().manual_seed(1)
     optimiser, signpost = FlatAdam(network), Signpost(space.kind == "discrete", seed=2)

@@ -69,9 +69,7 @@ def test_the_fast_network_does_not_care_how_bright_the_picture_is() -> None:
 
 
 def test_a_flat_picture_stays_finite() -> None:
-    policy, value = build_network("fast", 1, DEFAULT_ACTION_SPACE)(
-        torch.full((1, 1, 120, 160), 77, dtype=torch.uint8)
-    )
+    policy, value = build_network("fast", 1, DEFAULT_ACTION_SPACE)(torch.full((1, 1, 120, 160), 77, dtype=torch.uint8))
     assert torch.isfinite(policy).all()
     assert torch.isfinite(value).all()
 

@@ -45,9 +45,7 @@ def test_a_cut_episode_is_worth_what_its_last_picture_promised() -> None:
     rollout.add(mark[:, None].expand(2, 3), mark, mark.float(), mark.float())
     both = torch.ones(2, dtype=torch.bool)
     # Both episodes end: car 0's truly, car 1's by the clock, where the critic still expected 40.
-    rollout.finish_step(
-        torch.zeros(2), torch.tensor([True, False]), both, (torch.tensor([1]), torch.tensor([40.0]))
-    )
+    rollout.finish_step(torch.zeros(2), torch.tensor([True, False]), both, (torch.tensor([1]), torch.tensor([40.0])))
     fill(rollout, 1)
     rollout.close(torch.zeros(2))
     assert one_step_errors(rollout).advantages[:2].tolist() == [0.0, 20.0 - 1.0]

@@ -170,9 +170,7 @@ def test_advice_is_given_where_a_learner_would_be_misled(
     assert any(says in advice for advice in report.advice), report.advice
 
 
-HEADER = (
-    "episode,steps,X,Y,yaw,steer,throttle,action,reward,done,all_wheels_on_track,progress,closest_waypoint"
-)
+HEADER = "episode,steps,X,Y,yaw,steer,throttle,action,reward,done,all_wheels_on_track,progress,closest_waypoint"
 TRACE = f"""{HEADER},track_len,tstamp,episode_status,pause_duration
 0,1,0.5,0.1,0,0,0,0,0,False,True,0,0,16,0.0,prepare,0
 0,2,0.6,0.1,0,10,1,0,1,False,True,0.6,0,16,0.1,in_progress,0

@@ -39,9 +39,7 @@ COUNTER = """
 
 def driven(rewards: Rewards, rows: Rows, cars: int, steps: int = 5) -> np.ndarray:
     """(steps, cars) rewards of a few steps in which every car is somewhere else."""
-    return np.array(
-        [rewards.compute(rows(cars, STEPS=step, TIME_S=step / 15)) for step in range(2, 2 + steps)]
-    )
+    return np.array([rewards.compute(rows(cars, STEPS=step, TIME_S=step / 15)) for step in range(2, 2 + steps)])
 
 
 def test_the_number_of_workers_changes_no_reward(opened: Opener, rows: Rows) -> None:
@@ -52,9 +50,7 @@ def test_the_number_of_workers_changes_no_reward(opened: Opener, rows: Rows) -> 
 
 
 def test_rewards_are_the_same_inside_the_trainer(opened: Opener, rows: Rows) -> None:
-    assert np.array_equal(
-        driven(opened(CHANCE, workers=2), rows, 2), driven(opened(CHANCE, isolated=False), rows, 2)
-    )
+    assert np.array_equal(driven(opened(CHANCE, workers=2), rows, 2), driven(opened(CHANCE, isolated=False), rows, 2))
 
 
 def test_chance_follows_the_seed_the_car_and_the_step(opened: Opener, rows: Rows) -> None:
@@ -120,9 +116,7 @@ def test_whatever_float_takes_is_a_reward(opened: Opener, rows: Rows, expression
     assert rewards.compute(rows(1)).tolist() == [reward]
 
 
-def test_prints_go_to_the_log(
-    opened: Opener, rows: Rows, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_prints_go_to_the_log(opened: Opener, rows: Rows, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "log.txt"
     log.write_text("before\n")
     rewards = opened(

@@ -94,9 +94,7 @@ def test_files_of_the_user_cannot_be_seen_changed_or_made(opened: Opener, rows: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my_reward.py", "secret.txt"]
 
 
-def test_the_environment_holds_no_secrets(
-    opened: Opener, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_holds_no_secrets(opened: Opener, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "canary")
     rewards = opened("import os\ndef reward_function(params): return 'canary' in str(os.environ)")
     assert rewards.compute(rows()).tolist() == [0.0, 0.0]
@@ -126,9 +124,7 @@ def test_libraries_can_be_imported_at_any_time(opened: Opener, rows: Rows) -> No
         ("process_vm_readv", (310, 1, 0, 0, 0, 0, 0)), ("x32 getpid", (0x40000000 + 39,)),
     ],
 )  # fmt: skip
-def test_dangerous_system_calls_are_refused(
-    opened: Opener, rows: Rows, name: str, arguments: tuple[int, ...]
-) -> None:
+def test_dangerous_system_calls_are_refused(opened: Opener, rows: Rows, name: str, arguments: tuple[int, ...]) -> None:
     expected = -38.0 if name == "clone3" else -1.0  # ENOSYS, so that the C library falls back to clone; EPERM
     rewards = opened(BY_NUMBER.format(arguments=arguments))
     assert rewards.compute(rows()).tolist() == [expected, expected]
@@ -193,9 +189,7 @@ def test_a_worker_dies_with_its_trainer_even_in_a_loop_without_end(
     reward_file: Callable[[str], Path],
 ) -> None:
     path = reward_file("def reward_function(params): return 7 ** 7 ** 7 ** 7")
-    trainer = subprocess.Popen(
-        [sys.executable, "-c", HANGS_FOR_EVER, path], stdout=subprocess.PIPE, text=True
-    )
+    trainer = subprocess.Popen([sys.executable, "-c", HANGS_FOR_EVER, path], stdout=subprocess.PIPE, text=True)
     assert trainer.stdout is not None
     worker = int(trainer.stdout.readline())
     trainer.send_signal(signal.SIGKILL)

@@ -143,9 +143,7 @@ def test_a_mistake_names_its_line(opened: Opener, rows: Rows, body: str, line: i
 
 
 @pytest.mark.parametrize(("body", "line", "says"), [RAISES[0], RAISES[10], RETURNS[0], RETURNS[5]])
-def test_inside_the_trainer_mistakes_read_the_same(
-    opened: Opener, rows: Rows, body: str, line: int, says: str
-) -> None:
+def test_inside_the_trainer_mistakes_read_the_same(opened: Opener, rows: Rows, body: str, line: int, says: str) -> None:
     assert str(mistake(opened, rows, body, isolated=False)) == str(mistake(opened, rows, body))
 
 
@@ -172,9 +170,7 @@ def test_memory_ends_at_the_limit(opened: Opener, rows: Rows, body: str, line: i
 
 
 @pytest.mark.parametrize(("body", "line", "says"), ESCAPES)
-def test_the_machine_is_out_of_reach(
-    opened: Opener, rows: Rows, body: str, line: int | None, says: str
-) -> None:
+def test_the_machine_is_out_of_reach(opened: Opener, rows: Rows, body: str, line: int | None, says: str) -> None:
     error = mistake(opened, rows, body)
     assert says in str(error)
     assert error.mistake.line == line, error
@@ -214,9 +210,7 @@ def test_a_file_that_cannot_start_says_why(opened: Opener, text: str, line: int 
     assert caught.value.mistake.line == line, caught.value
 
 
-def test_a_file_that_is_no_text_or_too_large_is_refused(
-    opened: Opener, tmp_path: Path, track: object
-) -> None:
+def test_a_file_that_is_no_text_or_too_large_is_refused(opened: Opener, tmp_path: Path, track: object) -> None:
     from trainer.rewards.program import read_reward
 
     path = tmp_path / "picture.py"
@@ -242,12 +236,8 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("attack", GARBAGE)
-def test_nonsense_on_the_pipe_ends_the_worker_and_not_the_trainer(
-    opened: Opener, rows: Rows, attack: str
-) -> None:
-    body = (
-        f"for fd in range(3, 500):\n    try: {attack}\n    except OSError: pass\ntime.sleep(0.01)\nreturn 1.0"
-    )
+def test_nonsense_on_the_pipe_ends_the_worker_and_not_the_trainer(opened: Opener, rows: Rows, attack: str) -> None:
+    body = f"for fd in range(3, 500):\n    try: {attack}\n    except OSError: pass\ntime.sleep(0.01)\nreturn 1.0"
     error = mistake(opened, rows, body, call_limit_s=0.5)
     assert "my_reward.py" in str(error)
 

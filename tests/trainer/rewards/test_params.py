@@ -93,9 +93,7 @@ def test_the_table_has_a_row_for_every_key() -> None:
     assert {key for key, *_ in TABLE} == set(PARAMETERS)
 
 
-def test_all_27_keys_of_deepracer_are_there_and_what_is_added_is_new(
-    builder: ParamsBuilder, row: Row
-) -> None:
+def test_all_27_keys_of_deepracer_are_there_and_what_is_added_is_new(builder: ParamsBuilder, row: Row) -> None:
     assert len(DEEPRACER_KEYS) == 27
     assert set(builder.build(row(), 0.0)) == DEEPRACER_KEYS | set(ADDED_KEYS) == set(PARAMETERS)
     assert not DEEPRACER_KEYS & set(ADDED_KEYS)

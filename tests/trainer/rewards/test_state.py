@@ -134,8 +134,7 @@ NOT_SAVED = [
     ),
     ("import threading\nkept = {'lock': threading.Lock()}" + FUNCTION, "'kept' is a dict with a lock in it"),
     (
-        "def make(): return lambda: 1\nfs = []\n"
-        "def reward_function(params):\n    fs.append(make())\n    return 1.0\n",
+        "def make(): return lambda: 1\nfs = []\ndef reward_function(params):\n    fs.append(make())\n    return 1.0\n",
         "'fs' is a list with a function in it",
     ),
     ("class Odd:\n    def __reduce__(self): return 1 / 0\nodd = Odd()" + FUNCTION, "'odd' is a Odd"),

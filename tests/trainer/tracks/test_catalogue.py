@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from shared.errors import TrackError
-from trainer.tracks import DEFAULT_TRACK, Track, check_track, list_tracks, load_track, read_npy, track_reference, write_npy
+from trainer.tracks import (
+    DEFAULT_TRACK,
+    Track,
+    check_track,
+    list_tracks,
+    load_track,
+    read_npy,
+    track_reference,
+    write_npy,
+)
 from trainer.tracks.track_file import track_file_text
 
 INFOS = list_tracks()
@@ -127,7 +136,9 @@ def test_tracks_of_ones_own_are_found_by_folder_and_by_path(tmp_path: Path) -> N
 
 def test_a_reference_finds_a_track_of_ones_own_from_anywhere(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(track_file_text(load_track("oval").renamed("mine")))
-    assert load_track(track_reference("mine", tmp_path)).length_m == pytest.approx(load_track("oval").length_m, abs=0.01)
+    assert load_track(track_reference("mine", tmp_path)).length_m == pytest.approx(
+        load_track("oval").length_m, abs=0.01
+    )
     assert track_reference("oval", tmp_path) == "oval"
 
 

@@ -27,9 +27,7 @@ from vehicle.actuator.messages import (
 from vehicle.actuator.state import Phase
 
 LEASE = Lease(7, Driver.AUTONOMOUS, 3, 10.5, 0.1, Action(-12.5, 1.25), 10.45)
-STATUS = ActuatorStatus(
-    Phase.ARMED, Driver.MANUAL, 9, "why", "not now", Action(1.0, 2.0), 1500.0, 1600.0, 12, 3.5
-)
+STATUS = ActuatorStatus(Phase.ARMED, Driver.MANUAL, 9, "why", "not now", Action(1.0, 2.0), 1500.0, 1600.0, 12, 3.5)
 
 
 @pytest.mark.parametrize(

@@ -159,9 +159,7 @@ def test_ending_the_process_leaves_neutral_and_then_silence(folder: RuntimeFolde
 
 def test_one_actuator_serves_a_socket(actuator: Running) -> None:
     second = ActuatorServer(
-        ActuatorCore(
-            Pca9685Board(LocalI2C(actuator.board.wire)), StraightPulses(), DriveLimits(), new_epoch=lambda: 1
-        ),
+        ActuatorCore(Pca9685Board(LocalI2C(actuator.board.wire)), StraightPulses(), DriveLimits(), new_epoch=lambda: 1),
         actuator.path,
     )
     with pytest.raises(LinkError, match="already serves"):

@@ -37,9 +37,7 @@ def test_an_answer_stays_what_it_was_when_the_next_one_comes(archive: ModelArchi
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_model_that_does_not_fit_its_metadata_is_refused(
-    make_archive: Callable[..., bytes], name: str
-) -> None:
+def test_a_model_that_does_not_fit_its_metadata_is_refused(make_archive: Callable[..., bytes], name: str) -> None:
     wrong = read_archive(make_archive(outputs=5))
     with pytest.raises(MetadataError, match="policy"):
         open_engine(wrong, name)

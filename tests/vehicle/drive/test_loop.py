@@ -131,9 +131,7 @@ def test_a_faster_camera_does_not_make_a_faster_driver(rig: Rig) -> None:
     "status",
     [replace(ARMED, phase=Phase.READY, driver=None), replace(ARMED, driver=Driver.MANUAL)],
 )
-def test_while_somebody_else_or_nobody_drives_it_decides_and_keeps_silent(
-    rig: Rig, status: ActuatorStatus
-) -> None:
+def test_while_somebody_else_or_nobody_drives_it_decides_and_keeps_silent(rig: Rig, status: ActuatorStatus) -> None:
     rig.actuator.now = status
     rig.picture()
     rig.loop.turn()

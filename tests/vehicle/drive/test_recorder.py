@@ -65,11 +65,7 @@ def test_what_the_disk_cannot_take_is_left_out_and_counted(tmp_path: Path) -> No
     for sequence in range(1, 20 * LONGEST_QUEUE):
         recorder.record(decision(sequence), STATUS)
     recorder.close()
-    written = [
-        entry
-        for entry in read_drive_log(tmp_path / "drive.mcap").entries
-        if isinstance(entry.message, Command)
-    ]
+    written = [entry for entry in read_drive_log(tmp_path / "drive.mcap").entries if isinstance(entry.message, Command)]
     assert recorder.left_out > 0
     assert len(written) + recorder.left_out == 20 * LONGEST_QUEUE - 1
 

@@ -15,9 +15,7 @@ from vehicle.emulated.i2c import LocalI2C, answer_one, decode_result, decode_tra
 from vehicle.hardware.i2c_bus import ReadSegment, WriteSegment
 
 SEGMENTS = st.lists(
-    st.one_of(
-        st.binary(max_size=64).map(WriteSegment), st.integers(min_value=0, max_value=256).map(ReadSegment)
-    ),
+    st.one_of(st.binary(max_size=64).map(WriteSegment), st.integers(min_value=0, max_value=256).map(ReadSegment)),
     max_size=4,
 )
 

@@ -95,9 +95,7 @@ def test_neutral_without_an_actuator_says_neutral_on_the_bus_and_switches_off(
     assert widths == [pytest.approx(1500.0, abs=3), None]
 
 
-def test_neutral_keeps_its_hands_off_a_bus_that_somebody_has(
-    emulated_car: Car, running_board: EmulatedBoard
-) -> None:
+def test_neutral_keeps_its_hands_off_a_bus_that_somebody_has(emulated_car: Car, running_board: EmulatedBoard) -> None:
     lock = BusLock(emulated_car.folder.bus_lock)
     with pytest.raises(HardwareError, match="Another process"):
         bring_to_rest(emulated_car)

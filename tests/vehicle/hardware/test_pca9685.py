@@ -42,9 +42,7 @@ class DeadBus(I2CBus):
         pass
 
 
-def test_building_the_driver_writes_nothing_and_starting_it_moves_nothing(
-    board: EmulatedBoard, clock: Any
-) -> None:
+def test_building_the_driver_writes_nothing_and_starting_it_moves_nothing(board: EmulatedBoard, clock: Any) -> None:
     bus = RecordingBus(board.wire)
     driver = Pca9685Board(bus, sleep=clock.sleep)
     assert bus.transactions == 0
@@ -53,9 +51,7 @@ def test_building_the_driver_writes_nothing_and_starting_it_moves_nothing(
     assert board.chip.settled_history() == []
 
 
-def test_a_neutral_pulse_is_1500_microseconds_long(
-    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
-) -> None:
+def test_a_neutral_pulse_is_1500_microseconds_long(board: EmulatedBoard, servo_board: Pca9685Board, clock: Any) -> None:
     servo_board.start()
     servo_board.write_pulses(1500.0, 1500.0)
     clock.sleep(0.1)
@@ -71,9 +67,7 @@ def test_every_pulse_is_rounded_to_the_nearest_step(
         servo_board.write_pulses(float(pulse_us), 3000.0 - pulse_us)
         clock.sleep(0.02)
         assert board.chip.pulse_us(STEERING) == pytest.approx(pulse_us, abs=servo_board.tick_us / 2 + 1e-6)
-        assert board.chip.pulse_us(THROTTLE) == pytest.approx(
-            3000 - pulse_us, abs=servo_board.tick_us / 2 + 1e-6
-        )
+        assert board.chip.pulse_us(THROTTLE) == pytest.approx(3000 - pulse_us, abs=servo_board.tick_us / 2 + 1e-6)
 
 
 def test_a_measured_oscillator_makes_the_pulses_right(clock: Any) -> None:
@@ -102,9 +96,7 @@ def test_both_channels_change_in_one_transaction(board: EmulatedBoard, clock: An
     assert changes[2].start_s == changes[3].start_s
 
 
-def test_closing_the_board_stops_every_pulse(
-    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
-) -> None:
+def test_closing_the_board_stops_every_pulse(board: EmulatedBoard, servo_board: Pca9685Board, clock: Any) -> None:
     servo_board.start()
     board.chip.write(0x40, bytes((0x06 + 4 * 7, 0, 0, 0, 1)))  # a channel that is not ours
     servo_board.write_pulses(1600.0, 1600.0)
@@ -139,9 +131,7 @@ def test_a_chip_on_an_external_clock_is_refused(board: EmulatedBoard, servo_boar
         servo_board.start()
 
 
-def test_after_the_start_only_its_own_address_is_answered(
-    board: EmulatedBoard, servo_board: Pca9685Board
-) -> None:
+def test_after_the_start_only_its_own_address_is_answered(board: EmulatedBoard, servo_board: Pca9685Board) -> None:
     servo_board.start()
     assert LocalI2C(board.wire).scan() == [0x40]
 

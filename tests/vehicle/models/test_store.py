@@ -52,9 +52,7 @@ def test_another_model_is_chosen_only_when_asked(
     assert store.load().name == "slow"
 
 
-def test_a_model_of_the_same_name_is_replaced(
-    store: ModelStore, archive_file: Path, make_archive: MakeArchive
-) -> None:
+def test_a_model_of_the_same_name_is_replaced(store: ModelStore, archive_file: Path, make_archive: MakeArchive) -> None:
     before = store.install(archive_file)
     archive_file.write_bytes(make_archive(bias=1.0))
     after = store.install(archive_file)
@@ -95,9 +93,7 @@ def test_a_disk_error_while_installing_leaves_the_old_model(
     with pytest.raises(LapwingError):
         refusing.install(archive_file)
     assert store.installed() == [before]
-    assert [
-        path.name for path in (archive_file.parent / "models").iterdir() if path.name.startswith(".")
-    ] == []
+    assert [path.name for path in (archive_file.parent / "models").iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_model_damaged_on_disk_is_not_loaded(store: ModelStore, archive_file: Path) -> None:

@@ -1,0 +1,184 @@
+"""`lapwing evaluate`: what it prints, writes and keeps, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from shared.drive_channels import Command, DriveEvent, ModelOutput, PoseSample
+from shared.drive_log import read_drive_log
+from tests.trainer.autopilot import Autopilot
+from tests.trainer.untrained_run import untrained_run
+from trainer.cli import run as lapwing
+from trainer.evaluation.evaluate import EvaluationPlan, evaluate
+from trainer.evaluation.recordings import TrialFilm, TrialLog
+from trainer.export.checkpoint_export import export_checkpoint
+from trainer.tracks import load_track
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two threads on a busy machine wait for each other longer than a small network takes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a run that cannot drive, and its archive."""
+    folder = tmp_path_factory.mktemp("home")
+    export_checkpoint(untrained_run(folder, "poor", 'tracks=["oval"]', steps=(64,)), frames=2)
+    return folder
+
+
+def test_a_runs_evaluation_is_shown_written_and_kept(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "out.json"
+    code = lapwing(
+        ["--home", str(home), "evaluate", "poor", "--trials", "3", "--world", "light", "--json", str(report)]
+    )
+    assert code == 0
+    said = capsys.readouterr().out
+    assert "poor, checkpoint of 64 steps in light worlds" in said
+    assert "of 3 laps complete" in said
+    written = json.loads(report.read_text())
+    assert written["plan"]["tracks"] == ["oval"], "the run's own track is the default"
+    assert written["figures"]["trials"] == 3
+    (folder,) = (home / "runs" / "poor").glob("evaluation-" + "[0-9]" * 14)
+    assert json.loads((folder / "evaluation.json").read_text()) == written
+    assert (folder / "evaluation-simtrace" / "0-iteration.csv").is_file()
+    metrics = home / "runs" / "poor" / "metrics" / f"EvaluationMetrics-{folder.name[-14:]}.json"
+    assert len(json.loads(metrics.read_text())["metrics"]) == 3
+    assert str(folder) in said
+
+
+def test_the_archive_drives_as_the_checkpoint_does(home: Path, tmp_path: Path) -> None:
+    figures = []
+    archive = home / "runs" / "poor" / "archives" / "poor.tar.gz"
+    for number, source in enumerate(("poor", str(archive))):
+        report = tmp_path / f"{number}.json"
+        options = ["--track", "oval", "--trials", "2", "--json", str(report)]
+        assert lapwing(["--home", str(home), "evaluate", source, *options]) == 0
+        figures.append(json.loads(report.read_text())["figures"])
+    assert figures[0] == figures[1]
+
+
+def test_starts_directions_and_laps_reach_the_plan(home: Path, tmp_path: Path) -> None:
+    report = tmp_path / "out.json"
+    options = ["--starts", "2", "--both-directions", "--laps", "2", "--seed", "4"]
+    options += ["--track", "oval", "--track", "lapwing_loop", "--json", str(report)]
+    assert lapwing(["--home", str(home), "evaluate", "poor", *options]) == 0
+    plan = json.loads(report.read_text())["plan"]
+    assert plan["trials"] == 2
+    assert plan["directions"] == ["forward", "reversed"]
+    assert (plan["penalty_s"], plan["laps"], plan["seed"]) == (None, 2, 4)
+    assert plan["tracks"] == ["oval", "lapwing_loop"]
+
+
+@pytest.mark.parametrize(("option", "penalty_s"), [(["--penalties"], 2.0), (["--penalty", "9.5"], 9.5)])
+def test_penalties_reach_the_plan(home: Path, tmp_path: Path, option: list[str], penalty_s: float) -> None:
+    report = tmp_path / "out.json"
+    assert (
+        lapwing(
+            [
+                "--home",
+                str(home),
+                "evaluate",
+                "poor",
+                "--trials",
+                "1",
+                "--json",
+                str(report),
+                *option,
+                "--time-limit",
+                "12",
+            ]
+        )
+        == 0
+    )
+    written = json.loads(report.read_text())
+    assert written["plan"]["penalty_s"] == penalty_s
+    assert written["figures"]["resets"] >= 1
+
+
+def test_a_trial_is_filmed_and_logged(home: Path, tmp_path: Path) -> None:
+    video, log = tmp_path / "lap.mp4", tmp_path / "drive.mcap"
+    options = ["--trials", "2", "--video", str(video), "--log", str(log), "--film-trial", "2"]
+    assert lapwing(["--home", str(home), "evaluate", "poor", *options]) == 0
+    assert video.stat().st_size > 2_000
+    read = read_drive_log(log)
+    assert read.is_complete
+    assert read.about["policy"] == "poor"
+    assert "model_metadata.json" in read.attachments
+    assert len(read.of(Command)) == len(read.of(ModelOutput)) == len(read.of(PoseSample)) - 1
+
+
+def test_the_log_tells_what_the_simulator_did(tmp_path: Path) -> None:
+    autopilot = Autopilot(speed_mps=1.5)
+    plan = EvaluationPlan((load_track("oval"),), trials=1, laps=2)
+    path = tmp_path / "drive.mcap"
+    with TrialLog(path, trial=1, policy=autopilot.policy) as log:
+        result = evaluate(autopilot.policy, plan, observers=[autopilot, log])
+    read = read_drive_log(path)
+    laps = [entry.message for entry in read.of(DriveEvent)]
+    assert [event.kind for event in laps] == ["lap", "lap"]
+    assert [event.value for event in laps] == pytest.approx(result.trials[0].lap_times_s)
+    poses = read.of(PoseSample)
+    assert poses[0].time_s == 0.0
+    assert poses[-1].time_s == pytest.approx(result.trials[0].laps[-1].end_s)
+    assert max(entry.message.speed_mps for entry in poses) == pytest.approx(1.5, abs=0.1)
+    commands = [entry.message for entry in read.of(Command)]
+    assert [command.speed_mps for command in commands] == pytest.approx([1.5] * len(commands))
+
+
+@pytest.mark.parametrize("view", ["top", "chase"])
+def test_a_film_is_as_long_as_the_drive_and_a_second(tmp_path: Path, view: str) -> None:
+    autopilot = Autopilot()
+    plan = EvaluationPlan((load_track("oval"),), trials=1, time_limit_s=1.0)
+    with TrialFilm(tmp_path / "lap.mp4", view=view, trial=1, policy=autopilot.policy) as film:  # type: ignore[arg-type]
+        evaluate(autopilot.policy, plan, observers=[autopilot, film])
+    assert film.frames == 1 + 15 + 15
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["poor", "--track", "ovel"], "oval"),
+        (["por"], "Did you mean 'poor'"),
+        (["poor", "--film-trial", "9", "--video", "x.mp4"], "only 5 trials"),
+        (["poor", "--track", "straight", "--laps", "2"], "two ends"),
+        (["missing.tar.gz"], "no file missing.tar.gz"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_1(
+    home: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lapwing(["--home", str(home), "evaluate", *arguments]) == 1
+    said = capsys.readouterr()
+    assert words in said.err
+    assert len(said.err.splitlines()) == 1
+    assert said.out == ""
+
+
+def test_a_log_that_is_there_already_is_not_overwritten(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "drive.mcap"
+    path.write_bytes(b"precious")
+    assert lapwing(["--home", str(home), "evaluate", "poor", "--log", str(path)]) == 1
+    assert path.read_bytes() == b"precious"
+    assert str(path) in capsys.readouterr().err
+
+
+def test_help_names_what_people_need(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lapwing(["evaluate", "--help"]) == 0
+    said = capsys.readouterr().out
+    for option in ("--track", "--trials", "--starts", "--world", "--video", "--view", "--json", "--log"):
+        assert option in said

@@ -1,0 +1,1 @@
+"""How good a policy is: greedy trials in fresh worlds, their figures, videos and drive logs."""

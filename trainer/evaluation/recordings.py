@@ -1,0 +1,195 @@
+"""Those who look on at an evaluation: one films a trial, one writes its drive log as a car would."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from base64 import b64encode
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.actions import ActionSpace
+from shared.drive_channels import (
+    ActuatorOutput,
+    CameraFrame,
+    Command,
+    DriveEvent,
+    DriveState,
+    ModelInput,
+    ModelOutput,
+    PoseSample,
+)
+from shared.drive_log import DriveLogWriter
+from shared.model_metadata import METADATA_NAME
+from trainer.evaluation.policy import LoadedPolicy
+from trainer.evaluation.video import LapVideo, VideoFrame, View
+from trainer.simulator import Column, EpisodeStatus, Simulator
+
+HOLD_LAST_S = 1.0  # long enough to read how it ended
+TENSOR_EVERY = 10  # pictures whose tensor is logged whole; of the others only the hash, as on the car
+JPEG_QUALITY = 95  # the model shall see nearly the same again
+
+
+class TrialFilm:
+    """Films one trial into an mp4."""
+
+    def __init__(self, path: Path, *, view: View, trial: int, policy: LoadedPolicy) -> None:
+        self._path, self._view, self._car = path, view, trial - 1
+        self._policy = policy
+        self._film: LapVideo | None = None
+        self._last: VideoFrame | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._film is not None:
+            self._film.__exit__(kind, error, trace)
+
+    @property
+    def frames(self) -> int:
+        """Frames so far."""
+        return 0 if self._film is None else self._film.frames
+
+    def begin(self, simulator: Simulator) -> None:
+        """Open the film: the track is known now."""
+        track = simulator.tracks[int(simulator.cars.track_index[self._car])]
+        self._rate_hz = 1.0 / simulator.settings.step_s
+        self._film = LapVideo(
+            self._path,
+            track,
+            view=self._view,
+            max_speed_mps=self._policy.action_space.max_speed_mps,
+            title=f"{self._policy.name} on {track.title or track.name}",
+            rate_hz=self._rate_hz,
+        )
+        self._add(simulator, simulator.camera[self._car])
+
+    def step(
+        self,
+        simulator: Simulator,
+        pictures: NDArray[np.uint8],
+        output: NDArray[np.float32],
+        active: NDArray[np.bool_],
+    ) -> None:
+        """Add a frame while the trial lasts; hold the last one for a moment."""
+        if self._film is None or not active[self._car]:
+            return
+        self._add(simulator, simulator.camera[self._car])
+        if simulator.terminated[self._car] or simulator.truncated[self._car]:
+            for _ in range(round(HOLD_LAST_S * self._rate_hz)):
+                self._film.repeat()
+
+    def _add(self, simulator: Simulator, camera: NDArray[np.uint8]) -> None:
+        assert self._film is not None
+        car = self._car
+        record, row = simulator.cars.records[car], simulator.measurements[car]
+        status = EpisodeStatus(int(row[Column.STATUS]))
+        is_lap = status is EpisodeStatus.LAP_COMPLETE
+        self._film.add(
+            VideoFrame(
+                x_m=float(record["x_m"]),
+                y_m=float(record["y_m"]),
+                heading_rad=float(record["heading_rad"]),
+                speed_mps=float(record["speed_mps"]),
+                steering_angle_deg=math.degrees(record["steering_angle_rad"]),
+                progress_percent=float(row[Column.PROGRESS_PERCENT]),
+                lap=int(record["laps"]) + (0 if is_lap else 1),
+                lap_time_s=float(record["last_lap_time_s" if is_lap else "time_s"])
+                - (0.0 if is_lap else float(record["lap_started_s"])),
+                note=status.name.lower().replace("_", " "),
+                camera=camera.copy(),
+                chase=simulator.render(car, view="chase") if self._view == "chase" else None,
+            )
+        )
+
+
+class TrialLog:
+    """Writes one trial as a drive log, with the channels a car writes; time counts from 0."""
+
+    def __init__(self, path: Path, *, trial: int, policy: LoadedPolicy) -> None:
+        self._car = trial - 1
+        self._space: ActionSpace = policy.action_space
+        self._frame = 0
+        self._laps = 0
+        self._time_s = 0.0
+        self._writer = DriveLogWriter(path, about={"policy": policy.name, "source": policy.source, "car": "simulated"})
+        self._writer.attach(METADATA_NAME, "application/json", policy.metadata.to_json().encode())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def begin(self, simulator: Simulator) -> None:
+        """The car stands at its start."""
+        track = simulator.tracks[int(simulator.cars.track_index[self._car])]
+        self._writer.write(DriveState("armed", mode="autonomous", is_armed=True, reason=f"simulated {track.name}"), 0.0)
+        self._pose(simulator, 0.0)
+
+    def step(
+        self,
+        simulator: Simulator,
+        pictures: NDArray[np.uint8],
+        output: NDArray[np.float32],
+        active: NDArray[np.bool_],
+    ) -> None:
+        """What the model saw and answered, what was commanded, and where that led."""
+        if not active[self._car]:
+            return
+        self._decision(pictures[self._car], output[self._car])
+        self._time_s = float(simulator.cars.time_s[self._car])
+        self._pose(simulator, self._time_s)
+        laps = int(simulator.cars.laps[self._car])
+        if laps > self._laps:
+            lap_time_s = float(simulator.cars.last_lap_time_s[self._car])
+            self._writer.write(DriveEvent("lap", f"lap {laps}", lap_time_s), self._time_s)
+            self._laps = laps
+        status = EpisodeStatus(int(simulator.status[self._car]))
+        if status.is_over and status is not EpisodeStatus.LAP_COMPLETE:
+            self._writer.write(DriveEvent(status.name.lower()), self._time_s)
+
+    def _decision(self, stack: NDArray[np.uint8], output: NDArray[np.float32]) -> None:
+        self._frame += 1
+        number, time_s, write = self._frame, self._time_s, self._writer.write
+        write(CameraFrame(jpeg_of(stack[-1]), number), time_s)
+        raw = np.ascontiguousarray(stack).tobytes()
+        tensor = b64encode(raw).decode() if number % TENSOR_EVERY == 1 else None
+        write(ModelInput(number, hashlib.sha256(raw).hexdigest(), tensor), time_s)
+        action = self._space.decode(output)
+        angle, speed = action.steering_angle_deg, action.speed_mps
+        write(ModelOutput(number, tuple(map(float, output)), angle, speed), time_s)
+        write(Command(angle, speed, "autonomous", number, number), time_s)
+        write(ActuatorOutput(angle, speed, None, None), time_s)
+
+    def _pose(self, simulator: Simulator, time_s: float) -> None:
+        record, row = simulator.cars.records[self._car], simulator.measurements[self._car]
+        self._writer.write(
+            PoseSample(
+                x_m=float(record["x_m"]),
+                y_m=float(record["y_m"]),
+                heading_deg=math.degrees(record["heading_rad"]),
+                speed_mps=float(record["speed_mps"]),
+                steering_angle_deg=math.degrees(record["steering_angle_rad"]),
+                progress_percent=float(row[Column.PROGRESS_PERCENT]),
+                lap=int(record["laps"]),
+                is_off_track=bool(row[Column.IS_OFF_TRACK]),
+            ),
+            time_s,
+        )
+
+
+def jpeg_of(grey: NDArray[np.uint8]) -> bytes:
+    """A (120, 160) picture as JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,179 @@
+"""Keeps the books of an evaluation: which lap every car is in, its mistakes, its times, and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.evaluation.results import LapResult, TrialResult
+from trainer.runs.episode_log import EpisodeRecord
+from trainer.runs.simtrace import NO_ACTION, STATUS_NAMES, TraceTable, WaypointFinder, trace_rows
+from trainer.simulator import Column, EpisodeStatus, Simulator
+from trainer.tracks import Track
+
+if TYPE_CHECKING:
+    from trainer.evaluation.evaluate import Starts
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+# Which count of a lap a mistake goes to.
+COUNT_OF_STATUS = {
+    EpisodeStatus.OFF_TRACK: "off_track_count",
+    EpisodeStatus.CRASHED: "crash_count",
+    EpisodeStatus.IMMOBILIZED: "immobilized_count",
+    EpisodeStatus.REVERSED: "reversed_count",
+}
+COUNTS = (*COUNT_OF_STATUS.values(), "reset_count")
+
+
+class TrialBook:
+    """The books of N cars. Every lap is an episode of the trace, numbered in the order of beginning."""
+
+    def __init__(self, tracks: Sequence[Track], measurements: Floats, *, laps: int, now: Callable[[], float]) -> None:
+        cars = len(measurements)
+        self._tracks = tracks
+        self._laps_wanted = laps
+        self._now = now
+        self._waypoints = WaypointFinder(tracks)
+        self._table = TraceTable()
+        self._first = measurements.copy()
+        self._episode = np.arange(cars)
+        self._next_episode = cars
+        self._lap_start_s = np.zeros(cars)
+        self._lap_start_steps = np.zeros(cars)
+        self._counts = [dict.fromkeys(COUNTS, 0) for _ in range(cars)]
+        self._laps: list[list[LapResult]] = [[] for _ in range(cars)]
+        self._records: list[EpisodeRecord] = []
+        self._speed_sum_mps = np.zeros(cars)
+        self._steps = np.zeros(cars)
+        self.resets = np.zeros(cars, dtype=np.int64)
+        nothing = np.zeros(cars)
+        self._trace(np.arange(cars), measurements, nothing + NO_ACTION, nothing.astype(bool), nothing)
+
+    def step(
+        self, simulator: Simulator, actions: NDArray[np.floating], active: Mask, put_back: Mask, ended: Mask
+    ) -> None:
+        """Take in a step of the active cars.
+
+        Args (N cars):
+            actions: (N,) indices or (N, 2), what the policy chose.
+            put_back: made a mistake and will be put back. ended: their trial is over.
+        """
+        cars, rows = simulator.cars, simulator.measurements
+        self._steps[active] += 1
+        self._speed_sum_mps[active] += np.abs(rows[active, Column.MEASURED_SPEED_MPS])
+        laps = np.array([len(done) for done in self._laps])
+        lap_done = active & (cars.records["laps"] > laps)
+        mistaken = put_back | (ended & ~lap_done)
+        self._count_mistakes(rows, mistaken, put_back)
+        pause_s = np.maximum(cars.records["pause_until_s"] - cars.records["time_s"], 0.0)
+        paused = np.where(simulator.status == int(EpisodeStatus.PAUSE), pause_s, 0.0)
+        shown = rows.copy()  # the simulator already counts the next lap
+        shown[lap_done, Column.PROGRESS_PERCENT] = 100.0
+        shown[lap_done, Column.STATUS] = int(EpisodeStatus.LAP_COMPLETE)
+        self._trace(np.flatnonzero(active), shown, actions, lap_done | ended, paused)
+        for car in np.flatnonzero(lap_done).tolist():
+            self._finish_lap(car, rows[car], float(cars.records["last_lap_time_s"][car]))
+        for car in np.flatnonzero(ended & ~lap_done).tolist():
+            self._finish_lap(car, rows[car], None)
+
+    def _count_mistakes(self, rows: Floats, mistaken: Mask, put_back: Mask) -> None:
+        self.resets += put_back
+        for car in np.flatnonzero(mistaken).tolist():
+            name = COUNT_OF_STATUS.get(EpisodeStatus(int(rows[car, Column.STATUS])))
+            if name is not None:
+                self._counts[car][name] += 1
+            self._counts[car]["reset_count"] += int(put_back[car])
+
+    def _finish_lap(self, car: int, row: Floats, lap_time_s: float | None) -> None:
+        """Close the lap a car is in, and open the next."""
+        lap = LapResult(
+            lap=len(self._laps[car]) + 1,
+            status="lap_complete" if lap_time_s is not None else STATUS_NAMES[int(row[Column.STATUS])],
+            completion_percent=100.0 if lap_time_s is not None else float(row[Column.PROGRESS_PERCENT]),
+            start_s=float(self._lap_start_s[car]),
+            end_s=float(row[Column.TIME_S]),
+            steps=int(row[Column.STEPS] - self._lap_start_steps[car]),
+            lap_time_s=lap_time_s,
+            **self._counts[car],
+        )
+        self._laps[car].append(lap)
+        self._records.append(self._record(car, row, lap))
+        self._episode[car] = self._next_episode
+        self._next_episode += 1
+        self._lap_start_s[car] = row[Column.TIME_S]
+        self._lap_start_steps[car] = row[Column.STEPS] - 1
+        self._counts[car] = dict.fromkeys(COUNTS, 0)
+
+    def _record(self, car: int, row: Floats, lap: LapResult) -> EpisodeRecord:
+        episode = int(self._episode[car])
+        return EpisodeRecord(
+            episode=episode,
+            trial=episode + 1,
+            phase="evaluation",
+            reward=0.0,
+            progress_percent=lap.completion_percent,
+            status=lap.status,
+            start_s=lap.start_s,
+            end_s=lap.end_s,
+            steps=lap.steps,
+            car=car,
+            track=self._tracks[int(row[Column.TRACK_INDEX])].name,
+            off_track_count=lap.off_track_count,
+            crash_count=lap.crash_count,
+            immobilized_count=lap.immobilized_count,
+            reversed_count=lap.reversed_count,
+            reset_count=lap.reset_count,
+        )
+
+    def trials(self, starts: Starts) -> tuple[TrialResult, ...]:
+        """One result per car, once all have ended."""
+        return tuple(
+            TrialResult(
+                trial=car + 1,
+                track=self._tracks[int(starts.track_index[car])].name,
+                is_reversed=bool(starts.reversed[car]),
+                start_fraction=float(starts.fraction[car]),
+                start_lateral_m=float(self._first[car, Column.LATERAL_M]),
+                laps_wanted=self._laps_wanted,
+                mean_speed_mps=float(self._speed_sum_mps[car] / max(self._steps[car], 1)),
+                laps=tuple(laps),
+            )
+            for car, laps in enumerate(self._laps)
+        )
+
+    def records(self) -> tuple[EpisodeRecord, ...]:
+        """One per lap, in the order in which they began."""
+        return tuple(sorted(self._records, key=lambda record: record.episode))
+
+    def trace(self) -> Floats:
+        """Every step so far, in the run folder's columns."""
+        return self._table.take()
+
+    def _trace(
+        self,
+        cars: NDArray[np.intp],
+        measurements: Floats,
+        actions: NDArray[np.floating],
+        done: Mask,
+        pause_s: Floats,
+    ) -> None:
+        rows = measurements[cars]
+        rows[:, Column.STEPS] -= self._lap_start_steps[cars]
+        self._table.extend(
+            trace_rows(
+                rows,
+                self._waypoints,
+                episodes=self._episode[cars],
+                actions=np.asarray(actions, dtype=np.float64)[cars],
+                rewards=np.zeros(len(cars)),
+                done=done[cars],
+                clock_start_s=np.zeros(len(cars)),
+                pause_s=pause_s[cars],
+                wall_clock_s=self._now(),
+            )
+        )

@@ -1,0 +1,130 @@
+"""The cars that gather experience: simulator, rewards, pictures and episode log, step by step together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.actions import ActionSpace
+from shared.observation import FrameStack
+from trainer.rewards.batch import Rewards
+from trainer.runs.episode_log import EpisodeLog, EpisodeRecord
+from trainer.simulator import Simulator
+from trainer.tracks import Track
+from trainer.training.learner import Learner
+
+
+def commands(action_space: ActionSpace, actions: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steering angles in degrees and speeds in m/s, (N,) each, of chosen actions: (N,) indices or (N, 2)."""
+    if action_space.kind == "discrete":
+        steering_deg, speed_mps = action_space.arrays()
+        return steering_deg[actions], speed_mps[actions]
+    return action_space.scale(actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """One rollout's worth of driving. simulating_s, rewarding_s: how much of the time went where."""
+
+    steps: int
+    records: tuple[EpisodeRecord, ...]
+    mean_reward: float
+    simulating_s: float
+    rewarding_s: float
+
+
+class TrainingCars:
+    """N cars that drive as the learner explores; every finished episode is followed by the next at once."""
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        rewards: Rewards,
+        tracks: Sequence[Track],
+        action_space: ActionSpace,
+        channels: int,
+        *,
+        episodes_per_iteration: int,
+    ) -> None:
+        self._simulator = simulator
+        self._rewards = rewards
+        self._tracks_rotate = len(tracks) > len(simulator)
+        self._action_space = action_space
+        self._stack = FrameStack(channels, len(simulator))
+        self._log = EpisodeLog(tracks, cars=len(simulator), episodes_per_iteration=episodes_per_iteration)
+
+    @property
+    def pictures(self) -> NDArray[np.uint8]:
+        """What every car sees now, (N, C, 120, 160)."""
+        return self._stack.frames
+
+    def start(self) -> None:
+        """Put every car at the start of its first episode."""
+        everyone = np.ones(len(self._simulator), dtype=bool)
+        self._simulator.reset()
+        self._stack.push(self._simulator.camera)
+        self._log.begin(everyone, self._simulator.measurements)
+
+    def drive(
+        self, learner: Learner, steps_so_far: int, episodes_wanted: int | None, pulse: Callable[[], None]
+    ) -> Drive:
+        """Drive until the learner has enough or that many episodes ended. pulse: called at every step."""
+        simulating_s = rewarding_s = reward_sum = 0.0
+        steps = 0
+        records: list[EpisodeRecord] = []
+        while not learner.has_enough and (episodes_wanted is None or len(records) < episodes_wanted):
+            pulse()
+            actions = learner.act(self.pictures, steps_so_far + steps)
+            begun = time.perf_counter()
+            self._simulator.step(*commands(self._action_space, actions))
+            simulating_s += time.perf_counter() - begun
+
+            begun = time.perf_counter()
+            rewards = self._rewards.compute(self._simulator.measurements)
+            rewarding_s += time.perf_counter() - begun
+
+            terminated, truncated = self._simulator.terminated.copy(), self._simulator.truncated.copy()
+            done = terminated | truncated
+            records += self._log.step(self._simulator.measurements, actions, rewards, done)
+            self._stack.push(self._simulator.camera)
+            learner.take_in(rewards, terminated, truncated, self.pictures[truncated])
+            if done.any():
+                begun = time.perf_counter()
+                self._simulator.reset(done, track_index=self._next_tracks())
+                simulating_s += time.perf_counter() - begun
+                self.pictures[done] = self._simulator.camera[done][:, None]
+                self._log.begin(done, self._simulator.measurements)
+            steps += len(rewards)
+            reward_sum += float(rewards.sum())
+        return Drive(steps, tuple(records), reward_sum / steps, simulating_s, rewarding_s)
+
+    def _next_tracks(self) -> NDArray[np.int64] | None:
+        """With more tracks than cars, a car that starts again does so on a track that nobody is on."""
+        if not self._tracks_rotate:
+            return None
+        tracks = self._simulator.cars.track_index
+        return np.asarray((tracks + len(tracks)) % len(self._simulator.tracks), dtype=np.int64)
+
+    def take_trace(self) -> dict[int, NDArray[np.float64]]:
+        """Step rows of traced episodes since the last call, by iteration."""
+        return self._log.take_trace()
+
+    def state(self) -> dict[str, Mapping[str, NDArray[Any]]]:
+        """Copies of everything that changes, by part. Take the trace first."""
+        return {
+            "simulator": self._simulator.snapshot(),
+            "pictures": {"stack": self.pictures.copy()},
+            "episodes": self._log.snapshot(),
+        }
+
+    def restore(self, parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
+        """Go on from state()."""
+        self._simulator.restore(parts["simulator"])
+        self._stack.push(self._simulator.camera)  # no picture is anybody's first from here on
+        self.pictures[...] = parts["pictures"]["stack"]
+        self._log.restore(dict(parts["episodes"]))

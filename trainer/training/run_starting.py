@@ -1,0 +1,167 @@
+"""How a run begins, from files, garage, command line and the run it is cloned from; and how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from shared.atomic_files import write_atomic
+from shared.errors import RunError
+from shared.model_metadata import CameraView, ModelMetadata
+from shared.settings import dump_settings, load_settings
+from trainer.config import CarSettings, TrainingSettings
+from trainer.rewards.catalogue import find_reward
+from trainer.rewards.program import read_reward
+from trainer.runs.garage import load_car
+from trainer.runs.run_folder import RunFolder
+from trainer.tracks import track_reference
+from trainer.training.checkpoint import find_checkpoint, list_checkpoints, read_weights
+
+# DeepRacer's version of the simulated car and its physics that ours resembles.
+METADATA_VERSION = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The run and the policy that a clone begins with."""
+
+    run: RunFolder
+    steps: int
+    car: CarSettings
+    weights: Mapping[str, NDArray[Any]]
+
+
+def origin_of(home: Path, clone_of: str) -> Origin:
+    """What `RUN`, `RUN:best`, `RUN:last` or `RUN:<steps>` stands for."""
+    name, _, which = clone_of.partition(":")
+    run = RunFolder.open(home, name)
+    checkpoint = find_checkpoint(run.path, which or "best")
+    car = load_settings(TrainingSettings, run.settings_path).car
+    return Origin(run, int(checkpoint.name), car, read_weights(checkpoint))
+
+
+def new_settings(
+    home: Path, car: str | None, origin: Origin | None, config: Path | None, written: Sequence[str]
+) -> TrainingSettings:
+    """Command line over file, or over the origin's settings; a car of the garage is copied in."""
+    if origin is None or config is not None:
+        settings = load_settings(TrainingSettings, config, written)
+    else:
+        settings = load_settings(
+            TrainingSettings, origin.run.settings_path, [*_kept_by_a_clone(origin, written), *written]
+        )
+    settings = settings.changed(tracks=tuple(track_reference(name, home / "tracks") for name in settings.tracks))
+    if car is not None:
+        settings = settings.changed(car=load_car(home, car))
+    if origin is not None:
+        check_same_policy(origin, settings.car)
+    return settings
+
+
+def _kept_by_a_clone(origin: Origin, written: Sequence[str]) -> list[str]:
+    """What goes over the origin's settings: no limits, its copy of the reward, a preset that is written."""
+    overrides = ["stop=", f"reward={origin.run.reward_path}"]
+    # A choice that brings other values along starts from those, and not from the origin's, which are all written.
+    for choice in ("hyperparameters.preset", "car.actions.kind"):
+        if any(override.startswith(f"{choice}=") for override in written):
+            overrides.append(f"{choice.rpartition('.')[0]}=")
+    return overrides
+
+
+def check_same_policy(origin: Origin, car: CarSettings) -> None:
+    """A policy only fits the actions, network and pictures that it was trained with.
+
+    Raises:
+        RunError: with what differs.
+    """
+    before = origin.car
+    for what, old, new in (
+        ("network", before.network, car.network),
+        ("stack_size", before.stack_size, car.stack_size),
+        ("sensors", before.sensors, car.sensors),
+    ):
+        if old != new:
+            raise RunError(
+                f"Run '{origin.run.name}' was trained with {what} {old}, and the new run would have {new}. "
+                f"A clone keeps it: leave car.{what} out, or start without --from."
+            )
+    old_space, new_space = before.action_space(), car.action_space()
+    if old_space != new_space:
+        raise RunError(
+            f"Run '{origin.run.name}' chooses among {describe(before)}, and the new run would "
+            f"among {describe(car)}. What the policy learned means other actions there. Leave the car's "
+            "actions as they were, or start without --from."
+        )
+
+
+def describe(car: CarSettings) -> str:
+    """A car's actions in a few words."""
+    space = car.action_space()
+    limits = f"up to {space.max_steering_angle_deg:g} degrees and {space.max_speed_mps:g} m/s"
+    return f"{space.output_size} actions {limits}" if space.kind == "discrete" else f"continuous actions {limits}"
+
+
+def start_run(
+    home: Path, name: str, settings: TrainingSettings, description: str, command: str, origin: Origin | None
+) -> tuple[RunFolder, Path]:
+    """Make the run's folder; refused before anything is written if the name is taken or the reward cannot
+    be read.
+
+    Returns the run and the file its reward came from.
+    """
+    reward_file = find_reward(settings.reward)
+    source = read_reward(reward_file)
+    run = RunFolder.create(
+        home,
+        name,
+        settings_toml=dump_settings(settings),
+        metadata_json=metadata_of(settings).to_json(),
+        hyperparameters=settings.hyperparameters.deepracer_json(),
+        reward_source=source.text,
+        description=description,
+        command=command,
+    )
+    if origin is not None:
+        run.update(cloned_from=f"{origin.run.name}:{origin.steps}")
+    return run, reward_file
+
+
+def settings_to_go_on(home: Path, name: str, written: Sequence[str]) -> tuple[RunFolder, TrainingSettings]:
+    """A run and its settings, with new limits where they are written; those are kept."""
+    run = RunFolder.open(home, name)
+    settings = load_settings(TrainingSettings, run.settings_path, written)
+    if not list_checkpoints(run.path) and "cloned_from" in run.info().summary:
+        raise RunError(
+            f"Run '{name}' was stopped before its first checkpoint. Delete it (lapwing runs delete {name}) "
+            f"and clone again from {run.info().summary['cloned_from']}."
+        )
+    if written and not run.is_locked():
+        write_atomic(run.settings_path, dump_settings(settings))
+    return run, settings
+
+
+def metadata_of(settings: TrainingSettings) -> ModelMetadata:
+    """What the car has to know about the model."""
+    car, simulator = settings.car, settings.simulator
+    mount = car.car_model().camera
+
+    def either(ours: float | None, models: float) -> float:
+        return models if ours is None else ours
+
+    return ModelMetadata(
+        action_space=car.action_space(),
+        sensors=car.sensors,
+        neural_network=car.network,
+        version=METADATA_VERSION,
+        stack_size=car.stack_size,
+        control_rate_hz=round(1 / simulator.step_s, 6),
+        camera=CameraView(
+            horizontal_fov_deg=either(simulator.camera.horizontal_fov_deg, mount.horizontal_fov_deg),
+            pitch_deg=either(simulator.camera.pitch_deg, mount.pitch_deg),
+            height_m=either(simulator.camera.height_m, mount.z_m),
+        ),
+    )
