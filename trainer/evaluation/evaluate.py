@@ -22,7 +22,7 @@ from shared.settings import load_settings
 from trainer.config import TrainingSettings
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.results import EvaluationResult
-from trainer.evaluation.trial_book import TrialBook
+from trainer.evaluation.trial_book import Starts, TrialBook
 from trainer.simulator import (
     CameraSettings,
     EpisodeStatus,
@@ -117,20 +117,6 @@ class EvaluationPlan:
             start=StartSettings(round_robin_fraction=0.0),
             randomisation=RandomisationSettings(preset=preset),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Starts:
-    """Where every trial begins; all (N,). lateral_m is NaN where the world decides, left positive."""
-
-    track_index: NDArray[np.int64]
-    reversed: NDArray[np.bool_]
-    fraction: NDArray[np.float64]
-    lateral_m: NDArray[np.float64]
-    seeds: NDArray[np.uint64]
-
-    def __len__(self) -> int:
-        return len(self.seeds)
 
 
 class Observer(Protocol):

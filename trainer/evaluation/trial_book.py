@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from trainer.runs.episode_log import EpisodeRecord
 from trainer.runs.simtrace import NO_ACTION, STATUS_NAMES, TraceTable, WaypointFinder, trace_rows
 from trainer.simulator import Column, EpisodeStatus, Simulator
 from trainer.tracks import Track
-
-if TYPE_CHECKING:
-    from trainer.evaluation.evaluate import Starts
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -28,6 +25,20 @@ COUNT_OF_STATUS = {
     EpisodeStatus.REVERSED: "reversed_count",
 }
 COUNTS = (*COUNT_OF_STATUS.values(), "reset_count")
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Where every trial begins; all (N,). lateral_m is NaN where the world decides, left positive."""
+
+    track_index: NDArray[np.int64]
+    reversed: NDArray[np.bool_]
+    fraction: NDArray[np.float64]
+    lateral_m: NDArray[np.float64]
+    seeds: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.seeds)
 
 
 class TrialBook:
