@@ -22,7 +22,7 @@ from trainer.simulator.projection import (
 )
 from trainer.simulator.settings import EpisodeRules, StartSettings
 from trainer.simulator.state import EpisodeStatus
-from trainer.simulator.track_arrays import COS, LEFT, RIGHT, SIN, X, Y
+from trainer.simulator.track_arrays import COS, CURVATURE, LEFT, RIGHT, SIN, X, Y
 
 PREPARE = int(EpisodeStatus.PREPARE)
 IN_PROGRESS = int(EpisodeStatus.IN_PROGRESS)
@@ -103,7 +103,7 @@ def put_car(car, draw, history, rules, track, line, arc_m, lateral_m, turned):
         lateral *= point[LEFT] if lateral > 0.0 else point[RIGHT]
     car.x_m = point[X] + ahead * point[COS] - lateral * point[SIN]
     car.y_m = point[Y] + ahead * point[SIN] + lateral * point[COS]
-    heading = math.atan2(point[SIN] * car.direction, point[COS] * car.direction)
+    heading = math.atan2(point[SIN] * car.direction, point[COS] * car.direction) + ahead * point[CURVATURE]
     if turned:
         heading += math.radians(draw.start_heading_deg)
     car.heading_rad = heading - 2.0 * math.pi * math.floor(heading / (2.0 * math.pi) + 0.5)

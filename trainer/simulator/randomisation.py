@@ -36,9 +36,9 @@ class Range(Settings):
 Row = tuple[float, float, float, tuple[float, float], tuple[float, float], str]
 QUANTITIES: dict[str, Row] = {
     # Look of the ground. Levels are luma, 0 to 255, before exposure; below zero: as the track's own look has it.
-    "road_level": (-1, 255, -1, (40, 95), (15, 170), "Grey level of the road."),
+    "road_level": (-1, 255, -1, (40, 95), (15, 140), "Grey level of the road."),
     "road_texture": (0, 100, 5, (0, 10), (0, 30), "Strength of the road's texture, grey levels."),
-    "border_level": (-1, 255, -1, (205, 255), (150, 255), "Grey level of the lines at the borders."),
+    "border_level": (-1, 255, -1, (205, 255), (180, 255), "Grey level of the lines at the borders."),
     "border_width_m": (0, 0.2, 0.04, (0.03, 0.05), (0.02, 0.07), "Width of the lines at the borders."),
     "dash_level": (-1, 255, -1, (160, 220), (110, 255), "Grey level of the dashed centre line."),
     "dash_width_m": (0, 0.2, 0.03, (0.02, 0.04), (0.0, 0.06), "Width of the dashed centre line; 0 for none."),
@@ -51,7 +51,7 @@ QUANTITIES: dict[str, Row] = {
         "From the start of one dash to that of the next.",
     ),
     "dash_fraction": (0, 1, 0.5, (0.4, 0.6), (0.3, 1.0), "How much of the period is painted."),
-    "field_level": (-1, 255, -1, (70, 150), (20, 220), "Grey level of the field beside the road."),
+    "field_level": (-1, 255, -1, (70, 150), (20, 200), "Grey level of the field beside the road."),
     "field_texture": (0, 100, 8, (0, 16), (0, 40), "Strength of the field's texture, grey levels."),
     "texture_scale": (0.1, 10, 1, (0.6, 1.6), (0.3, 3.0), "Size of all textures' grain."),
     "hue_shift_deg": (
@@ -79,7 +79,7 @@ QUANTITIES: dict[str, Row] = {
         (0.0, 0.45),
         "Relative change of brightness in 3 m towards it.",
     ),
-    "brightness": (0.05, 5, 1, (0.8, 1.2), (0.5, 1.6), "Factor of the whole picture: light and exposure."),
+    "brightness": (0.05, 5, 1, (0.8, 1.2), (0.55, 1.45), "Factor of the whole picture: light and exposure."),
     "exposure_s": (0, 0.1, 0, (0.0, 0.008), (0.0, 0.025), "Time the shutter is open: blur by motion."),
     "blur": (0, 0.33, 0.03, (0.02, 0.12), (0.0, 0.28), "Share of each neighbour in a blurred pixel."),
     "noise_level": (

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shared.cars import CarModel
 from shared.errors import SimulationError
+from shared.observation import LUMA_WEIGHTS
 from shared.sensors import CAMERA_WIDTH_PX
 from trainer.simulator.car_shape import paint_cars
 from trainer.simulator.colours import mix_colours
@@ -36,6 +37,7 @@ from trainer.tracks import Track
 
 ViewName = Literal["camera", "chase", "top"]
 CAMERA, CHASE, TOP = 0, 1, 2
+RED_SHARE, GREEN_SHARE, BLUE_SHARE = (F(weight / sum(LUMA_WEIGHTS)) for weight in LUMA_WEIGHTS)
 VIEWS = {"camera": CAMERA, "chase": CHASE, "top": TOP}
 # The cars of a world, in their order.
 CAR_RGB = np.array([[214, 48, 38], [36, 98, 204], [244, 172, 30], [70, 170, 80], [150, 70, 190], [235, 235, 235]])
@@ -144,22 +146,39 @@ def develop_colours(pixels, levels, blur, spacing, noise, noise_level, noise_key
     """Turn levels into (H, W, 3) bytes. spacing: pixels of this picture that are one of the training camera's.
 
     Neighbours that are mixed lie one training pixel apart, and the noise of a training pixel is that of all its parts.
+    A colour that is too bright or too dark for a channel loses its colour before it loses its luma.
     """
     beside, above, scale = F(blur[0]), F(blur[1]), F(noise_level / NOISE_UNIT)
     centre, middle = ONE - beside - beside, ONE - above - above
     height, width = pixels.shape[0], pixels.shape[1]
-    row_mixed = np.empty(width, np.float32)
+    column = np.empty((3, width), np.float32)
     for row in range(height):
         top, below = max(row - spacing, 0) + 1, min(row + spacing, height - 1) + 1
         start = np.int64(mixed(noise_key + np.uint64(row // spacing)) & NOISE_MASK)
         for channel in range(3):
+            upper, here, lower = levels[channel, top], levels[channel, row + 1], levels[channel, below]
             for c in range(width):
-                upper, lower = levels[channel, top, c + 1], levels[channel, below, c + 1]
-                row_mixed[c] = fma(levels[channel, row + 1, c + 1], middle, (upper + lower) * above)
-            for c in range(width):
-                left, right = row_mixed[max(c - spacing, 0)], row_mixed[min(c + spacing, width - 1)]
-                value = fma(row_mixed[c], centre, (left + right) * beside)
-                value = fma(F(noise[start + c // spacing]), scale, value)
-                value = ZERO if value < ZERO else value
-                value = WHITE if value > WHITE else value
-                pixels[row, c, channel] = np.uint8(np.int32(np.rint(value)))
+                column[channel, c] = fma(here[c + 1], middle, (upper[c + 1] + lower[c + 1]) * above)
+        for c in range(width):
+            left, right = max(c - spacing, 0), min(c + spacing, width - 1)
+            speck = F(noise[start + c // spacing]) * scale
+            red = fma(column[0, c], centre, (column[0, left] + column[0, right]) * beside) + speck
+            green = fma(column[1, c], centre, (column[1, left] + column[1, right]) * beside) + speck
+            blue = fma(column[2, c], centre, (column[2, left] + column[2, right]) * beside) + speck
+            grey = fma(red, RED_SHARE, fma(green, GREEN_SHARE, blue * BLUE_SHARE))
+            grey = min(max(grey, ZERO), WHITE)
+            brightest, darkest = max(red, max(green, blue)) - grey, min(red, min(green, blue)) - grey
+            colourful = ONE
+            if brightest > WHITE - grey:
+                colourful = (WHITE - grey) / brightest
+            if darkest < -grey:
+                colourful = min(colourful, -grey / darkest)
+            pixels[row, c, 0] = as_byte(fma(red - grey, colourful, grey))
+            pixels[row, c, 1] = as_byte(fma(green - grey, colourful, grey))
+            pixels[row, c, 2] = as_byte(fma(blue - grey, colourful, grey))
+
+
+@kernel
+def as_byte(level):
+    """The nearest of 0 to 255."""
+    return np.uint8(np.int32(np.rint(min(max(level, ZERO), WHITE))))
