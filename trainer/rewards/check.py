@@ -158,7 +158,8 @@ def _advice(results: list[Result], trial: _Trial) -> list[str]:
     if trial.seconds_per_call > SLOW_CALL_S:
         advice.append(
             f"A call takes {1000 * trial.seconds_per_call:.1f} ms; above {1000 * SLOW_CALL_S:.0f} ms "
-            "the reward, and not the learning, takes most of the training."
+            "the reward, and not the learning, takes most of the training. More processes help: "
+            "reward_worker.workers."
         )
     if trial.not_saved:
         advice.append(f"A training that is interrupted cannot go on exactly where it was: {trial.not_saved}.")

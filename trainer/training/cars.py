@@ -85,13 +85,14 @@ class TrainingCars:
             simulating_s += time.perf_counter() - begun
 
             begun = time.perf_counter()
-            rewards = self._rewards.compute(self._simulator.measurements)
-            rewarding_s += time.perf_counter() - begun
-
+            self._rewards.begin(self._simulator.measurements)  # meanwhile, what needs no rewards
             terminated, truncated = self._simulator.terminated.copy(), self._simulator.truncated.copy()
             done = terminated | truncated
-            records += self._log.step(self._simulator.measurements, actions, rewards, done)
             self._stack.push(self._simulator.camera)
+            rewards = self._rewards.finish()
+            rewarding_s += time.perf_counter() - begun
+
+            records += self._log.step(self._simulator.measurements, actions, rewards, done)
             learner.take_in(rewards, terminated, truncated, self.pictures[truncated])
             if done.any():
                 begun = time.perf_counter()
