@@ -34,6 +34,7 @@ BY_NUMBER = """
 """
 
 
+@pytest.mark.usefixtures("walls")
 def test_nobody_can_be_called_over_the_network(opened: Opener, rows: Rows) -> None:
     with socket.create_server(("127.0.0.1", 0)) as canary:
         canary.settimeout(0.2)
@@ -55,6 +56,7 @@ def test_nobody_can_be_called_over_the_network(opened: Opener, rows: Rows) -> No
             canary.accept()
 
 
+@pytest.mark.usefixtures("walls")
 def test_files_of_the_user_cannot_be_seen_changed_or_made(opened: Opener, rows: Rows, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("canary")
@@ -124,6 +126,7 @@ def test_libraries_can_be_imported_at_any_time(opened: Opener, rows: Rows) -> No
         ("process_vm_readv", (310, 1, 0, 0, 0, 0, 0)), ("x32 getpid", (0x40000000 + 39,)),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("walls")
 def test_dangerous_system_calls_are_refused(opened: Opener, rows: Rows, name: str, arguments: tuple[int, ...]) -> None:
     expected = -38.0 if name == "clone3" else -1.0  # ENOSYS, so that the C library falls back to clone; EPERM
     rewards = opened(BY_NUMBER.format(arguments=arguments))
@@ -140,6 +143,7 @@ def test_the_filter_is_small_and_its_jumps_are_short() -> None:
         assert len(known) == len(set(known))
 
 
+@pytest.mark.usefixtures("walls")
 def test_forking_and_threading_without_end_stop_at_the_first(opened: Opener, rows: Rows) -> None:
     rewards = opened(
         """

@@ -170,6 +170,7 @@ def test_memory_ends_at_the_limit(opened: Opener, rows: Rows, body: str, line: i
 
 
 @pytest.mark.parametrize(("body", "line", "says"), ESCAPES)
+@pytest.mark.usefixtures("walls")
 def test_the_machine_is_out_of_reach(opened: Opener, rows: Rows, body: str, line: int | None, says: str) -> None:
     error = mistake(opened, rows, body)
     assert says in str(error)
@@ -195,7 +196,6 @@ LOADING = [
     ("raise KeyboardInterrupt\n", 1, "it ended the program"),
     ("x = 1\nwhile True: pass\n", 2, "took longer than 0.5 s"),
     ("x = [0] * 10 ** 12\n", 1, "memory limit"),
-    ("open('/etc/passwd')\n", 1, "PermissionError"),
     ("x = " + "(" * 500 + ")" * 500 + "\n", 1, "too many nested parentheses"),
     ("x\x00y\n", None, "null bytes"),
     ("from trainer import nothing\n", 1, "ImportError"),
@@ -208,6 +208,12 @@ def test_a_file_that_cannot_start_says_why(opened: Opener, text: str, line: int 
         opened(text, load_limit_s=0.5)
     assert says in str(caught.value)
     assert caught.value.mistake.line == line, caught.value
+
+
+@pytest.mark.usefixtures("walls")
+def test_no_file_is_open_to_the_top_of_a_reward_either(opened: Opener) -> None:
+    with pytest.raises(MistakeError, match="line 1: PermissionError"):
+        opened("open('/etc/passwd')\n")
 
 
 def test_a_file_that_is_no_text_or_too_large_is_refused(opened: Opener, tmp_path: Path, track: object) -> None:
