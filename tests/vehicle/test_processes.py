@@ -55,6 +55,10 @@ class Stack:
     def wait_for_phase_other_than_armed(self) -> None:
         self._wait(lambda: self.actuator.status().phase is not Phase.ARMED)
 
+    def wait_for_neutral_since(self, moment_s: float) -> None:
+        """Until the board has seen a neutral pulse begin; when it began is for the test to judge."""
+        self._wait(lambda: [w for _, w in self.throttle_since(moment_s)[-1:] if w and abs(w - NEUTRAL_US) < 3] != [])
+
     def throttle_since(self, moment_s: float) -> list[tuple[float, float | None]]:
         """(seconds after the moment, width) of every throttle change after it, in the board's own log."""
         pulses = board_status(self.folder.board_status, since_s=moment_s)["pulses"]
@@ -86,6 +90,7 @@ def test_a_drive_that_is_killed_hung_or_ended_leaves_neutral_and_a_latched_stop(
     faulted_at_s = time.monotonic()
     os.kill(stack.drive.running.pid, fault)
     stack.wait_for_phase_other_than_armed()
+    stack.wait_for_neutral_since(faulted_at_s)
     after_s, width_us = stack.throttle_since(faulted_at_s)[-1]
     assert width_us == pytest.approx(NEUTRAL_US, abs=3)
     assert after_s <= STOP_S
