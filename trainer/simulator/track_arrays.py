@@ -30,10 +30,15 @@ MAP_MARGIN_M = 0.6
 LATERAL_UNIT_M = 1 / 8192
 HALF_WIDTH_UNIT_M = 1 / 1024
 ARC_UNITS = 65536
-NORMAL_UNITS, NORMAL_ZERO = 511, 512
+NORMAL_UNITS, NORMAL_ZERO = 360, 512
+# The longest normal that fits is 511 / 360.
+MOST_TILT = 0.9
 
 # The surfaces whose colours are the track's own, and what its look calls them.
 OWN_LEVELS = {"road": "road_rgb", "border": "border_rgb", "dash": "centre_rgb", "field": "field_rgb"}
+
+# Nearer to the line than this, its own normal is more exact than the way to it.
+LEAST_LATERAL_M = 0.01
 
 # Columns of a line point.
 X, Y, COS, SIN, CURVATURE, LEFT, RIGHT = range(7)
@@ -106,7 +111,9 @@ def _ground_map(record: np.void, track: Track, line: NDArray[np.float64]) -> NDA
     record["map_width"], record["map_height"] = width, height
     record["spacing_m"] = track.length_m / (len(line) if track.closed else len(line) - 1)
     words = np.empty((height * width, 2), np.int32)
-    fill_ground_map(words, line, width, height, *(low - MAP_MARGIN_M), record["spacing_m"], track.length_m)
+    fill_ground_map(
+        words, line, width, height, *(low - MAP_MARGIN_M), record["spacing_m"], track.length_m, track.closed
+    )
     return words
 
 
@@ -114,7 +121,7 @@ BLOCK = 8
 
 
 @kernel
-def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m):
+def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m, closed):
     """Write every texel of one track. Points of the line too far from a block of texels are looked at only once."""
     candidates = np.empty(line.shape[0], np.int64)
     reach_m = BLOCK * TEXEL_M * 0.7072
@@ -133,29 +140,67 @@ def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m)
             for row in range(block_y, min(block_y + BLOCK, height)):
                 for column in range(block_x, min(block_x + BLOCK, width)):
                     x, y = x0_m + (column + 0.5) * TEXEL_M, y0_m + (row + 0.5) * TEXEL_M
-                    pack_texel(words[row * width + column], line, candidates[:count], x, y, spacing_m, length_m)
+                    best, along_m, foot_x, foot_y = find_foot(line, candidates[:count], x, y, closed)
+                    arc = (best * spacing_m + along_m) / length_m
+                    slopes = width_slopes(line, best, spacing_m, closed)
+                    pack_texel(words[row * width + column], line[best], slopes, arc, along_m, x - foot_x, y - foot_y)
 
 
 @kernel
-def pack_texel(word, line, candidates, x, y, spacing_m, length_m):
-    """Write the two words of the texel with its middle at x, y."""
+def find_foot(line, candidates, x, y, closed):
+    """The nearest point of the line: its nearest line point, the way on from there, and where it is."""
     best, nearest = candidates[0], np.inf
     for k in candidates:
         distance = (line[k, X] - x) ** 2 + (line[k, Y] - y) ** 2
         if distance < nearest:
             best, nearest = k, distance
-    dx, dy, cos, sin = x - line[best, X], y - line[best, Y], line[best, COS], line[best, SIN]
-    lateral, along = dy * cos - dx * sin, dx * cos + dy * sin
-    stretch = max(1.0 - line[best, CURVATURE] * lateral, 0.3)
-    turn = line[best, CURVATURE] * along / stretch
-    normal_x, normal_y = -sin - turn * cos, cos - turn * sin
-    # At the inside of a bend tighter than the offset, and past the ends of an open road, the foot is no foot.
-    lateral = np.sign(lateral) * max(abs(lateral), np.sqrt(nearest) - spacing_m)
-    half_width = line[best, LEFT] if lateral > 0.0 else line[best, RIGHT]
-    arc = int(np.round((best * spacing_m + along / stretch) / length_m * ARC_UNITS)) & (ARC_UNITS - 1)
+    count = line.shape[0]
+    along_m, foot_x, foot_y = 0.0, line[best, X], line[best, Y]
+    for step in (-1, 1):
+        after = best + step
+        if closed:
+            after %= count
+        elif after < 0 or after >= count:
+            continue
+        dx, dy = line[after, X] - line[best, X], line[after, Y] - line[best, Y]
+        squared = dx * dx + dy * dy
+        share = ((x - line[best, X]) * dx + (y - line[best, Y]) * dy) / squared
+        if share > 0.0:
+            along_m = step * share * np.sqrt(squared)
+            foot_x, foot_y = line[best, X] + share * dx, line[best, Y] + share * dy
+    return best, along_m, foot_x, foot_y
+
+
+@kernel
+def width_slopes(line, index, spacing_m, closed):
+    """How fast the left and the right half width change along the line."""
+    count = line.shape[0]
+    before = (index - 1) % count if closed else max(index - 1, 0)
+    after = (index + 1) % count if closed else min(index + 1, count - 1)
+    run_m = spacing_m * (2.0 if closed else max(after - before, 1))
+    return (line[after, LEFT] - line[before, LEFT]) / run_m, (line[after, RIGHT] - line[before, RIGHT]) / run_m
+
+
+@kernel
+def pack_texel(word, point, slopes, arc, along_m, dx, dy):
+    """Write a texel's two words: nearest line point, slopes of its half widths, arc as a share, way from the foot."""
+    lateral = np.sqrt(dx * dx + dy * dy)
+    if dy * point[COS] - dx * point[SIN] < 0.0:
+        lateral = -lateral
+    normal_x, normal_y = -point[SIN], point[COS]
+    if abs(lateral) > LEAST_LATERAL_M:
+        normal_x, normal_y = dx / lateral, dy / lateral
+    slope = slopes[0] if lateral > 0.0 else slopes[1]
+    half_width = (point[LEFT] if lateral > 0.0 else point[RIGHT]) + slope * along_m
+    if abs(lateral) > 0.5 * half_width:
+        # Towards the border what counts is the way to it: where the width changes, its lines are not parallel.
+        stretch = max(1.0 - point[CURVATURE] * lateral, 0.1)
+        tilt = min(max(slope / stretch, -MOST_TILT), MOST_TILT) * np.sign(lateral)
+        normal_x, normal_y = normal_x - tilt * normal_y, normal_y + tilt * normal_x
+    arc_units = int(np.round(arc * ARC_UNITS)) & (ARC_UNITS - 1)
     lateral_units = int(np.round(min(max(lateral / LATERAL_UNIT_M, -32767.0), 32767.0)))
-    half_width_units = min(int(np.round(half_width / HALF_WIDTH_UNIT_M)), 4095)
+    half_width_units = min(max(int(np.round(half_width / HALF_WIDTH_UNIT_M)), 0), 4095)
     nx = int(np.round(normal_x * NORMAL_UNITS)) + NORMAL_ZERO
     ny = int(np.round(normal_y * NORMAL_UNITS)) + NORMAL_ZERO
-    word[0] = np.int32(np.int64(lateral_units << 16) | arc)
-    word[1] = np.int32(np.int64(half_width_units << 20) | (min(max(nx, 0), 1023) << 10) | min(max(ny, 0), 1023))
+    word[0] = np.int32(np.int64(lateral_units << 16) | arc_units)
+    word[1] = np.int32(np.int64(half_width_units << 20) | (nx << 10) | ny)

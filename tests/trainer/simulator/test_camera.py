@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.trainer.simulator.made_up import NO_RULES, OFF, one_car, oval_track, quiet, steer_along, straight_track
-from tests.trainer.simulator.point_sampled import point_sampled
 
 from shared.observation import grey_from_rgb
+from tests.trainer.simulator.made_up import NO_RULES, OFF, one_car, oval_track, quiet, steer_along, straight_track
+from tests.trainer.simulator.point_sampled import point_sampled
 from trainer.simulator import CameraSettings, RandomisationSettings, Range, Simulator, SimulatorSettings
 from trainer.tracks import Track
 

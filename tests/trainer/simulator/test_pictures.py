@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tests.trainer.simulator.made_up import NO_RULES, OFF, one_car, oval_track, steer_along
 
 from shared.errors import SimulationError
+from tests.trainer.simulator.made_up import NO_RULES, OFF, one_car, oval_track, steer_along
 from trainer.simulator import CameraSettings, EpisodeStatus, RandomisationSettings, Simulator, SimulatorSettings
 from trainer.tracks import Track, list_tracks, load_track
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "simulator"
-FISHEYE = CameraSettings(horizontal_fov_deg=120.0, lens_distortion=0.5)
+PINHOLE, FISHEYE = CameraSettings(), CameraSettings(horizontal_fov_deg=120.0, lens_distortion=0.5)
 RED = (214, 48, 38)
 
 
@@ -24,9 +24,9 @@ def catalogue() -> list[Track]:
     return [load_track(info.name) for info in list_tracks()]
 
 
-def driven(track: Track, preset: str, camera: CameraSettings = CameraSettings(), cars: int = 1) -> Simulator:
+def driven(track: Track, preset: str, camera: CameraSettings = PINHOLE) -> Simulator:
     settings = SimulatorSettings(randomisation=RandomisationSettings(preset=preset), camera=camera, rules=NO_RULES)
-    simulator = Simulator([track], settings, seeds=np.arange(cars) + 20, start_fraction=[0.2] * cars)
+    simulator = Simulator([track], settings, seeds=[20], start_fraction=[0.2])
     simulator.reset()
     for _ in range(20):
         simulator.step(steer_along(simulator), 1.0)
@@ -91,7 +91,9 @@ def test_a_car_can_drive_a_lap_of_every_track_both_ways(catalogue: list[Track]) 
         simulator.step(steer_along(simulator), 1.0)
         if (simulator.terminated | simulator.truncated).all():
             break
-    ended = {f"{catalogue[car % count].name} {car // count}": EpisodeStatus(s).name for car, s in enumerate(simulator.status)}
+    ended = {
+        f"{catalogue[car % count].name} {car // count}": EpisodeStatus(s).name for car, s in enumerate(simulator.status)
+    }
     assert set(ended.values()) == {"LAP_COMPLETE"}, ended
 
 
