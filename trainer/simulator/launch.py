@@ -53,7 +53,7 @@ def observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s,
     tracks, line, arcs, ground, mount = world
     grain, noise = tables
     measurements, pictures, terminated, truncated = outputs
-    views, scenes, palettes, blurs, plans, levels, rows, words = work
+    views, scenes, palettes, blurs, plans, levels, rows, words, texels, halves = work
     view, scene, palette, blur = views[part], scenes[part], palettes[part], blurs[part]
     for i in range(first, last):
         car, draw = cars[i], draws[i]
@@ -69,7 +69,19 @@ def observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s,
         prepare_scene(scene, view, draw, track, car.episode)
         mix_grey(palette, draw)
         choose_blur(blur, car, draw, view, pictures.shape[2])
-        draw_levels(levels[part], view, scene, palette, ground, grain, plans[part], rows[part], words[part])
+        draw_levels(
+            levels[part],
+            view,
+            scene,
+            palette,
+            ground,
+            grain,
+            plans[part],
+            rows[part],
+            words[part],
+            texels[part],
+            halves[part],
+        )
         develop(pictures[i], levels[part], blur, noise, draw.noise_level, noise_key_of(car))
 
 

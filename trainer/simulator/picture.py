@@ -153,10 +153,10 @@ def plan_picture(ground_plan, wall_plan, height, edge, view, scene):
 
 
 @kernel
-def draw_levels(levels, view, scene, palette, ground, grain, plans, rows, words):
+def draw_levels(levels, view, scene, palette, ground, grain, plans, rows, words, texels, halves):
     """Draw one channel of one picture into levels, (H + 2, W + 2) float32 with a margin of one pixel.
 
-    plans: (2, at least 2 H + 2) RAY_ROW. rows, words: the thread's scratch.
+    plans: (2, at least 2 H + 2) RAY_ROW. rows, words, texels and its halves: the thread's scratch.
     """
     height, width = levels.shape[0] - 2, levels.shape[1] - 2
     inverse_focal = 1.0 / view.focal_px
@@ -167,8 +167,8 @@ def draw_levels(levels, view, scene, palette, ground, grain, plans, rows, words)
     for first in range(0, grounds, block):
         count = min(block, grounds - first)
         trace_ground(rows, words, plans[0], first, count, width, scene)
-        look_up_ground(words, count * width, ground, grain)
-        paint_ground(levels, rows, words, plans[0], first, count, width, scene, palette)
+        look_up_ground(words, texels, count * width, ground, grain)
+        paint_ground(levels, rows, words, halves, plans[0], first, count, width, scene, palette)
     for first in range(0, walls, block):
         count = min(block, walls - first)
         trace_walls(rows, words, plans[1], first, count, width, scene)

@@ -51,7 +51,7 @@ class Scenery:
     cars: NDArray[np.void]
     draws: NDArray[np.void]
     track_records: NDArray[np.void]
-    ground: NDArray[np.int32]
+    ground: NDArray[np.int64]
     mount: NDArray[np.void]
     grain: NDArray[np.int8]
     noise: NDArray[np.int8]
@@ -78,7 +78,7 @@ class Renderer:
         key = draw_colours(
             self._levels, views, blur, VIEWS[view], car, scenery.cars, scenery.draws, scenery.track_records,
             scenery.mount, scenery.ground, scenery.grain, palettes, work.scenes, work.plans[0], work.rows[0],
-            work.words[0],
+            work.words[0], work.texels[0], work.halves[0],
         )  # fmt: skip
         self._paint_cars(car, views, view)
         pixels = np.empty((height_px, width_px, 3), np.uint8)
@@ -122,7 +122,24 @@ class Renderer:
 
 @kernel
 def draw_colours(
-    levels, views, blur, kind, car, cars, draws, tracks, mount, ground, grain, palettes, scenes, plans, rows, words
+    levels,
+    views,
+    blur,
+    kind,
+    car,
+    cars,
+    draws,
+    tracks,
+    mount,
+    ground,
+    grain,
+    palettes,
+    scenes,
+    plans,
+    rows,
+    words,
+    texels,
+    halves,
 ):
     """Draw the three channels into levels (3, H + 2, W + 2); fills the view and the blur, returns the noise's key."""
     height, width = levels.shape[1] - 2, levels.shape[2] - 2
@@ -137,7 +154,7 @@ def draw_colours(
     prepare_scene(scene, view, draw, track, cars[car].episode)
     choose_blur(blur, cars[car], draw, view, width)
     for channel in range(3):
-        draw_levels(levels[channel], view, scene, palettes[channel], ground, grain, plans, rows, words)
+        draw_levels(levels[channel], view, scene, palettes[channel], ground, grain, plans, rows, words, texels, halves)
     return noise_key_of(cars[car])
 
 

@@ -1,9 +1,9 @@
 """Blocks of rows of pixels: rays, places on the ground, share covered by paint, walls. The camera's inner loops.
 
 The inner loop of every kernel here runs over the pixels of a row and is written so that the compiler turns it into
-vector instructions: 32-bit numbers only, no branches, and look-ups alone in a loop of their own. All scratch rows lie
-in one array at constant distances, and indices are masked, which lets the compiler see that they neither overlap nor
-wrap around.
+vector instructions: 32-bit numbers only (numba widens whole numbers wherever it is not told otherwise), no branches,
+and look-ups in a loop of their own. All scratch rows lie in one array at constant distances, and indices are masked,
+which lets the compiler see that they neither overlap nor wrap around.
 
 Lines are filtered by the pixel's own footprint on the ground. The lateral offset of the road is all but linear
 within it, so the share of a pixel that a line covers is the overlap of two intervals: right for any slant, and still
@@ -32,8 +32,8 @@ WIDEST_PX = 1920
 # From one part of the scratch to the next: an odd number of cache lines, or they would get in each other's way.
 PITCH = WIDEST_PX + 16
 PLACE_X, PLACE_Y, FALL, HEIGHT, WIDTH, COLUMN = (k * PITCH for k in range(6))
-INDEX, GRAIN_INDEX, FIRST, SECOND, TEXTURE = (k * PITCH for k in range(5))
-FLOAT_PARTS, INT_PARTS = 6, 5
+INDEX, GRAIN_INDEX, TEXTURE = (k * PITCH for k in range(3))
+FLOAT_PARTS, INT_PARTS = 6, 3
 # No index and no width needs more bits; a mask with it changes nothing but tells the compiler.
 BITS = 0xFFFF
 
@@ -114,8 +114,8 @@ def trace_ground(rows, words, plan, first, count, width, scene):
             t = height * fall
             x = fma(t, fma(a, fma(a, x2, x1), x0), camera_x)
             y = fma(t, fma(a, fma(a, y2, y1), y0), camera_y)
-            u = np.int32(fma(x, grain, offset_x)) & mask
-            v = np.int32(fma(y, grain, offset_y)) & mask
+            u = np.int32(np.int32(fma(x, grain, offset_x)) & mask)
+            v = np.int32(np.int32(fma(y, grain, offset_y)) & mask)
             words[GRAIN_INDEX + base + c] = np.int32(np.int32(v << shift) | u) + grain_start
             x = ZERO if x < ZERO else x
             y = ZERO if y < ZERO else y
@@ -129,18 +129,20 @@ def trace_ground(rows, words, plan, first, count, width, scene):
 
 
 @kernel
-def look_up_ground(words, count, ground, grain):
-    """Fetch both words of every pixel's texel, and its grain."""
+def look_up_ground(words, texels, count, ground, grain):
+    """Fetch every pixel's texel, two 32-bit words in one go, and its grain."""
     for c in range(count):
         k = np.uint32(words[INDEX + c])
-        words[FIRST + c] = ground[k, 0]
-        words[SECOND + c] = ground[k, 1]
+        texels[c] = ground[k]
         words[TEXTURE + c] = grain[np.uint32(words[GRAIN_INDEX + c])]
 
 
 @kernel
-def paint_ground(levels, rows, words, plan, first, count, width, scene, palette):
-    """The ground's level in every pixel: field, road, border lines and dashes by the share they cover."""
+def paint_ground(levels, rows, words, halves, plan, first, count, width, scene, palette):
+    """The ground's level in every pixel: field, road, border lines and dashes by the share they cover.
+
+    halves: the texels as 32-bit words, low word first.
+    """
     x1, x2, y1, y2, z1, z2 = scene.x1, scene.x2, scene.y1, scene.y2, scene.z1, scene.z2
     height = -scene.camera_z_m * INVERSE_TEXEL
     camera_x = (scene.camera_x_m - scene.map_x_m) * INVERSE_TEXEL
@@ -167,13 +169,13 @@ def paint_ground(levels, rows, words, plan, first, count, width, scene, palette)
             x, y, fall = rows[PLACE_X + base + c], rows[PLACE_Y + base + c], rows[FALL + base + c]
             # The road at the texel's middle, extended to the pixel's own point.
             dx, dy = x - np.rint(x), y - np.rint(y)
-            word = words[SECOND + base + c]
-            nx = F(np.int32(word >> 10) & 1023) - NORMAL_OFFSET
-            ny = F(word & 1023) - NORMAL_OFFSET
-            half_width = F(np.int32(word >> 20) & 4095) * HALF_WIDTH_UNIT
-            word = words[FIRST + base + c]
-            lateral = fma(fma(nx, dx, ny * dy), TEXEL_NORMAL, F(word >> 16) * LATERAL_UNIT)
-            phase = fma(fma(ny, dx, -(nx * dy)), phase_texel, F(word & 65535) * periods)
+            word = halves[2 * (base + c) + 1]
+            nx = F(np.int32((word >> 10) & 1023)) - NORMAL_OFFSET
+            ny = F(np.int32(word & 1023)) - NORMAL_OFFSET
+            half_width = F(np.int32((word >> 20) & 4095)) * HALF_WIDTH_UNIT
+            word = halves[2 * (base + c)]
+            lateral = fma(fma(nx, dx, ny * dy), TEXEL_NORMAL, F(np.int32(word >> 16)) * LATERAL_UNIT)
+            phase = fma(fma(ny, dx, -(nx * dy)), phase_texel, F(np.int32(word & 65535)) * periods)
             # How far apart neighbouring columns (u) and rows (v) lie on the ground, across and along the road.
             t = height * fall
             ahead_x, ahead_y = camera_x - x, camera_y - y
@@ -233,10 +235,10 @@ def trace_walls(rows, words, plan, first, count, width, scene):
             rows[HEIGHT + base + c] = up
             pixel = t * focal
             rows[WIDTH + base + c] = -pixel if nearer_x else pixel  # the sign tells the walls apart
-            u = np.int32(fma(t * (x + y), grain, offset_x)) & mask
+            u = np.int32(np.int32(fma(t * (x + y), grain, offset_x)) & mask)
             up = WALL_SHIFT if up > WALL_SHIFT else up
             up = -WALL_SHIFT if up < -WALL_SHIFT else up
-            v = np.int32(fma(up, grain, offset_y)) & mask
+            v = np.int32(np.int32(fma(up, grain, offset_y)) & mask)
             words[GRAIN_INDEX + base + c] = np.int32(np.int32(v << shift) | u) + grain_start
 
 

@@ -64,7 +64,7 @@ class TrackArrays:
     tracks: NDArray[np.void]  # (K,) TRACK
     line: NDArray[np.float64]  # (points, 7) X … RIGHT, every SPACING_M
     waypoint_arcs_m: NDArray[np.float64]
-    ground: NDArray[np.int32]  # (texels, 2) packed words
+    ground: NDArray[np.int64]  # packed texels
 
 
 def pack_tracks(tracks: Sequence[Track]) -> TrackArrays:
@@ -101,7 +101,7 @@ def _dense_line(track: Track) -> NDArray[np.float64]:
     return line
 
 
-def _ground_map(record: np.void, track: Track, line: NDArray[np.float64]) -> NDArray[np.int32]:
+def _ground_map(record: np.void, track: Track, line: NDArray[np.float64]) -> NDArray[np.int64]:
     borders = np.concatenate((track.left_border_m, track.right_border_m))
     low, high = borders.min(axis=0), borders.max(axis=0)
     record["low_x_m"], record["low_y_m"] = low
@@ -110,7 +110,7 @@ def _ground_map(record: np.void, track: Track, line: NDArray[np.float64]) -> NDA
     width, height = np.ceil((high - low + 2 * MAP_MARGIN_M) / TEXEL_M).astype(np.int64)
     record["map_width"], record["map_height"] = width, height
     record["spacing_m"] = track.length_m / (len(line) if track.closed else len(line) - 1)
-    words = np.empty((height * width, 2), np.int32)
+    words = np.empty(height * width, np.int64)
     fill_ground_map(
         words, line, width, height, *(low - MAP_MARGIN_M), record["spacing_m"], track.length_m, track.closed
     )
@@ -143,7 +143,7 @@ def fill_ground_map(words, line, width, height, x0_m, y0_m, spacing_m, length_m,
                     best, along_m, foot_x, foot_y = find_foot(line, candidates[:count], x, y, closed)
                     arc = (best * spacing_m + along_m) / length_m
                     slopes = width_slopes(line, best, spacing_m, closed)
-                    pack_texel(words[row * width + column], line[best], slopes, arc, along_m, x - foot_x, y - foot_y)
+                    words[row * width + column] = pack_texel(line[best], slopes, arc, along_m, x - foot_x, y - foot_y)
 
 
 @kernel
@@ -182,8 +182,8 @@ def width_slopes(line, index, spacing_m, closed):
 
 
 @kernel
-def pack_texel(word, point, slopes, arc, along_m, dx, dy):
-    """Write a texel's two words: nearest line point, slopes of its half widths, arc as a share, way from the foot."""
+def pack_texel(point, slopes, arc, along_m, dx, dy):
+    """One texel from its nearest line point, the slopes there, its arc as a share of the line, the way from its foot."""
     lateral = np.sqrt(dx * dx + dy * dy)
     if dy * point[COS] - dx * point[SIN] < 0.0:
         lateral = -lateral
@@ -202,5 +202,6 @@ def pack_texel(word, point, slopes, arc, along_m, dx, dy):
     half_width_units = min(max(int(np.round(half_width / HALF_WIDTH_UNIT_M)), 0), 4095)
     nx = int(np.round(normal_x * NORMAL_UNITS)) + NORMAL_ZERO
     ny = int(np.round(normal_y * NORMAL_UNITS)) + NORMAL_ZERO
-    word[0] = np.int32(np.int64(lateral_units << 16) | arc_units)
-    word[1] = np.int32(np.int64(half_width_units << 20) | (nx << 10) | ny)
+    first = np.int64(lateral_units << 16) | arc_units
+    second = np.int64(half_width_units << 20) | (nx << 10) | ny
+    return (second << 32) | (first & 0xFFFFFFFF)

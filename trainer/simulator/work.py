@@ -13,7 +13,7 @@ from trainer.simulator.surface_rows import FLOAT_PARTS, INT_PARTS, PITCH, RAY_RO
 from trainer.simulator.view import VIEW
 
 CACHE_LINE = 64  # bytes
-Number = TypeVar("Number", np.float32, np.int32)
+Number = TypeVar("Number", np.float32, np.int32, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +28,8 @@ class WorkSpace:
     levels: NDArray[np.float32]  # (parts, H + 2, W + 2)
     rows: NDArray[np.float32]
     words: NDArray[np.int32]
+    texels: NDArray[np.int64]
+    halves: NDArray[np.int32]  # the same memory as texels
 
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
         """All arrays in the order of the fields, as the kernels take them."""
@@ -36,6 +38,7 @@ class WorkSpace:
 
 def make_work_space(parts: int, height_px: int, width_px: int) -> WorkSpace:
     """Scratch for as many threads, and pictures of this size."""
+    texels = _aligned(np.int64, parts, PITCH)
     return WorkSpace(
         views=np.zeros(parts, VIEW),
         scenes=np.zeros(parts, SCENE),
@@ -45,6 +48,8 @@ def make_work_space(parts: int, height_px: int, width_px: int) -> WorkSpace:
         levels=np.zeros((parts, height_px + 2, width_px + 2), np.float32),
         rows=_aligned(np.float32, parts, FLOAT_PARTS * PITCH),
         words=_aligned(np.int32, parts, INT_PARTS * PITCH),
+        texels=texels,
+        halves=texels.view(np.int32),
     )
 
 
