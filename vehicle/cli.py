@@ -244,9 +244,12 @@ def _model_path(model: str | None) -> str | None:
 
 
 def _stop_on_signals() -> threading.Event:
-    """Set by SIGTERM and Ctrl-C, so that every process ends on its own way out."""
+    """Set by every signal that asks to end, so that a process takes its own way out.
+
+    SIGHUP is one: a terminal that closes, or an SSH connection that drops, must not leave a pulse behind.
+    """
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda *_: stop.set())
     return stop
 

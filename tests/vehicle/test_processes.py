@@ -100,9 +100,13 @@ def test_a_drive_that_is_killed_hung_or_ended_leaves_neutral_and_a_latched_stop(
         assert stack.throttle_since(faulted_at_s)[-1] == (after_s, width_us)  # it came back, the car did not
 
 
-def test_ending_the_actuator_says_neutral_and_then_switches_the_pulses_off(stack: Stack) -> None:
+# SIGHUP is what a process gets whose SSH connection drops.
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_ending_the_actuator_says_neutral_and_then_switches_the_pulses_off(
+    stack: Stack, ending: signal.Signals
+) -> None:
     ended_at_s = time.monotonic()
-    stack.actuator_process.running.terminate()
+    stack.actuator_process.running.send_signal(ending)
     stack.actuator_process.running.wait()
     changes = stack.throttle_since(ended_at_s)
     assert [width_us for _, width_us in changes[-2:]] == [pytest.approx(NEUTRAL_US, abs=3), None]

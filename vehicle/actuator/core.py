@@ -223,7 +223,7 @@ class ActuatorCore:
         except OSError as error:
             self._failed_writes += 1
             if self._failed_writes > FAILED_WRITES_ALLOWED:
-                self._fault(f"the servo board does not answer ({error.strerror}); check its wires", now_s)
+                self._fault(f"the servo board does not answer ({error.strerror or error}); check its wires", now_s)
 
     def _fault(self, reason: str, now_s: float) -> None:
         """Latch a fault and try to say neutral at once; the next turns go on trying."""

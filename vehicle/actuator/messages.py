@@ -80,7 +80,7 @@ def decode_request(message: bytes) -> Request:
             return _complete(ClearRequest(), values)
         if kind == "status":
             return _complete(StatusRequest(), values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LinkError(f"The actuator does not understand this {kind} message: {error}.") from error
     raise LinkError(f"The actuator knows no message of kind {kind!r}.")
 

@@ -105,6 +105,9 @@ class ActuatorServer:
         try:
             request = decode_request(message)
         except LinkError as error:
+            if connection is self._driver:
+                self._core.drop_lease("the driver's command was not understood")
+                self._core.turn(self._clock())
             _send(connection, Answer(self._core.status(self._clock()), str(error)))
             return
         problem, changed = self._obey(connection, request)
@@ -133,12 +136,18 @@ class ActuatorServer:
         return None, False
 
     def _come_to_rest(self) -> None:
-        """Neutral for ten pulses, then silence; each is tried even if the one before failed."""
-        with contextlib.suppress(OSError):
-            self._core.shut_down()
-        self._sleep(STOP_HOLD_S)
-        with contextlib.suppress(OSError):
-            self._core.go_silent()
+        """Neutral for ten pulses, then silence.
+
+        Neutral is said every turn, because one write may be lost; silence comes whatever went wrong before.
+        """
+        try:
+            for _ in range(round(STOP_HOLD_S / TURN_S)):
+                with contextlib.suppress(OSError):
+                    self._core.shut_down()
+                self._sleep(TURN_S)
+        finally:
+            with contextlib.suppress(OSError):
+                self._core.go_silent()
 
     def _note_phase(self) -> None:
         state = self._core.state

@@ -67,6 +67,7 @@ def test_nan_is_carried_so_that_the_core_can_refuse_it() -> None:
         b'{"kind": "status", "more": 1}',
         b'{"kind": "arm", "driver": "cat", "top_speed_mps": 1}',
         b'{"kind": "arm", "driver": "manual"}',
+        b'{"kind": "arm", "driver": "manual", "top_speed_mps": 1' + b"0" * 400 + b"}",
         b'{"kind": "stop"}',
         b'{"kind": "lease"}',
         b'{"kind": "lease", "action": 3}',

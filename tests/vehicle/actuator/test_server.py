@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -16,11 +17,12 @@ from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
 from vehicle.actuator.limits import DriveLimits
-from vehicle.actuator.messages import ArmRequest, StatusRequest, StopRequest
+from vehicle.actuator.messages import ArmRequest, StatusRequest, StopRequest, decode_answer, encode_request
 from vehicle.actuator.server import ActuatorServer
 from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
+from vehicle.hardware.i2c_bus import Segment
 from vehicle.hardware.pca9685 import Pca9685Board
 from vehicle.runtime_folder import RuntimeFolder
 
@@ -35,15 +37,28 @@ class StraightPulses:
         return 1500.0 + 100.0 * speed_mps
 
 
+class NoisyI2C(LocalI2C):
+    """A bus that loses as many transactions as it is told."""
+
+    losses = 0
+
+    def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
+        if self.losses:
+            self.losses -= 1
+            raise OSError(errno.EREMOTEIO, "Remote I/O error")
+        return super().transfer(address, segments)
+
+
 class Running:
     """An actuator that serves, with its board."""
 
     def __init__(self, folder: RuntimeFolder) -> None:
         self.path = folder.actuator
         self.board = EmulatedBoard(time.monotonic)
+        self.bus = NoisyI2C(self.board.wire)
         epochs = itertools.count(1)
         core = ActuatorCore(
-            Pca9685Board(LocalI2C(self.board.wire)),
+            Pca9685Board(self.bus),
             StraightPulses(),
             DriveLimits(acceleration_mps2=50.0),
             new_epoch=lambda: next(epochs),
@@ -155,6 +170,38 @@ def test_ending_the_process_leaves_neutral_and_then_silence(folder: RuntimeFolde
     assert not running.path.exists()
     with pytest.raises(LinkError, match="actuator"):
         driver.status()
+
+
+def test_a_transaction_lost_on_the_way_out_does_not_lose_the_neutral(folder: RuntimeFolder) -> None:
+    running = Running(folder)
+    driver = running.client()
+    wait_until_ready(driver)
+    epoch = driver.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    for sequence in range(1, 8):
+        driver.command(lease(epoch, sequence))
+        time.sleep(0.02)
+    running.stop.set()
+    running.bus.losses = 3  # one turn may still come before the way out
+    running.end()
+    driver.close()
+    widths = [width_us for _, width_us in running.throttle_pulses()]
+    assert widths[-2:] == [pytest.approx(1500.0, abs=3), None]
+
+
+def test_a_driver_that_talks_nonsense_loses_its_lease_at_once(actuator: Running) -> None:
+    watcher = actuator.client()
+    wait_until_ready(watcher)
+    epoch = watcher.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as driver:
+        driver.connect(str(actuator.path))
+        driver.send(encode_request(lease(epoch, 1)))
+        driver.recv(4096)
+        driver.send(encode_request(lease(epoch, 2)).replace(b"10.0", b"null"))
+        answer = decode_answer(driver.recv(4096))
+    assert answer.problem is not None
+    assert answer.status.applied.speed_mps == 0.0
+    assert answer.status.throttle_us == 1500.0
+    watcher.close()
 
 
 def test_one_actuator_serves_a_socket(actuator: Running) -> None:
