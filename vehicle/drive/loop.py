@@ -55,13 +55,13 @@ class DriveLoop:
         self._recorder = recorder
         self._epoch = 0
         self._sequence = 0
+        self._looked_at = 0  # sequence of the newest picture seen, whether it was due or not
 
     def run(self, stop: threading.Event) -> None:
         """Until stop is set. An error of the model stops the car and is raised."""
         try:
             while not stop.is_set():
-                seen = self.decision.frame.sequence if self.decision else 0
-                self._camera.wait_newer(seen, RENEW_S)
+                self._camera.wait_newer(self._looked_at, RENEW_S)
                 self.turn()
         finally:
             self._actuator.stop("the drive ended")  # every way out of the loop passes here
@@ -76,6 +76,8 @@ class DriveLoop:
             self._begin(status.epoch)
         frame = self._camera.latest()
         fresh = frame is not None and self._is_due(frame)
+        if frame is not None:
+            self._looked_at = frame.sequence
         if frame is not None and fresh:
             self.decision = Decision(frame, self._pilot.decide(frame), self._clock())
         if self.decision is not None and status.phase is Phase.ARMED and status.driver is Driver.AUTONOMOUS:

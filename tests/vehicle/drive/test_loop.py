@@ -127,6 +127,34 @@ def test_a_faster_camera_does_not_make_a_faster_driver(rig: Rig) -> None:
     assert 14 <= rig.pilot.decisions <= 21
 
 
+class AskedCamera(FrameSlot):
+    """Remembers what the loop waited beyond; the third wait ends the drive."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self.beyond: list[int] = []
+        self._stop = stop
+
+    def wait_newer(self, sequence: int, timeout_s: float) -> Frame | None:
+        self.beyond.append(sequence)
+        if len(self.beyond) == 3:
+            self._stop.set()
+        return self.latest()
+
+
+def test_a_picture_that_comes_too_soon_is_waited_beyond_and_not_looked_at_again(clock: Any) -> None:
+    stop = threading.Event()
+    camera, pilot = AskedCamera(stop), ScriptedPilot()
+    loop = DriveLoop(camera, pilot, RememberingActuator(), clock=clock)
+    image = np.zeros((480, 640, 3), dtype=np.uint8)
+    camera.put(Frame(image, clock(), 1))
+    loop.turn()
+    camera.put(Frame(image, clock() + 1 / 60, 2))
+    loop.run(stop)
+    assert pilot.decisions == 1
+    assert camera.beyond == [1, 2, 2]
+
+
 @pytest.mark.parametrize(
     "status",
     [replace(ARMED, phase=Phase.READY, driver=None), replace(ARMED, driver=Driver.MANUAL)],
