@@ -34,6 +34,7 @@ class LogRecorder:
         self.left_out = 0
         self._writer = DriveLogWriter(path, start_time_s=time.monotonic(), start_wall_ns=time.time_ns(), about=about)
         self._waiting: queue.Queue[tuple[Decision, ActuatorStatus] | None] = queue.Queue(LONGEST_QUEUE)
+        self._is_all_taken = False
         self._thread = threading.Thread(target=self._write_all, name="recorder")
         self._thread.start()
 
@@ -57,7 +58,9 @@ class LogRecorder:
                 self._write_until_closed()
         except StorageError as error:
             log.warning("The recording has ended, the drive goes on: %s", error)
-            while self._waiting.get() is not None:
+        finally:
+            # Whatever ended it: `record` and `close` must find somebody who takes.
+            while not self._is_all_taken and self._waiting.get() is not None:
                 self.left_out += 1
 
     def _write_until_closed(self) -> None:
@@ -72,6 +75,7 @@ class LogRecorder:
             if time.monotonic() - synced_s >= SYNC_S:
                 synced_s = time.monotonic()
                 self._writer.sync()
+        self._is_all_taken = True
 
     def _write(self, decision: Decision, status: ActuatorStatus) -> None:
         frame, action = decision.frame, decision.action

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import time
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +77,21 @@ def test_a_log_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         LogRecorder(tmp_path / "drive.mcap", {})
     assert (tmp_path / "drive.mcap").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("pictures", [1, 40])  # the disk is full at the end of the log, or on the way
+def test_a_full_disk_ends_the_recording_and_not_the_drive(tmp_path: Path, pictures: int) -> None:
+    path = tmp_path / "drive.mcap"
+    recorder = LogRecorder(path, {})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, hard))
+    try:
+        for sequence in range(1, pictures + 1):
+            recorder.record(decision(sequence), STATUS)
+            while recorder._waiting.qsize() == LONGEST_QUEUE:
+                time.sleep(0.001)
+        recorder.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not recorder._thread.is_alive()
+    assert not read_drive_log(path).is_complete
