@@ -61,10 +61,23 @@ class Pca9685Board:
 
         Every output is silent from the first write on.
         """
+        self._first_words()
+        try:
+            self._set_up()
+            self.all_off()
+        except HardwareError:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: how Adafruit's device says that nobody answers
+            raise HardwareError(
+                f"The servo board at I2C address {self._address:#04x} fell silent while it was set up. "
+                "Check its power and the SDA/SCL wires, then try again."
+            ) from error
+
+    def _set_up(self) -> None:
+        """The registers of mode and rate, read back."""
         # Imported here: the library loads Adafruit's platform detection, which only a car needs.
         from adafruit_pca9685 import PCA9685
 
-        self._first_words()
         chip = PCA9685(self._bus, address=self._address, reference_clock_speed=round(self._oscillator_hz))
         chip.mode1_reg = MODE1_SLEEP
         chip.prescale_reg = self._prescale
@@ -75,7 +88,6 @@ class Pca9685Board:
             MODE1_RUNNING, MODE2_TOTEM_POLE, self._prescale,
         ):  # fmt: skip
             raise HardwareError("The servo board does not keep its settings. Switch the car off and on again.")
-        self.all_off()
 
     def write_pulses(self, steering_us: float, throttle_us: float) -> None:
         """Change both pulses in one transaction."""

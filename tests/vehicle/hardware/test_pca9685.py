@@ -32,6 +32,20 @@ class RecordingBus(LocalI2C):
         return super().transfer(address, segments)
 
 
+class FallingSilentBus(LocalI2C):
+    """Answers a few times and never again."""
+
+    def __init__(self, wire: Wire, answers: int) -> None:
+        super().__init__(wire)
+        self._answers_left = answers
+
+    def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
+        if self._answers_left == 0:
+            raise OSError(errno.EREMOTEIO, "Remote I/O error")
+        self._answers_left -= 1
+        return super().transfer(address, segments)
+
+
 class DeadBus(I2CBus):
     """Nobody answers."""
 
@@ -150,6 +164,12 @@ def test_a_board_that_lost_its_registers_is_noticed(
 def test_a_missing_board_says_which_wire_to_check() -> None:
     with pytest.raises(HardwareError, match=r"0x40\. Check its power and the SDA/SCL wires"):
         Pca9685Board(DeadBus()).start()
+
+
+@pytest.mark.parametrize("answers", range(1, 9))
+def test_a_board_that_falls_silent_while_it_starts_says_so_too(board: EmulatedBoard, clock: Any, answers: int) -> None:
+    with pytest.raises(HardwareError, match="Check its power and the SDA/SCL wires"):
+        Pca9685Board(FallingSilentBus(board.wire, answers), sleep=clock.sleep).start()
 
 
 @pytest.mark.parametrize("pulse_us", [0.0, 699.0, 2301.0, float("nan"), float("inf")])
