@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from calibration.pulses import CalibratedPulses
-from shared.errors import LinkError
+from shared.errors import HardwareError, LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.messages import StopRequest
-from vehicle.actuator.state import STOP_HOLD_S
+from vehicle.actuator.state import STOP_HOLD_S, Phase
 from vehicle.hardware.assembly import Car, load_profile, open_servo_board
 from vehicle.runtime_folder import BusLock
 
@@ -20,8 +20,12 @@ def bring_to_rest(car: Car, sleep: Callable[[float], None] = time.sleep) -> str:
         client = ActuatorClient(car.folder.actuator)
     except LinkError:
         return _on_the_bus(car, sleep)
-    client.ask(StopRequest("lapwing-car neutral"))
+    status = client.ask(StopRequest("lapwing-car neutral")).status
     client.close()
+    if status.phase is Phase.FAULT:
+        raise HardwareError(
+            f"The actuator tries neutral but has a fault: {status.reason}. If the wheels turn, switch the motor off."
+        )
     return "The actuator holds neutral."
 
 

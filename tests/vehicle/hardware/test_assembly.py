@@ -11,8 +11,13 @@ import pytest
 
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import export_profile, import_profile, shipped_profile
+from calibration.pulses import CalibratedPulses
 from shared.errors import CalibrationError, HardwareError
+from vehicle.actuator.core import ActuatorCore
+from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.neutral import bring_to_rest
+from vehicle.actuator.server import ActuatorServer
+from vehicle.actuator.state import Phase
 from vehicle.config import CarConfig
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.board_process import BoardProcess
@@ -93,6 +98,26 @@ def test_neutral_without_an_actuator_says_neutral_on_the_bus_and_switches_off(
     assert "switched off" in bring_to_rest(emulated_car)
     widths = [change.width_us for change in running_board.chip.settled_history() if change.channel == 0]
     assert widths == [pytest.approx(1500.0, abs=3), None]
+
+
+def test_neutral_does_not_claim_what_a_faulty_actuator_cannot_promise(
+    emulated_car: Car, running_board: EmulatedBoard
+) -> None:
+    profile, stop = load_profile(emulated_car), threading.Event()
+    servo_board = open_servo_board(emulated_car, profile)
+    core = ActuatorCore(servo_board, CalibratedPulses(profile), DriveLimits(), new_epoch=lambda: 1)
+    actuator = threading.Thread(target=ActuatorServer(core, emulated_car.folder.actuator).run, args=(stop,))
+    actuator.start()
+    while core.state.phase is not Phase.READY:
+        time.sleep(0.005)
+    with running_board.wire.quiet():
+        running_board.chip.reset()  # a brown-out
+    while core.state.phase is not Phase.FAULT:
+        time.sleep(0.005)
+    with pytest.raises(HardwareError, match="switch the motor off"):
+        bring_to_rest(emulated_car)
+    stop.set()
+    actuator.join()
 
 
 def test_neutral_keeps_its_hands_off_a_bus_that_somebody_has(emulated_car: Car, running_board: EmulatedBoard) -> None:
