@@ -81,7 +81,7 @@ class ActuatorOutput:
 
 @dataclass(frozen=True, slots=True)
 class DriveState:
-    """`/state`: the actuator's state machine, written on change. epoch: grows with every arming."""
+    """`/state`: the actuator's state machine, written on change. epoch: another one with every arming."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _JSON
     state: str

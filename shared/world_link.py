@@ -198,7 +198,10 @@ _Value = TypeVar("_Value", float, int, str, bool)
 def _take(values: Mapping[str, Any], name: str, kind: type[_Value]) -> _Value:
     value = values.get(name)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf
     if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
         raise LinkError(f"The link brought {name} = {value!r:.40}, which is not a {kind.__name__}.")
     return value

@@ -98,6 +98,7 @@ FRAME = {"time_s": 0.0, "sequence": 0, "height_px": 1, "width_px": 1, "pose": da
         (packed(2, {"time_s": True, "steering_us": None, "throttle_us": None}), "time_s = True"),
         (packed(2, b'{"time_s": NaN}'), "NaN"),
         (packed(2, b'{"time_s": 1e999}'), "time_s = inf"),
+        (packed(2, b'{"time_s": 1' + b"0" * 400 + b"}"), "time_s = inf"),
         (
             packed(2, {"time_s": 0.0, "steering_us": None, "throttle_us": None}, b"x"),
             "a picture in a message",
