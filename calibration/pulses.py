@@ -31,7 +31,9 @@ def steering_pulse_us(profile: CalibrationProfile, angle_deg: float, max_angle_d
 def throttle_pulse_us(profile: CalibrationProfile, speed_mps: float, top_speed_mps: float) -> float:
     """The pulse for a speed, negative backwards; speeds beyond the limits give the limit. NaN is refused.
 
-    With a measured map the speed is what the map says. Without one it is DeepRacer's curve of speed over the
+    With a measured map the speed is what the map says; below its slowest point the pulse goes down to where
+    the motor begins, so that a car asked to crawl never gets the slowest speed somebody measured. Without one
+    it is DeepRacer's curve of speed over the
     model's top speed, laid over the range from the dead band to the limit. Speed 0 is always exactly neutral.
     """
     _check_finite("speed", speed_mps)
@@ -41,8 +43,7 @@ def throttle_pulse_us(profile: CalibrationProfile, speed_mps: float, top_speed_m
     if throttle.points and speed_mps > 0.0:
         return _measured_throttle_us(throttle, speed_mps)
     end_us = throttle.forward_us if speed_mps > 0.0 else throttle.reverse_us
-    start_us = throttle.trimmed_neutral_us + math.copysign(throttle.dead_band_us, end_us - throttle.trimmed_neutral_us)
-    return _between(start_us, end_us, throttle_fraction(abs(speed_mps), top_speed_mps))
+    return _between(_motor_start_us(throttle, end_us), end_us, throttle_fraction(abs(speed_mps), top_speed_mps))
 
 
 def throttle_fraction(speed_mps: float, top_speed_mps: float) -> float:
@@ -77,8 +78,19 @@ def _measured_steering_us(steering: SteeringCalibration, angle_deg: float) -> fl
 
 def _measured_throttle_us(throttle: ThrottleCalibration, speed_mps: float) -> float:
     speeds_mps = [point.speed_mps for point in throttle.points]
-    pulse_us = float(np.interp(speed_mps, speeds_mps, [point.pulse_us for point in throttle.points]))
+    pulses_us = [point.pulse_us for point in throttle.points]
+    if speeds_mps[0] > 0.0:
+        start_us = _motor_start_us(throttle, throttle.forward_us)
+        speeds_mps.insert(0, 0.0)
+        pulses_us.insert(0, _within(start_us, throttle.trimmed_neutral_us, pulses_us[0]))
+    pulse_us = float(np.interp(speed_mps, speeds_mps, pulses_us))
     return _within(pulse_us, throttle.trimmed_neutral_us, throttle.forward_us)
+
+
+def _motor_start_us(throttle: ThrottleCalibration, end_us: float) -> float:
+    """The edge of the dead band on the side of end_us."""
+    neutral_us = throttle.trimmed_neutral_us
+    return neutral_us + math.copysign(throttle.dead_band_us, end_us - neutral_us)
 
 
 def _between(start_us: float, end_us: float, fraction: float) -> float:

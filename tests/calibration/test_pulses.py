@@ -193,6 +193,16 @@ def test_a_measured_car_gets_the_pulse_of_the_map_whatever_the_model() -> None:
     assert steering_pulse_us(EMULATED, 15.0, max_angle_deg=17.0) == pytest.approx((1480 + 1700) / 2)
 
 
+def test_below_the_slowest_measured_speed_the_pulse_goes_down_to_the_dead_band() -> None:
+    points = ({"pulse_us": 1560.0, "speed_mps": 1.0}, {"pulse_us": 1700.0, "speed_mps": 3.0})
+    throttle = EMULATED.throttle.changed(points=points)
+    profile = EMULATED.changed(throttle=throttle)
+    asked = (0.2, 0.5, 1.0, 2.0)
+    assert [throttle_pulse_us(profile, s, 1.0) for s in asked] == pytest.approx([1524.0, 1537.5, 1560.0, 1630.0])
+    inside = profile.changed(throttle=throttle.changed(dead_band_us=100.0))  # a map that contradicts its dead band
+    assert throttle_pulse_us(inside, 0.2, 1.0) == pytest.approx(1560.0)
+
+
 def test_trim_shifts_a_measured_map_within_the_limits() -> None:
     steering = EMULATED.steering.changed(trim_us=10.0)
     profile = EMULATED.changed(steering=steering)
