@@ -27,7 +27,7 @@ from pydantic import Field
 from shared.settings import Settings
 from trainer.simulator.kernels import kernel
 from trainer.simulator.random_numbers import random_unit
-from trainer.simulator.randomisation import STREAM_DELAY_JITTER
+from trainer.simulator.randomisation import STREAM_DELAY_JITTER, RandomisationSettings
 
 GRAVITY_MPS2 = 9.81
 BLEND_LOW_MPS = 0.4
@@ -38,8 +38,6 @@ KINEMATIC_LAG_S = 0.02
 FRONT_GRIP = 0.9
 # What is left of the sideways grip when all of it goes into accelerating.
 LEAST_SIDEWAYS = 0.2
-# Commands remembered per car: the longest delay is this many steps less one.
-HISTORY_STEPS = 16
 # A car that is told to stop and creeps slower than this stands.
 STANDSTILL_MPS = 1e-4
 
@@ -141,6 +139,14 @@ def motion_record(settings: DynamicsSettings, wheelbase_m: float) -> NDArray[np.
     return record
 
 
+def history_slots(settings: DynamicsSettings, randomisation: RandomisationSettings, step_s: float) -> int:
+    """How many commands a car must remember for the longest delay that can be drawn."""
+    longest_s = settings.value("delay_s") + sum(
+        randomisation.range_of(name)[1] for name in ("delay_s", "delay_jitter_s")
+    )
+    return math.ceil(max(longest_s, 0.0) / step_s) + 2
+
+
 @kernel
 def limited(value, low, high):
     """value, not below low and not above high."""
@@ -155,8 +161,8 @@ def towards(value, wanted, lag_s, time_s):
 
 @kernel
 def remember_command(history, newest, steering_rad, speed_mps):
-    """Put a command in the ring of one car; history is (HISTORY_STEPS, 2), newest the slot of the last one."""
-    slot = (newest + 1) % HISTORY_STEPS
+    """Put a command in the ring of one car; history is (slots, 2), newest the slot of the last one."""
+    slot = (newest + 1) % len(history)
     history[slot, 0] = steering_rad
     history[slot, 1] = speed_mps
     return slot
@@ -167,11 +173,11 @@ def move_car(car, draw, history, motion, step_s, substeps):
     """Advance one car by one step under the commands in its history."""
     jitter = 2.0 * random_unit(car.seed, car.episode, STREAM_DELAY_JITTER, car.steps) - 1.0
     delay_s = motion.delay_s + draw.delay_s + draw.delay_jitter_s * jitter
-    delay_s = limited(delay_s, 0.0, (HISTORY_STEPS - 2) * step_s)
+    delay_s = limited(delay_s, 0.0, (len(history) - 2) * step_s)
     h = step_s / substeps
     for k in range(substeps):
         behind = math.ceil((delay_s - k * h) / step_s - 1e-9)
-        slot = (car.newest_command - max(behind, 0)) % HISTORY_STEPS
+        slot = (car.newest_command - max(behind, 0)) % len(history)
         move_a_little(car, draw, motion, history[slot, 0], history[slot, 1], h)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ import numba
 numba.config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
 
 _HERE = Path(__file__).parent
+FOLDER_PREFIX = "kernels-"
 
 
 def _sources_hash() -> str:
@@ -38,11 +40,19 @@ def _cache_folder() -> str:
         except OSError:
             continue
         if os.access(folder, os.W_OK):
-            return str(folder / f"kernels-{_sources_hash()}")
-    return str(Path(tempfile.gettempdir()) / f"lapwing-{os.getuid()}-kernels-{_sources_hash()}")
+            return str(folder / f"{FOLDER_PREFIX}{_sources_hash()}")
+    return str(Path(tempfile.gettempdir()) / f"lapwing-{os.getuid()}" / f"{FOLDER_PREFIX}{_sources_hash()}")
 
 
 CACHE_FOLDER = _cache_folder()
+
+
+def forget_old_kernels() -> None:
+    """Remove what was compiled from other sources than these."""
+    current = Path(CACHE_FOLDER)
+    for folder in current.parent.glob(f"{FOLDER_PREFIX}*"):
+        if folder != current:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:

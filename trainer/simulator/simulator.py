@@ -13,7 +13,7 @@ from shared.cars import DEEPRACER, CarModel
 from shared.errors import SimulationError
 from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
 from trainer.simulator import launch
-from trainer.simulator.dynamics import HISTORY_STEPS, motion_record
+from trainer.simulator.dynamics import history_slots, motion_record
 from trainer.simulator.episode import rules_record
 from trainer.simulator.measurements import Column
 from trainer.simulator.randomisation import EPISODE_DRAW, QUANTITIES
@@ -77,7 +77,9 @@ class Simulator:
             raise SimulationError("A simulator needs at least one car: give it a seed.")
         self._cars = np.zeros(count, CAR)
         self._draws = np.zeros(count, EPISODE_DRAW)
-        self._histories = np.zeros((count, HISTORY_STEPS, 2))
+        settings = self.settings
+        slots = history_slots(settings.dynamics, settings.randomisation, settings.step_s)
+        self._histories = np.zeros((count, slots, 2))
         self.cars = Cars(self._cars)
         self.camera = np.zeros((count, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX), np.uint8)
         self.measurements = np.zeros((count, len(Column)))

@@ -43,6 +43,7 @@ ZERO, HALF, ONE, WHITE = F(0.0), F(0.5), F(1.0), F(255.0)
 FLATTEST = F(-1e-4)
 SMALL = F(1e-5)
 LIGHT_ON_WALL = F(1.5)
+NEAREST_M = F(0.05)
 # Walls show their grain around their foot; far above it repeats its edge.
 WALL_SHIFT = F(40.0)
 # max(a, b) * BIG + min(a, b) * LITTLE is the root of a^2 + b^2 within 4 %.
@@ -212,8 +213,9 @@ def trace_walls(rows, words, plan, first, count, width, scene):
     """Where each pixel's ray meets the walls: at what height, how much of it a pixel spans, which grain lies there."""
     x1, x2, y1, y2, z1, z2 = scene.x1, scene.x2, scene.y1, scene.y2, scene.z1, scene.z2
     camera_x, camera_y, camera_z = scene.camera_x_m, scene.camera_y_m, scene.camera_z_m
-    west, east = camera_x - scene.low_x_m, scene.high_x_m - camera_x
-    south, north = camera_y - scene.low_y_m, scene.high_y_m - camera_y
+    # A car that has left the room has its walls in front of the lens, and not behind it.
+    west, east = max(camera_x - scene.low_x_m, NEAREST_M), max(scene.high_x_m - camera_x, NEAREST_M)
+    south, north = max(camera_y - scene.low_y_m, NEAREST_M), max(scene.high_y_m - camera_y, NEAREST_M)
     focal = scene.inverse_focal
     width &= BITS
     for k in range(count):

@@ -183,7 +183,7 @@ def width_slopes(line, index, spacing_m, closed):
 
 @kernel
 def pack_texel(point, slopes, arc, along_m, dx, dy):
-    """One texel from its nearest line point, the slopes there, its arc as a share of the line, the way from its foot."""
+    """One texel from its nearest line point, the slopes there, its arc as a share of the line, the way from there."""
     lateral = np.sqrt(dx * dx + dy * dy)
     if dy * point[COS] - dx * point[SIN] < 0.0:
         lateral = -lateral

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trainer.simulator.kernels import forget_old_kernels
 from trainer.simulator.settings import SimulatorSettings
 from trainer.simulator.simulator import Simulator
 from trainer.tracks import Track
@@ -11,6 +12,7 @@ from trainer.tracks import Track
 
 def compile_kernels() -> None:
     """Run each kernel in each form it is used in; takes a minute the first time and a second once they are cached."""
+    forget_old_kernels()
     turn = np.linspace(0.0, 2.0 * np.pi, 41)
     turn[-1] = 0.0
     circle = np.stack((np.cos(turn), np.sin(turn)), axis=-1)

@@ -172,3 +172,12 @@ def test_a_range_of_one_value_draws_that_value(oval: Track) -> None:
     simulator = one_car(oval, randomisation=OFF.changed(camera_pitch_deg=Range(low=5, high=5)))
     level = one_car(oval, randomisation=OFF, camera=CameraSettings(pitch_deg=20.0))
     assert (simulator.camera == level.camera).all()
+
+
+def test_a_car_that_left_the_room_still_gets_a_picture(straight: Track) -> None:
+    simulator = one_car(straight, rules=NO_RULES)
+    for _ in range(200):
+        simulator.step(0.0, 4.0)
+    assert simulator.cars.x_m[0] > 30.0
+    assert simulator.camera[0].std() < 60.0
+    assert simulator.render(0, view="chase").shape == (480, 640, 3)

@@ -212,3 +212,13 @@ def test_the_steering_offset_of_a_car_makes_it_drift(straight: Track) -> None:
         true.step(0.0, 1.0)
     assert drifting.cars.lateral_m[0] > 0.1
     assert abs(true.cars.lateral_m[0]) < 1e-9
+
+
+def test_a_long_delay_is_kept_at_short_steps(oval: Track) -> None:
+    simulator = one_car(
+        oval, dynamics=DynamicsSettings(preset="kinematic", delay_s=0.4), rules=NO_RULES, step_s=0.01, substeps=2
+    )
+    start = simulator.cars.x_m[0]
+    for _ in range(100):
+        simulator.step(0.0, 1.0)
+    assert simulator.cars.x_m[0] - start == pytest.approx(0.6, abs=0.01)
