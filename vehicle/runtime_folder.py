@@ -82,9 +82,13 @@ def listen(path: Path, kind: socket.SocketKind) -> socket.socket:
             raise LinkError(f"Another process already serves {path}. Stop it first, or choose another --runtime.")
     server = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC)
     try:
-        server.bind(str(path))
-        os.chmod(path, 0o600)
+        # Under its own name only once it listens: others connect as soon as they see it.
+        unready = path.with_name(f".{path.name}")
+        unready.unlink(missing_ok=True)
+        server.bind(str(unready))
+        os.chmod(unready, 0o600)
         server.listen(8)
+        unready.rename(path)
     except OSError as error:
         server.close()
         raise LinkError(f"Cannot open the socket {path}: {error.strerror}.") from error
