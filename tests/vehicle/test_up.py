@@ -1,0 +1,74 @@
+"""`lapwing-car up` on the still scene: however a run ends, nothing of it keeps running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.errors import LinkError
+from vehicle.config import CarConfig
+from vehicle.hardware.assembly import Car
+from vehicle.runtime_folder import RuntimeFolder
+from vehicle.up import CarRun, Drive, board_status
+
+pytestmark = pytest.mark.wall_clock
+
+WAIT_S = 30.0
+NEUTRAL_US = 1500.0
+
+
+@pytest.fixture
+def model(folder: RuntimeFolder, make_archive: Callable[..., bytes]) -> str:
+    path = folder.path / "tiny.tar.gz"
+    path.write_bytes(make_archive())
+    return str(path)
+
+
+def sockets(folder: RuntimeFolder) -> list[str]:
+    return [path.name for path in folder.path.glob("*.sock")]
+
+
+def test_laps_that_take_too_long_end_the_run_with_everything_at_rest(folder: RuntimeFolder, model: str) -> None:
+    told: list[str] = []
+    options = ["--emulated", "--runtime", str(folder.path)]
+    run = CarRun(Car(CarConfig(), folder, emulated=True), Drive(model, laps=1, timeout_s=2.0), options, told.append)
+    with pytest.raises(LinkError, match=r"0 of 1 laps .* Check the calibration"):
+        run.run(threading.Event())
+    assert "The model drives." in told
+    assert told[-1] == "Everything is at rest."
+    assert sockets(folder) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_outlives_the_one_that_started_it(
+    folder: RuntimeFolder, model: str, ending: signal.Signals, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "vehicle.cli", "up", "--emulated", "--model", model]
+    # A world that is not there yet: the board shows its still scene and goes on looking.
+    world = tmp_path / "world.sock"
+    world.touch()
+    up = subprocess.Popen([*command, "--runtime", str(folder.path), "--world", str(world)], stdout=subprocess.DEVNULL)
+    deadline_s = time.monotonic() + WAIT_S
+    while not drives(folder):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    os.kill(up.pid, ending)
+    up.wait(WAIT_S)
+    while sockets(folder):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def drives(folder: RuntimeFolder) -> bool:
+    if not folder.board_status.exists():
+        return False
+    pulses = board_status(folder.board_status, since_s=0.0)["pulses"]
+    return any(pulse["channel"] == 0 and (pulse["width_us"] or 0.0) > NEUTRAL_US + 20 for pulse in pulses)
