@@ -9,7 +9,7 @@ import numpy as np
 from shared.actions import Action
 from shared.errors import MetadataError
 from shared.model_archive import ModelArchive
-from shared.observation import FrameStack, camera_input, grey_from_rgb
+from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, FrameStack, camera_input, grey_from_rgb
 from shared.sensors import FRONT_CAMERA
 from vehicle.drive.engine import Engine
 from vehicle.hardware.protocols import Frame
@@ -68,6 +68,6 @@ class ModelPilot:
 
     def warm_up(self) -> None:
         """Run the model once on a black picture: the first answer of an engine is slow."""
-        black = np.zeros((480, 640, 3), dtype=np.uint8)
+        black = np.zeros((FRAME_HEIGHT_PX, FRAME_WIDTH_PX, 3), dtype=np.uint8)
         self.decide(Frame(black, 0.0, 0))
         self.forget()

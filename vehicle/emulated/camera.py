@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import HardwareError, LinkError
+from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame
 
-HEIGHT_PX, WIDTH_PX = 480, 640
 RATE_HZ = 15.0  # of the still scene; a world sets its own rate
 NOISE_LEVELS = 1.5  # standard deviation, of 255
 _NOISE_MARGIN_PX = 64
@@ -36,14 +36,14 @@ class CameraSensor:
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         margin = _NOISE_MARGIN_PX
-        noise = self._rng.normal(0.0, NOISE_LEVELS, (HEIGHT_PX + margin, WIDTH_PX + margin, 3))
+        noise = self._rng.normal(0.0, NOISE_LEVELS, (FRAME_HEIGHT_PX + margin, FRAME_WIDTH_PX + margin, 3))
         self._noise = np.rint(noise).astype(np.int16)
         self._sequence = 0
 
     def expose(self, scene: Image, now_s: float) -> Frame:
         """A picture of the scene (480, 640, 3), taken now."""
         top, left = self._rng.integers(0, _NOISE_MARGIN_PX, 2)
-        image = self._noise[top : top + HEIGHT_PX, left : left + WIDTH_PX] + scene
+        image = self._noise[top : top + FRAME_HEIGHT_PX, left : left + FRAME_WIDTH_PX] + scene
         np.clip(image, 0, 255, out=image)
         self._sequence += 1
         return Frame(image.astype(np.uint8), now_s, self._sequence)
@@ -51,9 +51,9 @@ class CameraSensor:
 
 def still_scene() -> Image:
     """What the camera sees where there is no world: a grey floor, a wall, and a stripe to focus on."""
-    scene = np.empty((HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+    scene = np.empty((FRAME_HEIGHT_PX, FRAME_WIDTH_PX, 3), dtype=np.uint8)
     scene[:200] = (176, 184, 190)
-    shade = np.linspace(70, 130, HEIGHT_PX - 200).astype(np.uint8)
+    shade = np.linspace(70, 130, FRAME_HEIGHT_PX - 200).astype(np.uint8)
     scene[200:] = shade[:, None, None]
     scene[200:, 300:340] = (228, 200, 60)
     return scene
@@ -83,7 +83,7 @@ class EmulatedCamera(FrameSlot):
             raise HardwareError(
                 f"No emulated camera answers at {path}. Start the board first: lapwing-car board"
             ) from error
-        self._buffers = [np.empty((HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8) for _ in range(_BUFFERS)]
+        self._buffers = [np.empty((FRAME_HEIGHT_PX, FRAME_WIDTH_PX, 3), dtype=np.uint8) for _ in range(_BUFFERS)]
         self._thread = threading.Thread(target=self._receive, name="emulated-camera", daemon=True)
         self._thread.start()
 
@@ -112,7 +112,7 @@ class EmulatedCamera(FrameSlot):
         header = bytearray(_HEADER.size)
         self._fill(memoryview(header))
         _, taken_at_s, height_px, width_px = _HEADER.unpack(header)
-        if (height_px, width_px) != (HEIGHT_PX, WIDTH_PX):
+        if (height_px, width_px) != (FRAME_HEIGHT_PX, FRAME_WIDTH_PX):
             raise LinkError(f"The emulated camera sent a picture of {width_px}x{height_px}.")
         self._fill(image.data.cast("B"))
         return float(taken_at_s)
