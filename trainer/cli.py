@@ -1,7 +1,7 @@
 """The lapwing command: finds the verb, runs it, and turns errors into one line and an exit code.
 
 A verb is a file in trainer/commands/ with an attribute `command`; it is imported only when typed, so that
-`lapwing --help` answers at once. Exit codes: 0 done, 1 refused with one line, 2 usage, 130 interrupted.
+`lapwing --help` answers at once. Exit codes: 0 done, 1 refused or interrupted with one line, 2 usage.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. What was finished is kept.", err=True)
-        return 130
+        click.echo("Stopped. What was finished is kept; type the command again for the rest.", err=True)
+        return 1
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -1,9 +1,10 @@
 """A training on disk, whole: everything a resumed run needs to write the bytes it would have written anyway.
 
-    checkpoints/<steps>/weights.npz    the network, by parameter name state.npz      optimiser, random
-    generators, cars, counters of the cars, `<part>.<name>` each rewards.npz    state of each car's reward
-    module, opaque bytes, by car manifest.json  steps, counters, which checkpoint is the best so far,
-    SHA-256 of everything
+    checkpoints/<steps>/
+        weights.npz    the network, by parameter name
+        state.npz      optimiser, random generators, cars and their counters, `<part>.<name>` each
+        rewards.npz    state of each car's reward module, opaque bytes, by car
+        manifest.json  steps, counters, which checkpoint is the best so far, SHA-256 of everything
 
 Plain arrays and JSON: reading one runs nothing of it. A checkpoint appears under its name complete or not
 at all. The three newest and the best are kept.
