@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from shared.errors import LinkError
+from shared.errors import HardwareError, LinkError
 from shared.model_archive import ModelArchive, read_archive
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.lease import Driver
@@ -18,6 +18,7 @@ from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.recorder import LogRecorder
 from vehicle.hardware.assembly import Car, load_profile, open_camera
+from vehicle.hardware.protocols import Camera
 from vehicle.models.store import ModelStore
 
 READY_TIMEOUT_S = 30.0
@@ -46,8 +47,7 @@ def run_drive(
             recorder = LogRecorder(record, about_drive(car, archive))
             exits.callback(recorder.close)
         tell(f"The model {archive.name} is ready, at most {pilot.top_speed_mps:g} m/s.")
-        if arm and _is_ready(actuator, stop):
-            camera.wait_newer(0, READY_TIMEOUT_S)
+        if arm and _is_ready(actuator, stop) and _has_picture(camera, stop):
             problem = actuator.ask(ArmRequest(Driver.AUTONOMOUS, pilot.top_speed_mps)).problem
             if problem is not None:
                 raise LinkError(problem)
@@ -92,3 +92,13 @@ def _is_ready(actuator: ActuatorClient, stop: threading.Event) -> bool:
         if stop.wait(WAIT_S):
             return False
     raise LinkError(f"The actuator is not ready: {actuator.status().reason or actuator.status().phase}.")
+
+
+def _has_picture(camera: Camera, stop: threading.Event) -> bool:
+    """Wait for the first picture. False when it is time to end; without one, nothing is armed."""
+    for _ in range(round(READY_TIMEOUT_S / WAIT_S)):
+        if camera.wait_newer(0, WAIT_S) is not None:
+            return True
+        if stop.is_set():
+            return False
+    raise HardwareError("The camera gives no picture, so the car is not armed. Check its cable, then start again.")
