@@ -127,10 +127,17 @@ def drive(car: Car, model: str | None, arm: bool, record: Path | None) -> None:
 
 @root.command()
 @click.option("--model", help=MODEL_HELP)
-@click.option("--laps", default=0, show_default=True, help="Laps to drive; 0 drives until Ctrl-C.")
+@click.option(
+    "--laps", type=click.IntRange(min=0), default=0, show_default=True, help="Laps to drive; 0 drives until Ctrl-C."
+)
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write a drive log, .mcap.")
 @click.option(
-    "--timeout", "timeout_s", default=180.0, show_default=True, help="Seconds for the laps; 0 waits for ever."
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.0),
+    default=180.0,
+    show_default=True,
+    help="Seconds for the laps; 0 waits for ever.",
 )
 @click.option("--world", type=click.Path(path_type=Path), help="Socket of a world that runs already.")
 @click.option(

@@ -37,6 +37,12 @@ def test_a_misspelt_setting_is_one_line_with_the_right_name(tmp_path: Path, caps
     assert "max_speed_mps" in error
 
 
+@pytest.mark.parametrize("option", ["--laps", "--timeout"])
+def test_a_drive_of_less_than_nothing_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["up", "--emulated", option, "-1"]) == 2
+    assert "not in the range" in capsys.readouterr().err
+
+
 def test_a_real_car_without_calibration_is_told_what_to_do(
     folder: RuntimeFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
