@@ -16,6 +16,7 @@ from trainer.simulator.surface_rows import (
     COLUMN,
     FLATTEST,
     ONE,
+    WALL_COARSENESS,
     WHITE,
     ZERO,
     F,
@@ -145,7 +146,7 @@ def plan_picture(ground_plan, wall_plan, height, edge, view, scene):
         if highest >= 0.0 or furthest_m > clearance_m:
             wall = wall_plan[walls]
             wall.row, wall.x0, wall.y0, wall.z0 = row, ray.x0, ray.y0, ray.z0
-            choose_grain(wall, clearance_m * scene.inverse_focal * scene.grain_per_m)
+            choose_grain(wall, clearance_m * scene.inverse_focal * scene.grain_per_m / WALL_COARSENESS)
             walls += 1
         if lowest < 0.0:
             grounds = plan_ground_row(ground_plan, grounds, row, y, view, scene)

@@ -44,6 +44,8 @@ FLATTEST = F(-1e-4)
 SMALL = F(1e-5)
 LIGHT_ON_WALL = F(1.5)
 NEAREST_M = F(0.05)
+# Walls are made of larger things than the ground: their grain is so many times coarser.
+WALL_COARSENESS = F(6.0)
 # Walls show their grain around their foot; far above it repeats its edge.
 WALL_SHIFT = F(40.0)
 # max(a, b) * BIG + min(a, b) * LITTLE is the root of a^2 + b^2 within 4 %.
@@ -220,7 +222,7 @@ def trace_walls(rows, words, plan, first, count, width, scene):
     width &= BITS
     for k in range(count):
         ray = plan[first + k]
-        x0, y0, z0, grain = ray.x0, ray.y0, ray.z0, scene.grain_per_m * ray.grain_scale
+        x0, y0, z0, grain = ray.x0, ray.y0, ray.z0, scene.grain_per_m * ray.grain_scale / WALL_COARSENESS
         offset_x, offset_y = fma(WALL_SHIFT, grain, scene.offset_x), fma(WALL_SHIFT, grain, scene.offset_y)
         grain_start, mask, shift = ray.grain_start, ray.grain_mask, ray.grain_shift
         base = (k * width) & BITS
