@@ -31,6 +31,7 @@ PROVENANCE_FORMAT = 1
 ModelFormat = Literal["onnx", "pb"]
 _MODEL_SUFFIXES: dict[str, ModelFormat] = {".onnx": "onnx", ".pb": "pb"}
 _MAX_TEXT_BYTES = MAX_METADATA_BYTES
+_AGAIN = "Export or download it again."
 # DeepRacer's training output keeps them in a folder of their own.
 _KEPT_TEXTS = {
     METADATA_NAME: METADATA_NAME,
@@ -228,10 +229,10 @@ def _verify(provenance: Mapping[str, Any], hashes: Mapping[str, str], ignored: s
         raise ArchiveError(f"The archive's {PROVENANCE_NAME} has hashes of an unknown form.")
     for name, wanted in listed.items():
         if name not in hashes:
-            raise ArchiveError(f"The archive lacks '{name}', which its {PROVENANCE_NAME} lists.")
+            raise ArchiveError(f"The archive lacks '{name}', which its {PROVENANCE_NAME} lists. {_AGAIN}")
         if hashes[name] != wanted:
-            raise ArchiveError(f"'{name}' was changed after the archive was made: its hash is wrong.")
+            raise ArchiveError(f"'{name}' was changed after the archive was made: its hash is wrong. {_AGAIN}")
     for name in hashes:
         if name not in listed and name not in ignored and name != PROVENANCE_NAME:
-            raise ArchiveError(f"'{name}' was added later: the archive's {PROVENANCE_NAME} does not list it.")
+            raise ArchiveError(f"'{name}' was added later: the archive's {PROVENANCE_NAME} does not list it. {_AGAIN}")
     return True

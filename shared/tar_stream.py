@@ -23,6 +23,8 @@ MAX_RECORD_BYTES = 64 << 10  # one pax or long-name record
 # Weights hardly compress; a small file that swells a hundredfold past 16 MiB is an attack on memory.
 MAX_RATIO, RATIO_FREE_BYTES = 100, 16 << 20
 
+_EXPORT_AGAIN = "Export the model again; only plain files belong into an archive."
+
 _BLOCK = 512
 _CHUNK_BYTES = 64 << 10
 _FOLDER, _PAX, _PAX_GLOBAL, _LONG_NAME = b"5", b"x", b"g", b"L"
@@ -68,9 +70,11 @@ class TarStream:
         while (member := self._next_member()) is not None:
             entries += 1
             if entries > MAX_MEMBERS:
-                raise ArchiveError(f"The archive has more than {MAX_MEMBERS} members; a model has five.")
+                raise ArchiveError(
+                    f"The archive has more than {MAX_MEMBERS} members; a model has five. {_EXPORT_AGAIN}"
+                )
             if member.name in self.hashes:
-                raise ArchiveError(f"The archive holds '{member.name}' twice.")
+                raise ArchiveError(f"The archive holds '{member.name}' twice. {_EXPORT_AGAIN}")
             self._left_bytes = member.size_bytes
             self._padding_bytes = -member.size_bytes % _BLOCK
             self._digest = hashlib.sha256()
@@ -123,11 +127,15 @@ class TarStream:
                 name = size_bytes = None
                 continue
             if kind not in _REGULAR:
-                raise ArchiveError(f"The archive holds {_KINDS.get(kind, 'an odd entry')} named '{plain}'; only files.")
+                raise ArchiveError(
+                    f"The archive holds {_KINDS.get(kind, 'an odd entry')} named '{plain}'. {_EXPORT_AGAIN}"
+                )
             if not plain:
                 raise ArchiveError("The archive holds a file without a name.")
             if length > MAX_MEMBER_BYTES:
-                raise ArchiveError(f"'{plain}' is {length} bytes long; at most {MAX_MEMBER_BYTES >> 20} MiB are read.")
+                raise ArchiveError(
+                    f"'{plain}' is {length} bytes long; at most {MAX_MEMBER_BYTES >> 20} MiB are read. {_EXPORT_AGAIN}"
+                )
             return TarMember(plain, length)
         raise ArchiveError("The archive is a chain of records and folders without files.")
 
@@ -195,9 +203,11 @@ class _Inflater:
     def _count(self, added: int) -> None:
         self._out_bytes += added
         if self._out_bytes > MAX_TOTAL_BYTES:
-            raise ArchiveError(f"The archive unpacks to more than {MAX_TOTAL_BYTES >> 20} MiB.")
+            raise ArchiveError(f"The archive unpacks to more than {MAX_TOTAL_BYTES >> 20} MiB. {_EXPORT_AGAIN}")
         if self._out_bytes > RATIO_FREE_BYTES and self._out_bytes > MAX_RATIO * self._in_bytes:
-            raise ArchiveError(f"The archive unpacks to more than {MAX_RATIO} times its size, which no model does.")
+            raise ArchiveError(
+                f"The archive unpacks to more than {MAX_RATIO} times its size, which no model does. {_EXPORT_AGAIN}"
+            )
 
 
 def plain_name(name: str) -> str:
@@ -208,7 +218,7 @@ def plain_name(name: str) -> str:
         raise ArchiveError(f"The archive holds the name {name!r}, which has characters no model needs.")
     parts = [part for part in name.split("/") if part not in {"", "."}]
     if name.startswith("/") or ".." in parts:
-        raise ArchiveError(f"The archive holds the name {name!r}, which leads out of its folder.")
+        raise ArchiveError(f"The archive holds the name {name!r}, which leads out of its folder. {_EXPORT_AGAIN}")
     return "/".join(parts)
 
 
