@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 LENGTH_RANGE_M = (8.0, 200.0)
 WIDTH_RANGE_M = (0.56, 3.0)
 VARIATION_RANGE = (0.0, 2.5)
+SHORTEST_IN_WIDTHS = 12  # a shorter loop has no room for its own road
 # Between two roads that pass each other lies at least this much field.
 GAP_M = 0.25
 # The smallest radius of the inner border, at tightness 0 and 1.
@@ -85,9 +86,10 @@ def _check_arguments(length_m: float, width_m: float, tightness: float, width_va
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:
             raise TrackError(f"A generated track with {name} = {value:g} is not possible: {low:g} to {high:g} is.")
-    if length_m < 12 * width_m:
+    if length_m < SHORTEST_IN_WIDTHS * width_m:
         raise TrackError(
-            f"A loop of {length_m:g} m cannot be {width_m:g} m wide. Give a length_m of at least {12 * width_m:g}."
+            f"A loop of {length_m:g} m cannot be {width_m:g} m wide. "
+            f"Give a length_m of at least {SHORTEST_IN_WIDTHS * width_m:g}."
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from trainer.config import GENERATED_TRACKS, GeneratedTracks, TrainingSettings
 from trainer.tracks import Track, generate_track, load_track
+from trainer.tracks.generator import SHORTEST_IN_WIDTHS
 
 
 def course_tracks(settings: TrainingSettings, *, limit: int | None = None) -> list[Track]:
@@ -28,5 +29,6 @@ def generated_tracks(settings: GeneratedTracks, count: int) -> list[Track]:
         length_m, width_m, tightness = (
             float(rng.uniform(*limits)) for limits in (settings.length_m, settings.width_m, settings.tightness)
         )
-        tracks.append(generate_track(seed, length_m, width_m, tightness))
+        fitting_m = min(width_m, length_m / SHORTEST_IN_WIDTHS)
+        tracks.append(generate_track(seed, length_m, fitting_m, tightness))
     return tracks
