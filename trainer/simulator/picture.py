@@ -99,7 +99,7 @@ def survey_row(ray, scene, edge):
 def choose_grain(ray, texels):
     """Take the grain's level for a pixel that spans so many of the finest texels."""
     level, start = 0, 0
-    while texels > 1.5 and level < GRAIN_LEVELS - 1:
+    while texels > 1.0 and level < GRAIN_LEVELS - 1:
         start += 1 << (2 * (GRAIN_BITS - level))
         texels *= 0.5
         level += 1
