@@ -208,11 +208,11 @@ class Hyperparameters(Settings):
     """How PPO learns. The first nine are DeepRacer's, by name and range."""
 
     preset: Literal["fast", "deepracer"] = Field("fast", description="Where values not written here come from.")
-    batch_size: Literal[32, 64, 128, 256, 512] = Field(512, description="Steps of one gradient.")
+    batch_size: Literal[32, 64, 128, 256, 512] = Field(256, description="Steps of one gradient.")
     num_epochs: int = Field(4, ge=3, le=10, description="Passes over each collected rollout.")
     lr: float = Field(1e-3, ge=1e-8, le=1e-3, description="Learning rate of Adam.")
-    beta_entropy: float = Field(0.01, ge=0, le=1, description="Weight of the entropy: more explores more.")
-    discount_factor: float = Field(0.98, ge=0, le=1, description="Worth of a reward one step later.")
+    beta_entropy: float = Field(0.003, ge=0, le=1, description="Weight of the entropy: more explores more.")
+    discount_factor: float = Field(0.95, ge=0, le=1, description="Worth of a reward one step later.")
     loss_type: Literal["huber", "mean squared error"] = Field("huber", description="Loss of the value estimate.")
     num_episodes_between_training: int = Field(20, ge=5, le=100, description="Episodes per update when horizon is 0.")
     exploration_type: Literal["categorical", "e_greedy"] = Field(
@@ -283,7 +283,7 @@ class StopSettings(Settings):
 class EvaluationSettings(Settings):
     """The greedy laps between updates that choose the best model."""
 
-    every_steps: int = Field(20_480, ge=1, description="Training steps between two evaluations.")
+    every_steps: int = Field(10_240, ge=1, description="Training steps between two evaluations.")
     trials: int = Field(10, ge=1, le=1000, description="Laps tried in each.")
     world: World = Field("light", description="How much each trial's world varies.")
     best_by: Literal["progress", "laptime", "reward"] = Field("progress", description="What the best model is best in.")

@@ -32,7 +32,6 @@ SHORT_FOR = {
     "preset": "hyperparameters.preset",
 }
 WORLDS, PRESETS, DEVICES = ("off", "light", "strong"), ("fast", "deepracer"), ("cpu", "cuda", "auto")
-MOST_THREADS = 8  # more cost these small networks more in waiting than they bring
 # What may differ when a run goes on; everything else is a new run.
 MAY_CHANGE = ("stop.", "evaluation.", "device")
 
@@ -153,7 +152,8 @@ def _train(
     from trainer.training.loop import train
     from trainer.training.stopping import StopRequest
 
-    torch.set_num_threads(min(len(os.sched_getaffinity(0)), MOST_THREADS))
+    # The small network's work is done before two threads have met; the large ones gain from every core.
+    torch.set_num_threads(1 if settings.car.network == "fast" else len(os.sched_getaffinity(0)))
     with StopRequest() as stop, Display(run.name, settings.stop, live=False if plain else None) as display:
         display.say(f"Run '{run.name}' in {run.path}: {', '.join(settings.tracks)}, reward {settings.reward}")
         outcome = train(run, settings, display, stop, reward_file=reward_file, first_weights=weights)
