@@ -226,8 +226,8 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        return 130
+        click.echo("Stopped before the end. Run the same command again when you are ready.", err=True)
+        return 1
     except LapwingError as error:
         click.echo(f"Error: {error}", err=True)
         return 1

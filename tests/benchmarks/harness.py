@@ -40,6 +40,7 @@ class Store:
 
     def clear(self) -> None:
         """Forget everything: the benchmark ended."""
+        self._parts.clear()
         self._path.unlink(missing_ok=True)
 
 
