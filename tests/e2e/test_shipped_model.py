@@ -15,8 +15,6 @@ from vehicle.drive.engine import open_engine
 from vehicle.drive.pilot import ModelPilot
 from vehicle.models.store import SHIPPED_MODEL
 
-pytestmark = pytest.mark.skipif(not SHIPPED_MODEL.exists(), reason="no model is shipped in this folder")
-
 MakeCar = Callable[..., Any]
 
 

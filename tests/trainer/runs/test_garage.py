@@ -104,8 +104,8 @@ def test_deleting_asks_first(lapwing: Lapwing, tmp_path: Path, monkeypatch: pyte
     lapwing("cars", "create", "a")
     create_run(tmp_path, "first")
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda text: "n")
-    assert lapwing("cars", "delete", "a")[0] == 130
-    assert lapwing("runs", "delete", "first")[0] == 130
+    assert lapwing("cars", "delete", "a")[0] == 1
+    assert lapwing("runs", "delete", "first")[0] == 1
     assert garage.car_names(tmp_path) == ["a"]
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda text: "y")
     assert lapwing("cars", "delete", "a")[0] == 0

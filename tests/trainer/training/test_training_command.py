@@ -28,9 +28,9 @@ QUICK = (
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def threads_as_before() -> Iterator[None]:
+    """The command chooses how many threads torch may use; other tests shall not notice."""
     threads = torch.get_num_threads()
-    monkeypatch.setattr("trainer.commands.train.MOST_THREADS", 1)
     yield
     torch.set_num_threads(threads)
 

@@ -106,9 +106,14 @@ def test_a_model_damaged_on_disk_is_not_loaded(store: ModelStore, archive_file: 
         store.load()
 
 
+def test_before_anything_is_installed_the_shipped_model_drives(store: ModelStore, archive_file: Path) -> None:
+    assert store.load().name == "default"
+    store.install(archive_file)
+    store.choose("fast")
+    assert store.load().name == "fast"
+
+
 def test_asking_for_a_model_that_is_not_there_lists_what_is(store: ModelStore, archive_file: Path) -> None:
-    with pytest.raises(ArchiveError, match="Install one"):
-        store.load()
     store.install(archive_file)
     with pytest.raises(ArchiveError, match="Installed: fast"):
         store.load("fats")
