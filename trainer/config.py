@@ -199,6 +199,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_grad_norm": 0.0,
             "bootstrap_at_time_limit": False,
             "normalise_rewards": False,
+            "world_steps": 0,
         },
     }
 )
@@ -231,6 +232,9 @@ class Hyperparameters(Settings):
     clip: float = Field(0.2, gt=0, le=1, description="How far one update may move a probability ratio.")
     max_grad_norm: float = Field(0.5, ge=0, description="Longest gradient; 0 is no limit.")
     bootstrap_at_time_limit: bool = Field(True, description="An episode cut by the clock is not a failure.")
+    world_steps: int = Field(
+        30, ge=0, description="A training car's world is drawn anew after this many steps; 0: only between episodes."
+    )
     normalise_rewards: bool = Field(True, description="Divide rewards by the spread of the returns seen so far.")
     anneal_steps: int | None = Field(
         None, ge=1, description="Steps in which learning rate and entropy weight fall to anneal_to."

@@ -116,6 +116,16 @@ def start_cars(wanted, orders, cars, draws, values, ranges, histories, rules, tr
 
 
 @kernel
+def redraw_worlds(wanted, cars, draws, values, ranges, tracks):
+    """Another world around the wanted cars, in the middle of their episodes; each step has one of its own."""
+    for i in range(len(cars)):
+        if wanted[i]:
+            car = cars[i]
+            draw_episode(values[i], ranges, car.seed, np.int64(car.episode) + (np.int64(car.steps) << 32))
+            keep_own_look(draws[i], tracks[car.track_index])
+
+
+@kernel
 def keep_own_look(draw, track):
     """Levels that are not drawn are the track's own."""
     draw.road_level = track.road_level if draw.road_level < 0.0 else draw.road_level

@@ -222,6 +222,15 @@ class Simulator:
             numba.set_num_threads(self.threads)
             launch.observe_all_cars(self.threads, judging, *rest)
 
+    def redraw(self, mask: ArrayLike) -> None:
+        """Draw everything that is random about an episode anew for the cars in mask, where they drive.
+
+        A car that learns meets more worlds that way than it starts episodes. The next step shows it.
+        """
+        wanted = np.ascontiguousarray(mask, dtype=bool)
+        values = self._draws.view(np.float64).reshape(len(self), len(QUANTITIES))
+        launch.redraw_worlds(wanted, self._cars, self._draws, values, self._ranges, self._world[0])
+
     def put_back(self, mask: ArrayLike, pause_s: float = 0.0) -> None:
         """Stand the cars in mask in the nearer lane at the progress they had, as after an off-track in an evaluation.
 

@@ -50,9 +50,13 @@ class TrainingCars:
         channels: int,
         *,
         episodes_per_iteration: int,
+        world_steps: int,
     ) -> None:
+        """world_steps: a car's world changes after so many steps of its episode; 0: only between episodes."""
         self._simulator = simulator
         self._rewards = rewards
+        self._world_steps = world_steps
+        self._turns = np.arange(len(simulator))  # not all worlds change at the same step
         self._tracks_rotate = len(tracks) > len(simulator)
         self._action_space = action_space
         self._stack = FrameStack(channels, len(simulator))
@@ -81,6 +85,7 @@ class TrainingCars:
             pulse()
             actions = learner.act(self.pictures, steps_so_far + steps)
             begun = time.perf_counter()
+            self._change_worlds()
             self._simulator.step(*commands(self._action_space, actions))
             simulating_s += time.perf_counter() - begun
 
@@ -103,6 +108,13 @@ class TrainingCars:
             steps += len(rewards)
             reward_sum += float(rewards.sum())
         return Drive(steps, tuple(records), reward_sum / steps, simulating_s, rewarding_s)
+
+    def _change_worlds(self) -> None:
+        """Another world around some of the cars, long before they have driven a lap in the one they know."""
+        if self._world_steps:
+            due = (self._simulator.cars.steps + self._turns) % self._world_steps == 0
+            if due.any():
+                self._simulator.redraw(due)
 
     def _next_tracks(self) -> NDArray[np.int64] | None:
         """With more tracks than cars, a car that starts again does so on a track that nobody is on."""

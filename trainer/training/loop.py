@@ -157,6 +157,7 @@ class Training:
             self._learner.action_space,
             settings.car.stack_size,
             episodes_per_iteration=settings.hyperparameters.num_episodes_between_training,
+            world_steps=settings.hyperparameters.world_steps,
         )
         judged = settings.evaluation.best_by == "reward"
         self._trials = Trials(settings, tracks, rewards_for(settings.evaluation_trials) if judged else None)

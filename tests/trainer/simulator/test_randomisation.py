@@ -62,6 +62,22 @@ def test_a_new_episode_draws_anew_from_the_same_seed(oval: Track) -> None:
     assert simulator.snapshot()["draws"].tobytes() == episodes[0]
 
 
+def test_a_redraw_changes_the_world_of_the_wanted_cars_and_nothing_else(oval: Track) -> None:
+    simulator = Simulator([oval], SimulatorSettings(), seeds=[9, 9], start_fraction=0.0)
+    simulator.reset()
+    simulator.step([0.0, 0.0], [1.0, 1.0])
+    before = simulator.snapshot()
+    simulator.redraw([True, False])
+    after = simulator.snapshot()
+    assert after["draws"][0] != before["draws"][0]
+    assert after["draws"][1] == before["draws"][1]
+    for name in set(before) - {"draws"}:
+        assert after[name].tobytes() == before[name].tobytes(), name
+    simulator.restore(before)
+    simulator.redraw([True, False])
+    assert simulator.snapshot()["draws"].tobytes() == after["draws"].tobytes()
+
+
 def test_a_range_given_replaces_the_presets(oval: Track) -> None:
     settings = RandomisationSettings(preset="strong", friction=Range(low=0.7, high=0.8))
     draws = draws_of(oval, settings, cars=50)

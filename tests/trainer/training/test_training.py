@@ -118,12 +118,21 @@ def test_another_seed_trains_another_policy(tmp_path: Path) -> None:
     assert not np.array_equal(first["policy_head.weight"], second["policy_head.weight"])
 
 
+def test_worlds_change_while_the_cars_learn_unless_they_are_told_not_to(tmp_path: Path) -> None:
+    runs = {steps: new_run(tmp_path, f"every-{steps}", "stop.steps=64", f"hyperparameters.world_steps={steps}")
+            for steps in (0, 3)}  # fmt: skip
+    for run, settings in runs.values():
+        finish(run, settings)
+    still, moving = (what_was_written(run) for run, _ in runs.values())
+    assert still["policy_head.weight"] != moving["policy_head.weight"]
+
+
 class PowerCut(Exception):  # noqa: N818
     """The process dies here."""
 
 
 VARIANTS: Mapping[str, tuple[str, ...]] = {
-    "plain": (),
+    "plain": ("hyperparameters.world_steps=7",),
     "isolated rewards": ("reward_worker.isolated=true",),
     "stacked pictures": ("car.stack_size=3",),
     "continuous": ("car.actions.kind=continuous",),
