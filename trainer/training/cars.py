@@ -112,7 +112,7 @@ class TrainingCars:
     def _change_worlds(self) -> None:
         """Another world around some of the cars, long before they have driven a lap in the one they know."""
         if self._world_steps:
-            due = (self._simulator.cars.steps + self._turns) % self._world_steps == 0
+            due = (self._simulator.cars.steps.astype(np.int64) + self._turns) % self._world_steps == 0
             if due.any():
                 self._simulator.redraw(due)
 
