@@ -35,6 +35,26 @@ class Column(IntEnum):
     TRACK_INDEX = 19
     STATUS = 20
     EPISODE = 21
+    CONTACTS = 22  # times this car has touched something or was touched, in this episode
+    OVERTAKES = 23  # moving things passed in this episode
+    OVERTAKEN = 24  # and those that passed this car
+
+
+class ObjectColumn(IntEnum):
+    """Columns per object behind those of Column: first the world's boxes, then its bots, then its other cars.
+
+    Places are those of the object's middle, in the car's driving direction.
+    """
+
+    KIND = 0  # things.Kind; NOTHING for one that does not take part
+    X_M = 1
+    Y_M = 2
+    HEADING_RAD = 3
+    SPEED_MPS = 4
+    ARC_M = 5  # from the first waypoint
+    LATERAL_M = 6  # left positive
+    GAP_M = 7  # along the centre line from the car's front to it: ahead positive, at most half the track
+    IN_CAMERA = 8  # its middle is in the picture
 
 
 CRASHED = int(EpisodeStatus.CRASHED)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.settings import Settings
 from trainer.simulator.dynamics import DynamicsSettings
+from trainer.simulator.race import RaceSettings
 from trainer.simulator.randomisation import RandomisationSettings
 
 
@@ -64,3 +65,4 @@ class SimulatorSettings(Settings):
     randomisation: RandomisationSettings = RandomisationSettings()
     start: StartSettings = StartSettings()
     rules: EpisodeRules = EpisodeRules()
+    race: RaceSettings = RaceSettings()
