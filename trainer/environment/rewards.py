@@ -15,16 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import SettingsError
-from trainer.rewards.batch import roads_of
+from trainer.rewards.batch import COLUMNS, roads_of
 from trainer.rewards.catalogue import find_reward, open_rewards
 from trainer.rewards.chance import own_chance_kept
 from trainer.rewards.instances import Instances
 from trainer.rewards.params import ParamsBuilder
 from trainer.rewards.program import Program, RewardFunction, RewardSource, read_reward
-from trainer.simulator.measurements import Column
 from trainer.tracks import Track
-
-COLUMNS = {column.name: int(column) for column in Column}
 
 Reward = str | Path | Callable[[dict[str, Any]], float]
 
@@ -42,15 +39,17 @@ class EnvironmentRewards(Protocol):
         """Release what is held."""
 
 
-def environment_rewards(reward: Reward, tracks: Sequence[Track], cars: int, *, isolated: bool) -> EnvironmentRewards:
-    """Rewards from an example's name, a file or a callable."""
+def environment_rewards(
+    reward: Reward, tracks: Sequence[Track], cars: int, *, isolated: bool, objects: int = 0
+) -> EnvironmentRewards:
+    """Rewards from an example's name, a file or a callable; objects: as `open_rewards` has it."""
     if not isolated:
         return OwnRewards(reward, tracks, cars)
     if callable(reward):
         raise SettingsError(
             "A callable cannot be isolated. Put the reward function into a file, or leave isolated out."
         )
-    return IsolatedRewards(reward, tracks, cars)
+    return IsolatedRewards(reward, tracks, cars, objects)
 
 
 class OwnRewards:
@@ -85,8 +84,8 @@ class OwnRewards:
 class IsolatedRewards:
     """Rewards computed in worker processes without network, files or much memory."""
 
-    def __init__(self, reward: str | Path, tracks: Sequence[Track], cars: int) -> None:
-        self._pool = open_rewards(reward, tracks, cars=cars, seed=0)
+    def __init__(self, reward: str | Path, tracks: Sequence[Track], cars: int, objects: int) -> None:
+        self._pool = open_rewards(reward, tracks, cars=cars, seed=0, objects=objects)
         self._initial = self._pool.snapshot()
 
     def forget(self, seeds: dict[int, int]) -> None:

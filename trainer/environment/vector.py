@@ -95,7 +95,9 @@ class RacingVectorEnv(VectorEnv):
         self._is_new = np.ones(num_envs, dtype=np.bool_)
         self._over = np.ones(num_envs, dtype=np.bool_)
         self._simulator: Simulator | None = None
-        self._rewards = environment_rewards(reward, self.tracks, num_envs, isolated=isolated)
+        self._rewards = environment_rewards(
+            reward, self.tracks, num_envs, isolated=isolated, objects=self.simulator_settings.race.object_count
+        )
 
     @property
     def started(self) -> bool:

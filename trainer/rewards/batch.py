@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import RewardError
-from trainer.rewards.params import Road, both_directions
+from trainer.rewards.params import Columns, Road, both_directions
+from trainer.simulator.measurements import Column, ObjectColumn
 from trainer.tracks import Track
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+COLUMNS = Columns({one.name: int(one) for one in Column}, {one.name: int(one) for one in ObjectColumn})
+"""Where things lie in a row of the simulator's measurements."""
 
 
 class Rewards(Protocol):
@@ -38,7 +42,7 @@ class Rewards(Protocol):
         """(N,) rewards of the rows given to `begin`."""
 
     def compute(self, measurements: Floats, new_episode: Mask | None = None) -> Floats:
-        """(N,) rewards of (N, len(Column)) rows.
+        """(N,) rewards of (N, row_length(objects)) rows: whole rows of the simulator's measurements.
 
         new_episode: (N,) cars that were put at their start and have not driven: 0, and no call, as in
         DeepRacer.
@@ -56,6 +60,11 @@ class Rewards(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+def row_length(objects: int) -> int:
+    """Columns of a row of measurements that tells of so many boxes, bots and other cars."""
+    return len(Column) + objects * len(ObjectColumn)
 
 
 def roads_of(tracks: Sequence[Track]) -> list[tuple[Road, Road]]:

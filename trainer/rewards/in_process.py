@@ -7,12 +7,11 @@ from typing import Self
 
 import numpy as np
 
-from trainer.rewards.batch import Floats, Mask, check_count, roads_of
+from trainer.rewards.batch import COLUMNS, Floats, Mask, check_count, roads_of
 from trainer.rewards.chance import own_chance_kept
 from trainer.rewards.instances import Instances
 from trainer.rewards.params import ParamsBuilder
 from trainer.rewards.program import Program, RewardSource
-from trainer.simulator.measurements import Column
 from trainer.tracks import Track
 
 IN_PROCESS = "reward isolation: none (reward_worker.isolated is off): the file runs inside the trainer"
@@ -25,10 +24,9 @@ class InProcessRewards:
     seconds_per_call = 0.0
 
     def __init__(self, source: RewardSource, tracks: Sequence[Track], *, cars: int, seed: int, first_car: int) -> None:
-        columns = {column.name: column.value for column in Column}
-        builder = ParamsBuilder(columns, roads_of(tracks))
+        builder = ParamsBuilder(COLUMNS, roads_of(tracks))
         self._program = Program(source)
-        self._instances = Instances(self._program, range(first_car, first_car + cars), builder, columns, seed)
+        self._instances = Instances(self._program, range(first_car, first_car + cars), builder, COLUMNS, seed)
         self._missing = ""
         self._rewards = np.zeros(cars)
 

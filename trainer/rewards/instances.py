@@ -12,7 +12,7 @@ from typing import Any
 
 from trainer.rewards.chance import own_chance_kept, seed_chance
 from trainer.rewards.mistake import Mistake, raised_by_user, safe_text
-from trainer.rewards.params import ParamsBuilder
+from trainer.rewards.params import Columns, ParamsBuilder
 from trainer.rewards.program import FUNCTION, Program, RewardFunction, mistake_of
 from trainer.rewards.state import ModuleMemory
 
@@ -49,13 +49,13 @@ class Instances:
         program: Program,
         cars: Sequence[int],
         builder: ParamsBuilder,
-        columns: dict[str, int],
+        columns: Columns,
         seed: int,
     ) -> None:
         self._program = program
         self._builder = builder
         self._seed = seed
-        self._steps, self._time, self._episode = columns["STEPS"], columns["TIME_S"], columns["EPISODE"]
+        self._steps, self._time, self._episode = (columns.car[name] for name in ("STEPS", "TIME_S", "EPISODE"))
         with own_chance_kept(program.uses_chance):
             self._cars = [self._start(car) for car in cars]
 

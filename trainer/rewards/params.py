@@ -1,11 +1,11 @@
-"""The dictionary a reward function is given: DeepRacer's 27 keys as they are documented, and three more.
+"""The dictionary a reward function is given: DeepRacer's 27 keys as they are documented, and six more.
 
 Nothing but the standard library is imported here, so that the process that runs reward functions stays small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, degrees
 from operator import itemgetter
@@ -28,24 +28,27 @@ PARAMETERS: dict[str, str] = {
     "closest_waypoints": "[behind, ahead]: indices of the waypoints on either side of the car's projection",
     "is_left_of_center": "True while the front of the car is left of the centre line, as the driver sees it",
     "is_reversed": "True in episodes driven against the track's own direction; not the motion of the car",
-    "is_crashed": "True when the car hit another object",
+    "is_crashed": "True when the car drove into something",
     "is_offtrack": "True when all four wheels are outside the borders",
     "sim_time": "simulated seconds of this car since the run (or its continuation) began",
-    "closest_objects": "[behind, ahead]: indices of the objects nearest along the track",
-    "objects_location": "list of (x, y) of the objects, metres",
-    "objects_left_of_center": "list of bool: object is left of the centre line",
-    "objects_distance": "list of distances along the centre line from the first waypoint, metres",
-    "objects_distance_from_center": "list of distances of the objects from the centre line, metres",
-    "objects_heading": "list of headings of the objects, degrees, -180 to 180 (DeepRacer gave radians)",
-    "objects_speed": "list of speeds of the objects, m/s",
-    "object_in_camera": "True while the object ahead is in the camera's picture",
+    "closest_objects": "[behind, ahead]: indices of the objects nearest along the track; the same twice if only one",
+    "objects_location": "list of (x, y) of the objects' middles, metres: boxes, bots, other cars; [] without any",
+    "objects_left_of_center": "list of bool: True for one left of the centre line, as the driver sees it",
+    "objects_distance": "list of distances along the centre line from the first waypoint, in driving direction, metres",
+    "objects_distance_from_center": "list of distances of the objects from the centre line, metres, 0 or more",
+    "objects_heading": "list of headings of the objects, degrees, -180 (excluded) to 180 (DeepRacer gave radians)",
+    "objects_speed": "list of the speeds the objects really have, m/s; 0 for what stands",
+    "object_in_camera": "True while the next object ahead is in the camera's picture",
     "measured_speed": "speed of the car along its own axis, m/s (new in Lapwing)",
     "measured_steering_angle": "angle the front wheels really have, degrees, positive left (new in Lapwing)",
     "time": "simulated seconds since the start of this episode (new in Lapwing)",
+    "contacts": "times the car has touched something, or was touched, in this episode (new in Lapwing)",
+    "overtakes": "times the car has passed a moving object in this episode (new in Lapwing)",
+    "overtaken": "times a moving object has passed the car in this episode (new in Lapwing)",
 }
 """Every key and its meaning, in one line each; all are always present."""
 
-ADDED_KEYS = ("measured_speed", "measured_steering_angle", "time")
+ADDED_KEYS = ("measured_speed", "measured_steering_angle", "time", "contacts", "overtakes", "overtaken")
 """What DeepRacer does not have."""
 
 COLUMNS_READ = (
@@ -55,6 +58,18 @@ COLUMNS_READ = (
     "WHEELS_ON_TRACK", "IS_OFF_TRACK", "IS_CRASHED", "IS_REVERSED",
     "PREVIOUS_WAYPOINT", "NEXT_WAYPOINT", "TRACK_INDEX",
 )  # fmt: skip
+
+
+OBJECT_COLUMNS_READ = ("KIND", "X_M", "Y_M", "HEADING_RAD", "SPEED_MPS", "ARC_M", "LATERAL_M", "GAP_M", "IN_CAMERA")
+COUNTERS_READ = ("CONTACTS", "OVERTAKES", "OVERTAKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where things lie in a row of measurements: name -> place, of the car and within each object behind it."""
+
+    car: dict[str, int]
+    object: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +87,16 @@ def both_directions(waypoints: Sequence[Sequence[float]], length_m: float) -> tu
 
 
 class ParamsBuilder:
-    """Turns one row of `Simulator.measurements` into params.
+    """Turns one row of `Simulator.measurements` into params; the row's length says how many objects there are.
 
-    columns: name of a measurement -> its place in the row. roads: per track, (its own direction, reversed).
+    roads: per track, (its own direction, reversed).
     """
 
-    def __init__(self, columns: Mapping[str, int], roads: Sequence[tuple[Road, Road]]) -> None:
-        self._pick = itemgetter(*(columns[name] for name in COLUMNS_READ))
+    def __init__(self, columns: Columns, roads: Sequence[tuple[Road, Road]]) -> None:
+        self._pick = itemgetter(*(columns.car[name] for name in COLUMNS_READ))
+        self._pick_counters = itemgetter(*(columns.car[name] for name in COUNTERS_READ))
+        self._car_columns, self._object_columns = len(columns.car), len(columns.object)
+        self._pick_object = itemgetter(*(columns.object[name] for name in OBJECT_COLUMNS_READ))
         self._roads = [[(list(road.waypoints), road.length_m) for road in directions] for directions in roads]
 
     def build(self, row: Sequence[float], clock_s: float) -> dict[str, Any]:
@@ -93,7 +111,7 @@ class ParamsBuilder:
         ) = self._pick(row)  # fmt: skip
         waypoints, length_m = self._roads[int(track)][is_reversed != 0.0]
         heading_deg = degrees(heading_rad)
-        return {
+        params = {
             "all_wheels_on_track": wheels == 4.0,
             "x": x_m,
             "y": y_m,
@@ -124,4 +142,34 @@ class ParamsBuilder:
             "measured_speed": measured_speed_mps,
             "measured_steering_angle": measured_steering_deg,
             "time": time_s,
+            "contacts": 0,
+            "overtakes": 0,
+            "overtaken": 0,
         }
+        if len(row) > self._car_columns:
+            self._put_objects(params, row, length_m)
+        return params
+
+    def _put_objects(self, params: dict[str, Any], row: Sequence[float], length_m: float) -> None:
+        """Fill in what other things on the road make of params; without any that take part, the lists stay empty."""
+        contacts, overtakes, overtaken = self._pick_counters(row)
+        params["contacts"], params["overtakes"], params["overtaken"] = int(contacts), int(overtakes), int(overtaken)
+        first, width = self._car_columns, self._object_columns
+        objects = [self._pick_object(row[place : place + width]) for place in range(first, len(row), width)]
+        there = [one for one in objects if one[0]]  # kind 0 is nothing: it does not take part
+        if not there:
+            return
+        _, x_m, y_m, heading_rad, speed_mps, arc_m, lateral_m, gap_m, in_camera = zip(*there)
+        ahead_m = [gap if gap >= 0.0 else gap + length_m for gap in gap_m]
+        ahead, behind = ahead_m.index(min(ahead_m)), ahead_m.index(max(ahead_m))
+        if ahead == behind:  # side by side, or only one
+            behind = len(ahead_m) - 1
+        headings_deg = map(degrees, heading_rad)
+        params["closest_objects"] = [behind, ahead]
+        params["objects_location"] = list(zip(x_m, y_m))
+        params["objects_left_of_center"] = [lateral > 0.0 for lateral in lateral_m]
+        params["objects_distance"] = list(arc_m)
+        params["objects_distance_from_center"] = list(map(abs, lateral_m))
+        params["objects_heading"] = [heading - 360.0 * ceil((heading - 180.0) / 360.0) for heading in headings_deg]
+        params["objects_speed"] = list(speed_mps)
+        params["object_in_camera"] = in_camera[ahead] != 0.0

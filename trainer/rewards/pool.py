@@ -6,13 +6,14 @@ import json
 import mmap
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Self
 
 import numpy as np
 
 from shared.errors import RewardError
-from trainer.rewards.batch import Floats, Mask, check_count
+from trainer.rewards.batch import COLUMNS, Floats, Mask, check_count, row_length
 from trainer.rewards.isolation import Isolation
 from trainer.rewards.link import (
     DONE,
@@ -31,7 +32,6 @@ from trainer.rewards.output_log import OutputLog
 from trainer.rewards.process import RewardProcess
 from trainer.rewards.program import RewardSource
 from trainer.rewards.settings import RewardSettings
-from trainer.simulator.measurements import Column
 from trainer.tracks import Track
 
 CARS_PER_WORKER = 64
@@ -51,6 +51,7 @@ class RewardPool:
         settings: RewardSettings,
         log: OutputLog,
         first_car: int,
+        objects: int,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -59,7 +60,7 @@ class RewardPool:
         workers = settings.workers or min(len(os.sched_getaffinity(0)), -(-cars // CARS_PER_WORKER))
         bounds = np.linspace(0, cars, min(workers, cars) + 1).astype(int).tolist()
         self._shares = [(first, end - first) for first, end in pairwise(bounds)]
-        self._map(BlockLayout(cars, len(Column), len(self._shares)))
+        self._map(BlockLayout(cars, row_length(objects), len(self._shares)))
         try:
             self._start(source, tracks, seed, first_car)
         except BaseException:
@@ -85,7 +86,7 @@ class RewardPool:
             "text": source.text,
             "cars": self._layout.cars,
             "columns_in_row": self._layout.columns,
-            "columns": {column.name: column.value for column in Column},
+            "columns": asdict(COLUMNS),
             "workers": self._layout.workers,
             "first_car": first_car,
             "seed": seed,

@@ -42,7 +42,7 @@ from trainer.rewards.link import (
     write_frame,
 )  # fmt: skip
 from trainer.rewards.mistake import Mistake, MistakeError
-from trainer.rewards.params import ParamsBuilder, both_directions
+from trainer.rewards.params import Columns, ParamsBuilder, both_directions
 from trainer.rewards.program import Program, RewardSource, mistake_of
 
 STACK_SIGNAL = signal.SIGUSR2
@@ -142,10 +142,11 @@ class Worker:
 
     def _load(self) -> None:
         config = self._config
-        builder = ParamsBuilder(config["columns"], [both_directions(*road) for road in config["roads"]])
+        columns = Columns(**config["columns"])
+        builder = ParamsBuilder(columns, [both_directions(*road) for road in config["roads"]])
         cars = range(config["first_car"] + self._first, config["first_car"] + self._first + self._count)
         program = Program(self._source)
-        self._instances = Instances(program, cars, builder, config["columns"], config["seed"])
+        self._instances = Instances(program, cars, builder, columns, config["seed"])
         self._flush()
         write_frame(self._replies, LOADED, b"")
 

@@ -83,6 +83,11 @@ class RaceSettings(Settings):
     )
     grid_gap_m: float = Field(0.75, ge=0.35, le=5, description="Between two cars of one start grid.")
 
+    @property
+    def object_count(self) -> int:
+        """What a row of measurements tells of: the boxes, the bots and the other cars of its world."""
+        return self.boxes.count + self.bots.count + self.cars_per_world - 1
+
     @model_validator(mode="after")
     def _positions_are_the_count(self) -> RaceSettings:
         for position in self.boxes.positions:

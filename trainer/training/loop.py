@@ -140,6 +140,7 @@ class Training:
                     seed=settings.seed,
                     settings=settings.reward_worker,
                     log_path=run.log_path,
+                    objects=settings.simulator.race.object_count,
                 )
             )
 

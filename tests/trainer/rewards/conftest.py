@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from trainer.rewards.batch import Rewards
 from trainer.rewards.catalogue import open_rewards
 from trainer.rewards.settings import RewardSettings
-from trainer.simulator.measurements import Column
+from trainer.simulator.measurements import Column, ObjectColumn
+from trainer.simulator.things import Kind
 from trainer.tracks import Track
 
 SQUARE = [(0.0, 0.0), (2.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0), (0.0, 0.0)]
@@ -51,6 +52,19 @@ def row() -> Callable[..., list[float]]:
     return make
 
 
+@pytest.fixture(scope="session")
+def thing() -> Callable[..., list[float]]:
+    """Makes the numbers of one object behind a row, by column names; the rest is a box on the first side."""
+
+    def make(**values: float) -> list[float]:
+        numbers = [0.0] * len(ObjectColumn)
+        for name, value in {"KIND": Kind.BOX, "X_M": 2.0, "ARC_M": 2.0, "GAP_M": 1.0, **values}.items():
+            numbers[ObjectColumn[name]] = float(value)
+        return numbers
+
+    return make
+
+
 @pytest.fixture
 def reward_file(tmp_path: Path) -> Callable[[str], Path]:
     """Writes a reward file."""
@@ -77,6 +91,7 @@ def opened(track: Track, reward_file: Callable[[str], Path]) -> Iterator[Opener]
         seed: int = 7,
         log_path: Path | None = None,
         first_car: int = 0,
+        objects: int = 0,
         **settings: object,
     ) -> Rewards:
         chosen = {"call_limit_s": 5.0, "load_limit_s": 20.0, "workers": 1, "memory_mb": 300, **settings}
@@ -88,6 +103,7 @@ def opened(track: Track, reward_file: Callable[[str], Path]) -> Iterator[Opener]
             settings=RewardSettings.model_validate(chosen),
             log_path=log_path,
             first_car=first_car,
+            objects=objects,
         )
         open_now.append(rewards)
         return rewards

@@ -53,6 +53,21 @@ def test_rewards_are_the_same_inside_the_trainer(opened: Opener, rows: Rows) -> 
     assert np.array_equal(driven(opened(CHANCE, workers=2), rows, 2), driven(opened(CHANCE, isolated=False), rows, 2))
 
 
+def test_objects_reach_isolated_rewards_as_they_do_inside_the_trainer(
+    opened: Opener, rows: Rows, thing: Callable[..., list[float]]
+) -> None:
+    text = """
+        def reward_function(params):
+            behind, ahead = params["closest_objects"]
+            return 100 * len(params["objects_speed"]) + 10 * params["objects_distance"][ahead] + params["overtakes"]
+    """
+    objects = [thing(ARC_M=3.5, GAP_M=2.5), thing(KIND=0), thing(ARC_M=2.0, GAP_M=1.0)]
+    measured = np.hstack((rows(3, OVERTAKES=[0, 1, 2]), np.tile(np.ravel(objects), (3, 1))))
+    isolated = opened(text, cars=3, workers=2, objects=3).compute(measured)
+    assert isolated.tolist() == [220.0, 221.0, 222.0]
+    assert isolated.tolist() == opened(text, cars=3, isolated=False, objects=3).compute(measured).tolist()
+
+
 def test_chance_follows_the_seed_the_car_and_the_step(opened: Opener, rows: Rows) -> None:
     rewards = opened(CHANCE)
     again, other_seed, other_cars = opened(CHANCE), opened(CHANCE, seed=8), opened(CHANCE, first_car=1)
