@@ -46,7 +46,8 @@ def run(context: Context) -> Mapping[str, float]:
 
 def laps_on(home: Path, track: Track, worlds: int) -> dict[str, Any]:
     """Complete laps of the run's best model on one route, both ways, and their mean speed."""
-    from trainer.evaluation.evaluate import EvaluationPlan, evaluate
+    from trainer.evaluation.evaluate import evaluate
+    from trainer.evaluation.plan import EvaluationPlan
     from trainer.evaluation.policy import load_policy
 
     both_ways = (False, True)

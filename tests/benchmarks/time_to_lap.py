@@ -71,7 +71,8 @@ def lap_from_nothing(home: Path, seed: int) -> dict[str, float]:
 
 def laps_of(home: Path, name: str, seed: int) -> dict[str, float]:
     """The laps of a run's best model, in fresh light worlds, greedy, from the start line."""
-    from trainer.evaluation.evaluate import EvaluationPlan, evaluate
+    from trainer.evaluation.evaluate import evaluate
+    from trainer.evaluation.plan import EvaluationPlan
     from trainer.evaluation.policy import load_policy
     from trainer.runs.run_folder import RunFolder
     from trainer.tracks import load_track

@@ -11,12 +11,15 @@ import click
 from trainer.workshop import Workshop
 
 if TYPE_CHECKING:
-    from trainer.evaluation.evaluate import EvaluationPlan, Observer
+    from trainer.evaluation.evaluate import Observer
+    from trainer.evaluation.plan import EvaluationPlan
     from trainer.evaluation.policy import LoadedPolicy
 
 RESULT_NAME = "evaluation.json"
 DEFAULT_TRIALS = 5
 COUNT, SEED = click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
+RACE = click.Choice(["time_trial", "object_avoidance", "head_to_bot"])
+BOXES, BOTS, SPEED_MPS = click.IntRange(0, 20), click.IntRange(0, 12), click.FloatRange(0.2, 4.0)
 PENALTY_S, TIME_S = click.FloatRange(0, 60), click.FloatRange(0.1, 86_400)
 WORLD, VIEW = click.Choice(["clean", "light", "strong"]), click.Choice(["top", "chase"])
 WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -29,25 +32,37 @@ WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--starts", type=COUNT, default=1, show_default=True, help="Different places to start from.")
 @click.option("--laps", type=COUNT, default=1, show_default=True, help="Laps in a row, per trial.")
 @click.option("--world", type=WORLD, default="clean", show_default=True, help="How much the world varies.")
+@click.option("--race", type=RACE, help="What is in the way. [default: as trained; an archive: time_trial]")
+@click.option("--boxes", type=BOXES, help="Boxes on the road. [default: the race's; object_avoidance: 6]")
+@click.option("--bots", type=BOTS, help="Bot cars on the road. [default: the race's; head_to_bot: 4]")
+@click.option(
+    "--bot-speed", "bot_speed_mps", type=(SPEED_MPS, SPEED_MPS), metavar="LOW HIGH",
+    help="Their speeds in m/s. [default: the race's; else 40 to 60 % of the model's top speed]",
+)  # fmt: skip
+@click.option("--no-solo", is_flag=True, help="Leave out the same trials without boxes and bots.")
 @click.option("--reverse", is_flag=True, help="Drive against the track's direction.")
 @click.option("--both-directions", is_flag=True, help="Drive every trial both ways.")
-@click.option("--penalties", is_flag=True, help="Put a car that leaves the road back, for a penalty.")
-@click.option("--penalty", "penalty_s", type=PENALTY_S, metavar="SECONDS", help="The penalty. [default: 2]")
+@click.option("--penalties", is_flag=True, help="Put a car that made a mistake back on the road, for a penalty.")
+@click.option("--penalty", "penalty_s", type=PENALTY_S, metavar="SECONDS", help="For leaving the road. [default: 2]")
+@click.option("--crash-penalty", "crash_penalty_s", type=PENALTY_S, metavar="SECONDS", help="[default: 5]")
+@click.option("--mercy", is_flag=True, help="Put a car ahead of what it ran into three times.")
 @click.option("--time-limit", "time_limit_s", type=TIME_S, metavar="SECONDS", help="End a trial after this.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Decides worlds and starts.")
 @click.option("--video", type=WRITTEN_FILE, help="Film a trial into this mp4.")
 @click.option("--view", type=VIEW, default="top", show_default=True, help="Where it is filmed from.")
 @click.option("--log", type=WRITTEN_FILE, help="Write a trial's drive log (MCAP), with a car's channels.")
 @click.option("--film-trial", type=COUNT, default=1, show_default=True, help="The trial of --video and --log.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting of the simulator.")
 @click.option("--json", "json_path", type=WRITTEN_FILE, help="Write everything but the steps into this file.")
 @click.pass_obj
-def command(workshop: Workshop, /, source: str, json_path: Path | None, **options: Any) -> None:
-    """Drive a model's trials on any track; nothing it does is left to chance (greedy).
+def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo: bool, **options: Any) -> None:
+    """Drive a model's trials on any track and in any race; nothing it does is left to chance (greedy).
 
-    The model is a run's checkpoint or an archive. Results of a run's model are kept in its folder too.
+    The model is a run's checkpoint or an archive. Results of a run's model are kept in its folder too. Without
+    penalties the first mistake ends a trial.
     """
     from shared.atomic_files import write_json
-    from trainer.evaluation.evaluate import evaluate
+    from trainer.evaluation.evaluate import evaluate, evaluate_beside_solo
     from trainer.evaluation.policy import load_policy
     from trainer.evaluation.table import print_result
 
@@ -55,7 +70,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, **option
     plan = plan_of(policy, workshop.home / "tracks", **options)
     with ExitStack() as stack:
         observers = opened_observers(stack, policy, plan, **options)
-        result = evaluate(policy, plan, observers=observers)
+        result = (evaluate if no_solo else evaluate_beside_solo)(policy, plan, observers=observers)
     print_result(result)
     if policy.run is not None:
         folder = policy.run.write_evaluation(result.trace, result.records)
@@ -70,13 +85,19 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, **option
 
 def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> EvaluationPlan:
     """What the options ask for."""
-    from trainer.evaluation.evaluate import DEFAULT_PENALTY_S, EvaluationPlan, own_conditions
+    from trainer.evaluation.conditions import own_conditions, race_settings
+    from trainer.evaluation.plan import DEFAULT_CRASH_PENALTY_S, DEFAULT_PENALTY_S, EvaluationPlan
     from trainer.tracks import load_track
 
-    penalty_s = options["penalty_s"]
-    if penalty_s is None and options["penalties"]:
+    penalty_s, crash_penalty_s = options["penalty_s"], options["crash_penalty_s"]
+    if penalty_s is None and (options["penalties"] or options["mercy"] or crash_penalty_s is not None):
         penalty_s = DEFAULT_PENALTY_S
-    tracks, simulator, car = own_conditions(policy)
+    tracks, simulator, car = own_conditions(policy, options["overrides"])
+    race = race_settings(
+        simulator.race,
+        top_speed_mps=policy.action_space.max_speed_mps,
+        **{name: options[name] for name in ("race", "boxes", "bots", "bot_speed_mps")},
+    )
     starts = options["starts"]
     directions = (False, True) if options["both_directions"] else (options["reverse"],)
     return EvaluationPlan(
@@ -87,9 +108,11 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
         directions=directions,
         laps=options["laps"],
         penalty_s=penalty_s,
+        crash_penalty_s=DEFAULT_CRASH_PENALTY_S if crash_penalty_s is None else crash_penalty_s,
+        mercy=options["mercy"],
         time_limit_s=options["time_limit_s"],
         seed=options["seed"],
-        simulator=simulator,
+        simulator=simulator.changed(race=race),
         car=car,
     )
 

@@ -1,122 +1,27 @@
 """Evaluate a policy: greedy trials on any tracks, all cars in one batch, with or without penalties.
 
 Strict, the first mistake ends a trial. With penalties, as in DeepRacer's evaluations and races, a car that
-left the road is put back in the nearer lane at the progress it had and stands there for the penalty; its
-clock runs on. Everything follows from the plan and its seed.
+left the road is put back in the nearer lane at the progress it had, one that crashed behind what it ran into,
+and stands there for the penalty; its clock runs on. Everything follows from the plan and its seed.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cars import DEEPRACER, CarModel
-from shared.errors import SettingsError
 from shared.observation import FrameStack
-from shared.settings import load_settings
-from trainer.config import TrainingSettings
+from trainer.evaluation.penalties import made_a_mistake, return_to_road
+from trainer.evaluation.plan import EvaluationPlan, plan_starts
 from trainer.evaluation.policy import LoadedPolicy
-from trainer.evaluation.results import EvaluationResult
-from trainer.evaluation.trial_book import Starts, TrialBook
-from trainer.simulator import (
-    CameraSettings,
-    EpisodeStatus,
-    RandomisationSettings,
-    Simulator,
-    SimulatorSettings,
-    StartSettings,
-)
-from trainer.tracks import DEFAULT_TRACK, Track, load_track
-from trainer.training.course import course_tracks
-
-World = Literal["clean", "light", "strong"]
-PRESET_OF_WORLD = {"clean": "off", "light": "light", "strong": "strong"}
-
-SEED_STREAM = 0x6576616C  # keeps the worlds of evaluations apart from those of trainings with the same seed
-START_STREAM = 0x7374617274
-GENERATED_DRIVEN = 4  # of the tracks a generalist was trained on
-START_LATERAL_SHARE = 0.5  # of the half width: a start further out would have wheels on the line
-DEFAULT_PENALTY_S = 2.0  # deepracer-simapp's default for leaving the road
-SLOWEST_MPS = 0.2  # a trial is given the time that a car of this speed needs
-
-# What a car is put back for, as DeepRacer does; only the first two cost time.
-MISTAKES = (EpisodeStatus.OFF_TRACK, EpisodeStatus.CRASHED, EpisodeStatus.REVERSED, EpisodeStatus.IMMOBILIZED)
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationPlan:
-    """What is driven.
-
-    trials: per track and direction. starts: how many different places they start from; 1 is the start line.
-    directions: False with the track, True against it. laps: in a row, per trial. penalty_s: None for a strict
-    evaluation; else what leaving the road costs. max_resets: the mistake after so many ends the trial.
-    time_limit_s: None for one that suits tracks and laps. simulator: the car and its camera; randomisation,
-    rules and starts in it are replaced.
-    """
-
-    tracks: tuple[Track, ...]
-    trials: int = 5
-    starts: int = 1
-    world: World = "clean"
-    directions: tuple[bool, ...] = (False,)
-    laps: int = 1
-    penalty_s: float | None = None
-    max_resets: int = 100
-    time_limit_s: float | None = None
-    seed: int = 0
-    simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
-    car: CarModel = DEEPRACER
-
-    def __post_init__(self) -> None:
-        if not self.tracks or not self.directions:
-            raise SettingsError("An evaluation needs at least one track and one direction.")
-        for name, value in (("trials", self.trials), ("starts", self.starts), ("laps", self.laps)):
-            if not 1 <= value <= 1000:
-                raise SettingsError(f"{name} is {value}; allowed is 1 to 1000.")
-        if self.laps > 1 and not all(track.closed for track in self.tracks):
-            raise SettingsError("A track with two ends is driven once: leave --laps at 1 for it.")
-
-    def __len__(self) -> int:
-        return len(self.tracks) * len(self.directions) * self.trials
-
-    def describe(self) -> dict[str, Any]:
-        """The plan as JSON."""
-        return {
-            "tracks": [track.name for track in self.tracks],
-            "trials": self.trials,
-            "starts": self.starts,
-            "world": self.world,
-            "directions": ["reversed" if turned else "forward" for turned in self.directions],
-            "laps": self.laps,
-            "penalty_s": self.penalty_s,
-            "max_resets": None if self.penalty_s is None else self.max_resets,
-            "time_limit_s": self.limit_s,
-            "seed": self.seed,
-            "dynamics": self.simulator.dynamics.preset,
-        }
-
-    @property
-    def limit_s(self) -> float:
-        """Simulated seconds after which a trial is cut short."""
-        if self.time_limit_s is not None:
-            return self.time_limit_s
-        longest_m = max(track.length_m for track in self.tracks)
-        return float(np.ceil(self.laps * longest_m / SLOWEST_MPS))
-
-    def settings(self) -> SimulatorSettings:
-        """The simulator's settings of this plan."""
-        rules = self.simulator.rules.changed(laps=self.laps, time_limit_s=self.limit_s, off_track=True)
-        preset = PRESET_OF_WORLD[self.world]
-        return self.simulator.changed(
-            rules=rules,
-            start=StartSettings(round_robin_fraction=0.0),
-            randomisation=RandomisationSettings(preset=preset),
-        )
+from trainer.evaluation.results import EvaluationResult, SoloLaps
+from trainer.evaluation.trial_book import TrialBook
+from trainer.simulator import Simulator
 
 
 class Observer(Protocol):
@@ -166,8 +71,8 @@ def evaluate(
         book.step(simulator, chosen(policy, output), active, put_back, over & ~put_back)
         for observer in observers:
             observer.step(simulator, pictures, output, active)
-        if put_back.any():
-            return_to_road(simulator, put_back, plan)
+        if plan.penalties is not None and put_back.any():
+            return_to_road(simulator, put_back, plan.penalties)
             stack.reset(put_back)
         active &= ~over | put_back
         pictures = stack.push(simulator.camera)
@@ -181,6 +86,28 @@ def evaluate(
     )
 
 
+def evaluate_beside_solo(
+    policy: LoadedPolicy,
+    plan: EvaluationPlan,
+    *,
+    observers: Sequence[Observer] = (),
+    now: Callable[[], float] = time.time,
+) -> EvaluationResult:
+    """Evaluate, and where something is in the way, let the policy drive the same trials without it, for comparison."""
+    result = evaluate(policy, plan, observers=observers, now=now)
+    if not plan.has_objects:
+        return result
+    alone = evaluate(policy, plan.solo(), now=now)
+    roads = dict.fromkeys((trial.track, trial.is_reversed) for trial in alone.trials)
+    solo = []
+    for track, turned in roads:
+        trials = [trial for trial in alone.trials if (trial.track, trial.is_reversed) == (track, turned)]
+        times_s = [time_s for trial in trials for time_s in trial.lap_times_s]
+        wanted = sum(trial.laps_wanted for trial in trials)
+        solo.append(SoloLaps(track, turned, wanted, len(times_s), float(np.median(times_s)) if times_s else None))
+    return replace(result, solo=tuple(solo))
+
+
 def chosen(policy: LoadedPolicy, output: NDArray[np.float32]) -> NDArray[np.float64]:
     """The actions of an output as a trace holds them: (N,) indices, or (N, 2) in -1..1."""
     if policy.action_space.kind == "discrete":
@@ -190,68 +117,8 @@ def chosen(policy: LoadedPolicy, output: NDArray[np.float32]) -> NDArray[np.floa
     return limited
 
 
-def plan_starts(plan: EvaluationPlan) -> Starts:
-    """Every track, direction and trial combined; trial i starts at place i modulo their number."""
-    combinations = [
-        (index, turned, trial)
-        for index in range(len(plan.tracks))
-        for turned in plan.directions
-        for trial in range(plan.trials)
-    ]
-    track_index = np.array([index for index, _, _ in combinations], dtype=np.int64)
-    reversed_ = np.array([turned for _, turned, _ in combinations], dtype=np.bool_)
-    place = np.array([trial % plan.starts for _, _, trial in combinations])
-    fraction, lateral_share = start_places(plan)
-    lateral_m = np.full(len(combinations), np.nan)
-    if plan.starts > 1:
-        for i, (index, turned, _) in enumerate(combinations):
-            track = plan.tracks[index]
-            left_m, right_m = track.half_widths_m(fraction[place[i]] * track.length_m)
-            share = lateral_share[place[i]] * (-1 if turned else 1)  # of the road's own left
-            lateral_m[i] = share * (left_m if share > 0 else right_m) * (-1 if turned else 1)
-    sequence = np.random.SeedSequence((plan.seed, SEED_STREAM))
-    seeds = sequence.generate_state(len(combinations), np.uint64).astype(np.uint64)
-    return Starts(track_index, reversed_, fraction[place], lateral_m, seeds)
-
-
-def start_places(plan: EvaluationPlan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fraction of the track and share of the half width per place: spread evenly, shifted by chance."""
-    if plan.starts == 1:
-        return np.zeros(1), np.zeros(1)
-    rng = np.random.default_rng((plan.seed, START_STREAM))
-    fraction = (np.arange(plan.starts) + rng.random(plan.starts)) / plan.starts
-    return fraction, rng.uniform(-START_LATERAL_SHARE, START_LATERAL_SHARE, plan.starts)
-
-
 def may_go_on(simulator: Simulator, plan: EvaluationPlan, book: TrialBook) -> NDArray[np.bool_]:
     """(N,) cars that made a mistake which a penalty makes good."""
-    if plan.penalty_s is None:
+    if plan.penalties is None:
         return np.zeros(len(simulator), dtype=np.bool_)
-    mistaken = np.isin(simulator.status, [int(status) for status in MISTAKES])
-    return mistaken & (book.resets < plan.max_resets) & (simulator.cars.records["laps"] < plan.laps)
-
-
-def return_to_road(simulator: Simulator, cars: NDArray[np.bool_], plan: EvaluationPlan) -> None:
-    """Put cars back. Standing still is penalty enough for a car that stands still, as DeepRacer sees it."""
-    assert plan.penalty_s is not None
-    still = cars & (simulator.status == int(EpisodeStatus.IMMOBILIZED))
-    if still.any():
-        simulator.put_back(still, 0.0)
-    if (cars & ~still).any():
-        simulator.put_back(cars & ~still, plan.penalty_s)
-
-
-def own_conditions(policy: LoadedPolicy) -> tuple[tuple[Track, ...], SimulatorSettings, CarModel]:
-    """The tracks, the world and the car that a policy was trained with, as far as it tells."""
-    if policy.run is not None:
-        settings = load_settings(TrainingSettings, policy.run.settings_path)
-        tracks = tuple(course_tracks(settings, limit=GENERATED_DRIVEN))
-        return tracks, settings.simulator, settings.car.car_model()
-    camera = policy.metadata.camera
-    simulator = SimulatorSettings(
-        step_s=1.0 / policy.metadata.control_rate_hz,
-        camera=CameraSettings(
-            horizontal_fov_deg=camera.horizontal_fov_deg, pitch_deg=camera.pitch_deg, height_m=camera.height_m
-        ),
-    )
-    return (load_track(DEFAULT_TRACK),), simulator, DEEPRACER
+    return made_a_mistake(simulator) & (book.resets < plan.max_resets) & (simulator.cars.records["laps"] < plan.laps)

@@ -17,6 +17,12 @@ from shared.errors import StorageError
 MAX_BITRATE = "2500k"  # bounds the file: at most 19 MB a minute, in practice about a tenth of it
 
 
+def check_film_name(path: Path) -> None:
+    """Refuse a film that would not be what its name says, before anything is driven for it."""
+    if path.suffix.lower() != ".mp4":
+        raise StorageError(f"{path}: films are written as .mp4. Name it {path.with_suffix('.mp4').name}.")
+
+
 class Mp4Writer:
     """A video file that grows frame by frame and appears under its name when it is whole."""
 

@@ -27,6 +27,7 @@ from shared.drive_channels import (
 )
 from shared.drive_log import DriveLogWriter
 from shared.model_metadata import METADATA_NAME
+from trainer.evaluation.mp4 import check_film_name
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.video import LapVideo, VideoFrame, View
 from trainer.simulator import Column, EpisodeStatus, Simulator
@@ -40,6 +41,7 @@ class TrialFilm:
     """Films one trial into an mp4."""
 
     def __init__(self, path: Path, *, view: View, trial: int, policy: LoadedPolicy) -> None:
+        check_film_name(path)
         self._path, self._view, self._car = path, view, trial - 1
         self._policy = policy
         self._film: LapVideo | None = None

@@ -13,6 +13,7 @@ from trainer.runs.episode_log import EpisodeRecord
 
 RESULT_FORMAT = 1
 CONSECUTIVE_LAPS = 3  # the leagues' figure for a fast and steady car
+SLOWEST_BESIDE_SOLO = 1.5  # times the solo lap time: who crawls past everything does not avoid it well
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class LapResult:
 
     lap: from 1. status: how it ended, in the words of the trace. start_s, end_s: simulated time of the trial;
     lap_time_s: to the moment within a step at which the line was crossed, pauses included; None when
-    incomplete. The counts are of this lap alone.
+    incomplete. The counts are of this lap alone. contact_count: touches, whoever was to blame; crash_count: the
+    car's own fault. overtake_count, overtaken_count: cars passed, and those that passed it.
     """
 
     lap: int
@@ -36,11 +38,19 @@ class LapResult:
     immobilized_count: int = 0
     reversed_count: int = 0
     reset_count: int = 0
+    contact_count: int = 0
+    overtake_count: int = 0
+    overtaken_count: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether the line was crossed."""
         return self.lap_time_s is not None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the line was crossed without touching anything on the way."""
+        return self.is_complete and self.contact_count == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +101,41 @@ class TrialResult:
         """How often it was put back."""
         return sum(lap.reset_count for lap in self.laps)
 
+    @property
+    def crash_count(self) -> int:
+        """How often it ran into something."""
+        return sum(lap.crash_count for lap in self.laps)
+
+    @property
+    def contact_count(self) -> int:
+        """How often it touched something or was touched."""
+        return sum(lap.contact_count for lap in self.laps)
+
+    @property
+    def overtake_count(self) -> int:
+        """How many cars it passed."""
+        return sum(lap.overtake_count for lap in self.laps)
+
+    @property
+    def overtaken_count(self) -> int:
+        """How many cars passed it."""
+        return sum(lap.overtaken_count for lap in self.laps)
+
+
+@dataclass(frozen=True, slots=True)
+class SoloLaps:
+    """The same trials on one track and direction with nothing in the way. lap_s: median; None when none was whole."""
+
+    track: str
+    is_reversed: bool
+    laps_wanted: int
+    laps_complete: int
+    lap_s: float | None
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """A whole evaluation. trace: every step, as the run folder writes it; empty when nobody asked for it."""
+    """A whole evaluation. trace: every step, as the run folder writes it. solo: what to compare lap times with."""
 
     policy: str
     source: str
@@ -102,6 +143,7 @@ class EvaluationResult:
     trials: tuple[TrialResult, ...]
     records: tuple[EpisodeRecord, ...] = field(repr=False)
     trace: NDArray[np.float64] = field(repr=False)
+    solo: tuple[SoloLaps, ...] = ()
 
     @property
     def laps_complete(self) -> int:
@@ -130,6 +172,17 @@ class EvaluationResult:
         known = [mean for mean in means if mean is not None]
         return min(known) if known else None
 
+    @property
+    def untouched_laps(self) -> tuple[tuple[TrialResult, LapResult], ...]:
+        """The laps that were complete without touching anything, with their trials."""
+        return tuple((trial, lap) for trial in self.trials for lap in trial.laps if lap.is_untouched)
+
+    def is_in_time(self, trial: TrialResult, lap: LapResult) -> bool:
+        """Whether a lap took at most 1.5 x the solo lap time of its track."""
+        solo_laps_s = {(solo.track, solo.is_reversed): solo.lap_s for solo in self.solo}
+        solo_s = solo_laps_s.get((trial.track, trial.is_reversed))
+        return solo_s is not None and lap.lap_time_s is not None and lap.lap_time_s <= SLOWEST_BESIDE_SOLO * solo_s
+
     def figures(self) -> dict[str, float | int | None]:
         """The numbers people compare; None where no lap was completed."""
         times = self.lap_times_s
@@ -146,7 +199,20 @@ class EvaluationResult:
             "mean_speed_mps": _rounded(float(np.mean([trial.mean_speed_mps for trial in self.trials]))),
             "off_tracks": sum(trial.off_track_count for trial in self.trials),
             "resets": sum(trial.reset_count for trial in self.trials),
+            "crashes": sum(trial.crash_count for trial in self.trials),
+            "contacts": sum(trial.contact_count for trial in self.trials),
+            "overtakes": sum(trial.overtake_count for trial in self.trials),
+            "overtaken": sum(trial.overtaken_count for trial in self.trials),
+            "laps_without_touching": len(self.untouched_laps),
+            "laps_without_touching_with_overtake": sum(lap.overtake_count > 0 for _, lap in self.untouched_laps),
+            "laps_without_touching_in_time": self._untouched_in_time,
         }
+
+    @property
+    def _untouched_in_time(self) -> int | None:
+        if not self.solo:
+            return None
+        return sum(self.is_in_time(trial, lap) for trial, lap in self.untouched_laps)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the steps. The same evaluation gives the same text."""
@@ -156,6 +222,7 @@ class EvaluationResult:
             "source": self.source,
             "plan": dict(self.plan),
             "figures": self.figures(),
+            "solo": [{name: _readable(value) for name, value in asdict(one).items()} for one in self.solo],
             "trials": [trial_json(trial) for trial in self.trials],
         }
 
@@ -171,6 +238,10 @@ def trial_json(trial: TrialResult) -> dict[str, Any]:
         "laps_complete": trial.laps_complete,
         "off_track_count": trial.off_track_count,
         "reset_count": trial.reset_count,
+        "crash_count": trial.crash_count,
+        "contact_count": trial.contact_count,
+        "overtake_count": trial.overtake_count,
+        "overtaken_count": trial.overtaken_count,
         "laps": laps,
     }
 

@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from trainer.evaluation.results import EvaluationResult, TrialResult
+from trainer.evaluation.results import SLOWEST_BESIDE_SOLO, EvaluationResult, TrialResult
 
 ROWS_SHOWN = 24  # of the trials; more than a screen of them nobody reads
 PIPE_WIDTH = 120
@@ -28,18 +28,31 @@ def trial_table(result: EvaluationResult) -> Table:
     """One row per trial."""
     world = result.plan["world"]
     table = Table(title=f"{result.source} in {world} worlds", title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("trial", "track", "start", "completion", "lap time", "off track", "ended"):
-        numeric = heading in ("trial", "start", "completion", "lap time", "off track")
-        table.add_column(heading, justify="right" if numeric else "left")
+    shown = has_objects(result)
+    for heading in headings(shown):
+        table.add_column(heading, justify="left" if heading in ("track", "ended") else "right")
     for trial in result.trials[:ROWS_SHOWN]:
-        table.add_row(*trial_cells(trial), style="" if trial.is_complete else "yellow")
+        table.add_row(*trial_cells(trial, shown), style="" if trial.is_complete else "yellow")
     return table
 
 
-def trial_cells(trial: TrialResult) -> tuple[str, ...]:
+def has_objects(result: EvaluationResult) -> bool:
+    """Whether anything was in the way."""
+    race = result.plan["race"]
+    return bool(race["boxes"]["count"] or race["bots"]["count"] or race["barriers"]["count"])
+
+
+def headings(with_objects: bool) -> tuple[str, ...]:
+    """Of the columns."""
+    objects = ("crashes", "touches", "overtakes") if with_objects else ()
+    return ("trial", "track", "start", "completion", "lap time", "off track", *objects, "ended")
+
+
+def trial_cells(trial: TrialResult, with_objects: bool) -> tuple[str, ...]:
     """The words of one row."""
     times = trial.lap_times_s
     shown = " ".join(f"{time_s:.2f}" for time_s in times[:3]) + (" …" if len(times) > 3 else "")
+    objects = (str(trial.crash_count), str(trial.contact_count), str(trial.overtake_count)) if with_objects else ()
     return (
         str(trial.trial),
         trial.track + (" (reversed)" if trial.is_reversed else ""),
@@ -47,6 +60,7 @@ def trial_cells(trial: TrialResult) -> tuple[str, ...]:
         f"{trial.completion_percent:.1f} %",
         f"{shown} s" if times else "–",
         str(trial.off_track_count),
+        *objects,
         trial.status.replace("_", " "),
     )
 
@@ -66,4 +80,25 @@ def summary_lines(result: EvaluationResult) -> list[str]:
         )
     if figures["best_mean_of_three_laps_s"] is not None:
         lines.append(f"Best mean of three laps in a row: {figures['best_mean_of_three_laps_s']:.2f} s")
+    return lines + (object_lines(result) if has_objects(result) else [])
+
+
+def object_lines(result: EvaluationResult) -> list[str]:
+    """What came of the things in the way."""
+    figures = result.figures()
+    wanted = figures["laps_wanted"]
+    lines = [
+        f"Without touching anything: {figures['laps_without_touching']} of {wanted} laps, "
+        f"{figures['laps_without_touching_with_overtake']} of them with an overtake; crashes {figures['crashes']}, "
+        f"touches {figures['contacts']}, overtakes {figures['overtakes']}, overtaken {figures['overtaken']}"
+    ]
+    for solo in result.solo:
+        road = solo.track + (" reversed" if solo.is_reversed else "")
+        time = "no complete lap" if solo.lap_s is None else f"lap time {solo.lap_s:.2f} s"
+        lines.append(f"Alone on {road}: {time}, {solo.laps_complete} of {solo.laps_wanted} laps")
+    if result.solo:
+        lines.append(
+            f"Without touching, in {SLOWEST_BESIDE_SOLO:g} x the solo lap time: "
+            f"{figures['laps_without_touching_in_time']} of {wanted} laps"
+        )
     return lines

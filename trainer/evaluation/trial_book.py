@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.evaluation.plan import Starts
 from trainer.evaluation.results import LapResult, TrialResult
 from trainer.runs.episode_log import EpisodeRecord
 from trainer.runs.simtrace import NO_ACTION, STATUS_NAMES, TraceTable, WaypointFinder, trace_rows
@@ -27,18 +27,12 @@ COUNT_OF_STATUS = {
 COUNTS = (*COUNT_OF_STATUS.values(), "reset_count")
 
 
-@dataclass(frozen=True, slots=True)
-class Starts:
-    """Where every trial begins; all (N,). lateral_m is NaN where the world decides, left positive."""
-
-    track_index: NDArray[np.int64]
-    reversed: NDArray[np.bool_]
-    fraction: NDArray[np.float64]
-    lateral_m: NDArray[np.float64]
-    seeds: NDArray[np.uint64]
-
-    def __len__(self) -> int:
-        return len(self.seeds)
+# Columns that count from the start of a trial, and the counts of a lap they become.
+COUNT_OF_COLUMN = {
+    Column.CONTACTS: "contact_count",
+    Column.OVERTAKES: "overtake_count",
+    Column.OVERTAKEN: "overtaken_count",
+}
 
 
 class TrialBook:
@@ -56,11 +50,13 @@ class TrialBook:
         self._next_episode = cars
         self._lap_start_s = np.zeros(cars)
         self._lap_start_steps = np.zeros(cars)
+        self._lap_start_counts = measurements[:, list(COUNT_OF_COLUMN)].copy()
         self._counts = [dict.fromkeys(COUNTS, 0) for _ in range(cars)]
         self._laps: list[list[LapResult]] = [[] for _ in range(cars)]
         self._records: list[EpisodeRecord] = []
         self._speed_sum_mps = np.zeros(cars)
         self._steps = np.zeros(cars)
+        self._crashes = np.zeros(cars)
         self.resets = np.zeros(cars, dtype=np.int64)
         nothing = np.zeros(cars)
         self._trace(np.arange(cars), measurements, nothing + NO_ACTION, nothing.astype(bool), nothing)
@@ -94,6 +90,7 @@ class TrialBook:
 
     def _count_mistakes(self, rows: Floats, mistaken: Mask, put_back: Mask) -> None:
         self.resets += put_back
+        self._crashes += mistaken & (rows[:, Column.STATUS] == int(EpisodeStatus.CRASHED))
         for car in np.flatnonzero(mistaken).tolist():
             name = COUNT_OF_STATUS.get(EpisodeStatus(int(rows[car, Column.STATUS])))
             if name is not None:
@@ -102,6 +99,7 @@ class TrialBook:
 
     def _finish_lap(self, car: int, row: Floats, lap_time_s: float | None) -> None:
         """Close the lap a car is in, and open the next."""
+        counted = (row[list(COUNT_OF_COLUMN)] - self._lap_start_counts[car]).astype(int).tolist()
         lap = LapResult(
             lap=len(self._laps[car]) + 1,
             status="lap_complete" if lap_time_s is not None else STATUS_NAMES[int(row[Column.STATUS])],
@@ -111,6 +109,7 @@ class TrialBook:
             steps=int(row[Column.STEPS] - self._lap_start_steps[car]),
             lap_time_s=lap_time_s,
             **self._counts[car],
+            **dict(zip(COUNT_OF_COLUMN.values(), counted, strict=True)),
         )
         self._laps[car].append(lap)
         self._records.append(self._record(car, row, lap))
@@ -118,6 +117,7 @@ class TrialBook:
         self._next_episode += 1
         self._lap_start_s[car] = row[Column.TIME_S]
         self._lap_start_steps[car] = row[Column.STEPS] - 1
+        self._lap_start_counts[car] = row[list(COUNT_OF_COLUMN)]
         self._counts[car] = dict.fromkeys(COUNTS, 0)
 
     def _record(self, car: int, row: Floats, lap: LapResult) -> EpisodeRecord:
@@ -185,6 +185,7 @@ class TrialBook:
                 done=done[cars],
                 clock_start_s=np.zeros(len(cars)),
                 pause_s=pause_s[cars],
+                crashes=self._crashes[cars],
                 wall_clock_s=self._now(),
             )
         )

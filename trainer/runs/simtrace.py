@@ -104,6 +104,7 @@ def trace_rows(
     clock_start_s: NDArray[np.float64],
     pause_s: NDArray[np.float64] | float,
     wall_clock_s: float,
+    crashes: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
     """Rows of the table for n cars.
 
@@ -113,6 +114,7 @@ def trace_rows(
         actions: (n,) chosen index, or (n, 2) continuous.
         clock_start_s: (n,) simulated time at which each car's episode began.
         pause_s: seconds of penalty the car is standing for.
+        crashes: so far, where a crash does not end the episode.
     """
     rows = np.zeros((len(measurements), len(FIELDS)))
     columns = {
@@ -132,6 +134,7 @@ def trace_rows(
         "reward": rewards,
         "done": done,
         "pause_s": pause_s,
+        "crashes": crashes,
         "wall_clock_s": wall_clock_s,
         "action": actions if actions.ndim == 1 else actions[:, 0],
         "second_action": np.nan if actions.ndim == 1 else actions[:, 1],

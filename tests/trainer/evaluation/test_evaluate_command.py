@@ -14,7 +14,8 @@ from shared.drive_log import read_drive_log
 from tests.trainer.autopilot import Autopilot
 from tests.trainer.untrained_run import untrained_run
 from trainer.cli import run as lapwing
-from trainer.evaluation.evaluate import EvaluationPlan, evaluate
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.recordings import TrialFilm, TrialLog
 from trainer.export.checkpoint_export import export_checkpoint
 from trainer.tracks import load_track
@@ -155,6 +156,8 @@ def test_a_film_is_as_long_as_the_drive_and_a_second(tmp_path: Path, view: str) 
         (["poor", "--film-trial", "9", "--video", "x.mp4"], "only 5 trials"),
         (["poor", "--track", "straight", "--laps", "2"], "two ends"),
         (["missing.tar.gz"], "no file missing.tar.gz"),
+        (["poor", "--video", "lap.avi"], "Name it lap.mp4"),
+        (["poor", "--set", "hyperparameters.lr=1"], "settings of the simulator"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_1(

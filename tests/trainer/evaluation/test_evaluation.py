@@ -11,7 +11,8 @@ import pytest
 from shared.actions import DEFAULT_ACTION_SPACE
 from shared.errors import LapwingError
 from tests.trainer.autopilot import Autopilot
-from trainer.evaluation.evaluate import EvaluationPlan, evaluate, plan_starts
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.plan import EvaluationPlan, plan_starts
 from trainer.evaluation.results import EvaluationResult, best_consecutive_mean
 from trainer.runs.simtrace import FIELD
 from trainer.simulator import EpisodeStatus

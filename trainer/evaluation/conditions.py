@@ -1,0 +1,99 @@
+"""The conditions a policy is evaluated in: those it was trained with, or a race of another kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from shared.cars import DEEPRACER, CarModel
+from shared.errors import SettingsError
+from shared.settings import load_settings
+from trainer.config import TrainingSettings
+from trainer.evaluation.policy import LoadedPolicy
+from trainer.simulator import SimulatorSettings
+from trainer.simulator.race import BotSettings, BoxSettings, RaceSettings
+from trainer.tracks import DEFAULT_TRACK, Track, load_track
+from trainer.training.course import course_tracks
+
+RaceName = Literal["time_trial", "object_avoidance", "head_to_bot"]
+
+GENERATED_DRIVEN = 4  # of the tracks a generalist was trained on
+DEFAULT_BOXES, DEFAULT_BOTS = 6, 4
+BOT_SPEED_SHARES = (0.4, 0.6)  # of the model's top speed: slower ones it meets all the time, and can overtake
+SLOWEST_BOT_MPS, FASTEST_BOT_MPS = 0.2, 4.0
+# What an evaluation decides by options of its own.
+DECIDED_BY_OPTIONS = {
+    "randomisation": "--world",
+    "rules": "--laps and --time-limit",
+    "start": "--starts and --reverse",
+}
+
+
+def own_conditions(
+    policy: LoadedPolicy, overrides: Sequence[str] = ()
+) -> tuple[tuple[Track, ...], SimulatorSettings, CarModel]:
+    """The tracks, the world and the car that a policy was trained with, as far as it tells.
+
+    overrides: `simulator.a.b=value`, put over that world.
+    """
+    check_overrides(overrides)
+    if policy.run is not None:
+        settings = load_settings(TrainingSettings, policy.run.settings_path, overrides)
+        tracks = tuple(course_tracks(settings, limit=GENERATED_DRIVEN))
+        return tracks, settings.simulator, settings.car.car_model()
+    camera = policy.metadata.camera
+    known = (
+        f"simulator.step_s={1.0 / policy.metadata.control_rate_hz!r}",
+        f"simulator.camera.horizontal_fov_deg={camera.horizontal_fov_deg!r}",
+        f"simulator.camera.pitch_deg={camera.pitch_deg!r}",
+        f"simulator.camera.height_m={camera.height_m!r}",
+    )
+    settings = load_settings(TrainingSettings, None, (*known, *overrides))
+    return (load_track(DEFAULT_TRACK),), settings.simulator, DEEPRACER
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Only the simulator's settings can be overridden, and of these only what no option decides."""
+    for override in overrides:
+        group, _, key = override.partition("=")[0].partition(".")
+        part = key.partition(".")[0]
+        if group != "simulator":
+            raise SettingsError(f"--set {override}: an evaluation takes the settings of the simulator (simulator.…).")
+        if part in DECIDED_BY_OPTIONS:
+            raise SettingsError(f"--set {override}: {DECIDED_BY_OPTIONS[part]} decides that.")
+
+
+def race_settings(
+    trained: RaceSettings,
+    *,
+    top_speed_mps: float,
+    race: RaceName | None = None,
+    boxes: int | None = None,
+    bots: int | None = None,
+    bot_speed_mps: tuple[float, float] | None = None,
+) -> RaceSettings:
+    """What is on the road in a race.
+
+    trained: what was there in the training; where the race has things of the same kind they stay as they were.
+    race: None for the race of the training. boxes, bots, bot_speed_mps: instead of what the race has.
+    """
+    wanted_boxes = trained.boxes if race in (None, "object_avoidance") else BoxSettings()
+    wanted_bots = trained.bots if race in (None, "head_to_bot") else BotSettings()
+    if race == "object_avoidance" and not wanted_boxes.count:
+        wanted_boxes = wanted_boxes.changed(count=DEFAULT_BOXES)
+    if race == "head_to_bot" and not wanted_bots.count:
+        wanted_bots = default_bots(top_speed_mps, DEFAULT_BOTS)
+    if boxes is not None:
+        fixed = wanted_boxes.positions if len(wanted_boxes.positions) == boxes else ()
+        wanted_boxes = wanted_boxes.changed(count=boxes, positions=fixed)
+    if bots is not None:
+        wanted_bots = wanted_bots.changed(count=bots) if wanted_bots.count else default_bots(top_speed_mps, bots)
+    if bot_speed_mps is not None:
+        wanted_bots = wanted_bots.changed(speed_mps=bot_speed_mps)
+    return trained.changed(boxes=wanted_boxes, bots=wanted_bots, cars_per_world=1)
+
+
+def default_bots(top_speed_mps: float, count: int) -> BotSettings:
+    """Bots that change lanes, at shares of a model's top speed."""
+    low, high = (min(max(share * top_speed_mps, SLOWEST_BOT_MPS), FASTEST_BOT_MPS) for share in BOT_SPEED_SHARES)
+    return BotSettings(count=count, speed_mps=(low, high), lane_change=True)
