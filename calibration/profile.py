@@ -122,10 +122,12 @@ class CameraPose(Settings):
 class LidarPose(Settings):
     """Where this car's LiDAR is."""
 
-    x_m: float = Field(0.02913, ge=-0.5, le=0.5, description="Ahead of the middle of the axles.")
-    y_m: float = Field(0.0, ge=-0.5, le=0.5, description="To the left of the middle.")
-    z_m: float = Field(0.16145, ge=0, le=1, description="Above the ground.")
-    yaw_deg: float = Field(180.0, ge=-180, le=180, description="Where its zero looks, to the left positive.")
+    x_m: float = Field(DEEPRACER.lidar.x_m, ge=-0.5, le=0.5, description="Ahead of the middle of the axles.")
+    y_m: float = Field(DEEPRACER.lidar.y_m, ge=-0.5, le=0.5, description="To the left of the middle.")
+    z_m: float = Field(DEEPRACER.lidar.z_m, ge=0, le=1, description="Above the ground.")
+    yaw_deg: float = Field(
+        DEEPRACER.lidar.yaw_deg, ge=-180, le=180, description="Where its zero looks, to the left positive."
+    )
 
 
 class CalibrationProfile(Settings):

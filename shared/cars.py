@@ -21,6 +21,20 @@ class CameraMount:
 
 
 @dataclass(frozen=True, slots=True)
+class LidarMount:
+    """Where the LiDAR sits in the car's frame. yaw_deg: where its zero looks, to the left positive.
+
+    body_m: side of the square that others' LiDARs see of it, about the size of an RPLIDAR's turning head.
+    """
+
+    x_m: float
+    y_m: float
+    z_m: float
+    yaw_deg: float
+    body_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class CarModel:
     """One kind of car.
 
@@ -39,6 +53,7 @@ class CarModel:
     front_offset_m: float
     max_steering_angle_deg: float
     camera: CameraMount
+    lidar: LidarMount
 
 
 DEEPRACER = CarModel(
@@ -59,6 +74,7 @@ DEEPRACER = CarModel(
         pitch_deg=15.0,  # 0.2618 rad
         horizontal_fov_deg=math.degrees(1.13),
     ),
+    lidar=LidarMount(x_m=0.02913, y_m=0.0, z_m=0.16145, yaw_deg=180.0, body_m=0.09),  # URDF; the head is ours
 )
 
 CAR_MODELS: dict[str, CarModel] = {model.name: model for model in (DEEPRACER,)}

@@ -6,7 +6,6 @@ Reads numbers and numeric strings, fills what old files lack, keeps what it does
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +13,9 @@ from typing import Any
 from shared.actions import Action, ActionSpace, ContinuousActionSpace, DiscreteActionSpace
 from shared.cars import DEEPRACER
 from shared.errors import ActionError, MetadataError
-from shared.sensors import FRONT_CAMERA, check_sensor_set
+from shared.lidar import LidarConfig
+from shared.metadata_values import check_number, read_mapping, read_number, read_text, read_whole, required
+from shared.sensors import FRONT_CAMERA, check_sensor_set, sensor_of_kind
 
 METADATA_NAME = "model_metadata.json"
 MAX_METADATA_BYTES = 1 << 20
@@ -55,7 +56,7 @@ class ModelMetadata:
 
     sensors: names from the sensor table.
     sensors_as_written: as the file had them (an old one says `observation`).
-    lidar_config: as the file had it; the simulator's and the car's key families both occur.
+    lidar_config: as the file had it or LidarConfig.to_metadata() writes it; `lidar` is what it means.
     extras: keys of the file that we do not know, kept and written back; ours_extras: the same for our block.
     """
 
@@ -78,11 +79,18 @@ class ModelMetadata:
             object.__setattr__(self, "sensors_as_written", self.sensors)
         elif check_sensor_set(self.sensors_as_written) != self.sensors:
             raise MetadataError(f"sensors {self.sensors} and sensors_as_written {self.sensors_as_written} differ.")
-        _check_number(f"{_OURS}.stack_size", self.stack_size, 1, MAX_STACK_SIZE)
-        _check_number(f"{_OURS}.control_rate_hz", self.control_rate_hz, 1, 240)
-        _check_number(f"{_OURS}.camera.horizontal_fov_deg", self.camera.horizontal_fov_deg, 10, 180)
-        _check_number(f"{_OURS}.camera.pitch_deg", self.camera.pitch_deg, -90, 90)
-        _check_number(f"{_OURS}.camera.height_m", self.camera.height_m, 0.01, 2)
+        check_number(f"{_OURS}.stack_size", self.stack_size, 1, MAX_STACK_SIZE)
+        check_number(f"{_OURS}.control_rate_hz", self.control_rate_hz, 1, 240)
+        check_number(f"{_OURS}.camera.horizontal_fov_deg", self.camera.horizontal_fov_deg, 10, 180)
+        check_number(f"{_OURS}.camera.pitch_deg", self.camera.pitch_deg, -90, 90)
+        check_number(f"{_OURS}.camera.height_m", self.camera.height_m, 0.01, 2)
+        _ = self.lidar
+
+    @property
+    def lidar(self) -> LidarConfig | None:
+        """How the model sees with its LiDAR; None for a model without one, whatever lidar_config says."""
+        sensor = sensor_of_kind(self.sensors, "lidar")
+        return None if sensor is None else LidarConfig.from_metadata(self.lidar_config, sensor)
 
     @property
     def top_speed_mps(self) -> float:
@@ -93,26 +101,26 @@ class ModelMetadata:
     def from_json(cls, text: str | bytes) -> ModelMetadata:
         """Read any version; MetadataError says which key is wrong."""
         values = _parse(text)
-        ours = _mapping(values.get(_OURS, {}), _OURS)
+        ours = read_mapping(values.get(_OURS, {}), _OURS)
         # Our own block must be the format we know: a newer one may change what the other keys need.
-        if int(_number(ours.get("format", _OURS_FORMAT), f"{_OURS}.format")) > _OURS_FORMAT:
+        if int(read_number(ours.get("format", _OURS_FORMAT), f"{_OURS}.format")) > _OURS_FORMAT:
             raise MetadataError("This model was made by a newer Lapwing. Update this one, then import it again.")
-        camera = _mapping(ours.get("camera", {}), f"{_OURS}.camera")
+        camera = read_mapping(ours.get("camera", {}), f"{_OURS}.camera")
         written = _sensor_names(values)
         lidar = values.get("lidar_config")
         return cls(
             action_space=_action_space(values),
             sensors=check_sensor_set(written),
             sensors_as_written=written,
-            neural_network=_text(values, "neural_network", "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"),
+            neural_network=read_text(values, "neural_network", "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"),
             training_algorithm=_algorithm(values),
             version=_version(values.get("version", "1")),
-            lidar_config=None if lidar is None else _mapping(lidar, "lidar_config"),
-            stack_size=_whole(ours.get("stack_size", 1), f"{_OURS}.stack_size"),
-            control_rate_hz=_number(ours.get("control_rate_hz", 15.0), f"{_OURS}.control_rate_hz"),
+            lidar_config=None if lidar is None else read_mapping(lidar, "lidar_config"),
+            stack_size=read_whole(ours.get("stack_size", 1), f"{_OURS}.stack_size"),
+            control_rate_hz=read_number(ours.get("control_rate_hz", 15.0), f"{_OURS}.control_rate_hz"),
             camera=CameraView(
                 **{
-                    name: _number(camera.get(name, default), f"{_OURS}.camera.{name}")
+                    name: read_number(camera.get(name, default), f"{_OURS}.camera.{name}")
                     for name, default in (
                         ("horizontal_fov_deg", DEEPRACER.camera.horizontal_fov_deg),
                         ("pitch_deg", DEEPRACER.camera.pitch_deg),
@@ -164,7 +172,7 @@ def _parse(text: str | bytes) -> dict[str, Any]:
         values = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MetadataError(f"{METADATA_NAME} is not JSON: {error}.") from error
-    return _mapping(values, METADATA_NAME)
+    return read_mapping(values, METADATA_NAME)
 
 
 def _refuse_constant(name: str) -> float:
@@ -193,25 +201,25 @@ def _discrete(space: Any) -> DiscreteActionSpace:
     actions = []
     for number, entry in enumerate(space):
         where = f"action_space[{number}]"
-        values = _mapping(entry, where)
+        values = read_mapping(entry, where)
         # `index`, where it exists, is read by nothing: the order of the list is the model's order.
         actions.append(
             Action(
-                steering_angle_deg=_number(_required(values, "steering_angle", where), f"{where}.steering_angle"),
-                speed_mps=_number(_required(values, "speed", where), f"{where}.speed"),
+                steering_angle_deg=read_number(required(values, "steering_angle", where), f"{where}.steering_angle"),
+                speed_mps=read_number(required(values, "speed", where), f"{where}.speed"),
             )
         )
     return DiscreteActionSpace(tuple(actions))
 
 
 def _continuous(space: Any) -> ContinuousActionSpace:
-    values = _mapping(space, "action_space of a continuous model")
+    values = read_mapping(space, "action_space of a continuous model")
     bounds = {}
     for name in ("steering_angle", "speed"):
         where = f"action_space.{name}"
-        group = _mapping(_required(values, name, "action_space"), where)
+        group = read_mapping(required(values, name, "action_space"), where)
         for side in ("low", "high"):
-            bounds[f"{name}.{side}"] = _number(_required(group, side, where), f"{where}.{side}")
+            bounds[f"{name}.{side}"] = read_number(required(group, side, where), f"{where}.{side}")
     return ContinuousActionSpace(
         steering_low_deg=bounds["steering_angle.low"],
         steering_high_deg=bounds["steering_angle.high"],
@@ -238,55 +246,12 @@ def _sensor_names(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _algorithm(values: Mapping[str, Any]) -> str:
-    name = _text(values, "training_algorithm", "clipped_ppo")
+    name = read_text(values, "training_algorithm", "clipped_ppo")
     if name not in _ALGORITHMS:
         raise MetadataError(f"training_algorithm is '{name}'; known are {', '.join(_ALGORITHMS)}.")
     return name
 
 
 def _version(value: Any) -> str:
-    number = _number(value, "version")
+    number = read_number(value, "version")
     return str(int(number)) if number == int(number) else str(value)
-
-
-def _text(values: Mapping[str, Any], key: str, default: str) -> str:
-    value = values.get(key, default)
-    if not isinstance(value, str) or not value or len(value) > 200:
-        raise MetadataError(f"{key} must be a short text, this one is {value!r:.80}.")
-    return value
-
-
-def _mapping(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise MetadataError(f"{where} must be a group of keys in braces, this one is {value!r:.80}.")
-    return value
-
-
-def _required(values: Mapping[str, Any], key: str, where: str) -> Any:
-    if key not in values:
-        raise MetadataError(f"{where} lacks '{key}'.")
-    return values[key]
-
-
-def _number(value: Any, where: str) -> float:
-    """A finite number, or text that is one: the service and its users have written both."""
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            number = math.nan
-        if math.isfinite(number):
-            return number
-    raise MetadataError(f"{where} must be a number, this one is {value!r:.80}.")
-
-
-def _whole(value: Any, where: str) -> int:
-    number = _number(value, where)
-    if number != int(number):
-        raise MetadataError(f"{where} must be a whole number, this one is {value!r:.80}.")
-    return int(number)
-
-
-def _check_number(where: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise MetadataError(f"{where} is {value!r}; allowed is {low:g} to {high:g}.")

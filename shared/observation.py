@@ -1,4 +1,6 @@
-"""From a camera picture to the model's input: the one implementation, used by the simulator and by the car.
+"""From what the sensors read to the model's input: the one implementation, used by the simulator and by the car.
+
+An Observer keeps what a model sees now, from readings that are the same in the simulator and on the car.
 
 A picture of any size is reduced to 160 x 120 by area (every source pixel counts by the area it covers, so
 lines do not shimmer) and to grey by DeepRacer's luma weights. All arithmetic is in whole numbers and rounded
@@ -7,6 +9,8 @@ once, half up, so that two machines agree in every byte.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ObservationError
-from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
+from shared.lidar import LidarConfig, lidar_input, lidar_size
+from shared.sensors import (
+    CAMERA_HEIGHT_PX,
+    CAMERA_WIDTH_PX,
+    LIDAR,
+    SENSORS,
+    WHEEL_SPEED_AND_YAW_RATE,
+    SensorSpec,
+    check_sensor_set,
+)
 
 GreyImage = NDArray[np.uint8]
 
@@ -97,13 +110,16 @@ def _area_weights(source_px: int, target_px: int) -> NDArray[np.float64]:
 class FrameStack:
     """The last few grey pictures as channels, oldest first, newest last; an episode's first fills all.
 
-    channels: how many. cars: None for one car, (C, 120, 160); a number for a batch, (N, C, 120, 160).
+    stack_size: how many. cars: None for one car, a number N for a batch. pictures: of one moment, 2 for stereo.
+    frames: ([N,] stack_size * pictures, 120, 160); of stereo left and right of the oldest moment come first.
     """
 
-    def __init__(self, channels: int, cars: int | None = None) -> None:
+    def __init__(self, stack_size: int, cars: int | None = None, pictures: int = 1) -> None:
         leading = () if cars is None else (cars,)
+        self._pictures = pictures
+        self._stack_size = stack_size
         self.frames: NDArray[np.uint8] = np.zeros(
-            (*leading, channels, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX), dtype=np.uint8
+            (*leading, stack_size * pictures, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX), dtype=np.uint8
         )
         self._fresh: NDArray[np.bool_] = np.ones(leading, dtype=np.bool_)
 
@@ -112,14 +128,31 @@ class FrameStack:
         self._fresh[... if cars is None else cars] = True
 
     def push(self, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Add the newest (120, 160) or (N, 120, 160) picture; returns the stack, good until the next."""
-        self.frames[..., :-1, :, :] = self.frames[..., 1:, :, :]
-        self.frames[..., -1, :, :] = grey
+        """Add the newest ([N,] [pictures,] 120, 160); returns the stack, good until the next."""
+        newest = self._newest(grey)
+        self.frames[..., : -self._pictures, :, :] = self.frames[..., self._pictures :, :, :]
+        self.frames[..., -self._pictures :, :, :] = newest
         if self._fresh.any():
-            fresh = self._fresh
-            self.frames[fresh] = self.frames[fresh][..., -1:, :, :]
-            self._fresh[...] = False
+            self._fill(self._fresh, newest)
         return self.frames
+
+    def renew(self, cars: NDArray[np.bool_], grey: NDArray[np.uint8]) -> None:
+        """A new episode for the cars in the mask: their picture fills every channel. The others' are not looked at."""
+        self._fill(cars, self._newest(grey))
+
+    def settle(self) -> None:
+        """The frames were put there from outside, such as a checkpoint: the next picture is no first one."""
+        self._fresh[...] = False
+
+    def _newest(self, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        shape = (*self._fresh.shape, self._pictures, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX)
+        if grey.shape != shape and (self._pictures > 1 or grey.shape != (*shape[:-3], *shape[-2:])):
+            raise ObservationError(f"This stack takes pictures of the shape {shape}, this one is {grey.shape}.")
+        return grey.reshape(shape)
+
+    def _fill(self, cars: NDArray[np.bool_], newest: NDArray[np.uint8]) -> None:
+        self.frames[cars] = np.concatenate([newest[cars]] * self._stack_size, axis=-3)
+        self._fresh[cars] = False
 
 
 def camera_input(grey: NDArray[Any]) -> NDArray[np.float32]:
@@ -131,3 +164,126 @@ def camera_input(grey: NDArray[Any]) -> NDArray[np.float32]:
         raise ObservationError(f"A camera observation has shape (…, 120, 160), this one {grey.shape}.")
     batch = grey.reshape((1,) * (4 - grey.ndim) + grey.shape)
     return np.ascontiguousarray(batch, dtype=np.float32)
+
+
+def stereo_from_frames(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Two (H, W, 3) uint8 RGB pictures of one moment -> (2, 120, 160) uint8, left first."""
+    return np.stack((grey_from_rgb(left), grey_from_rgb(right)))
+
+
+def observation_spec(name: str, stack_size: int = 1, lidar_config: LidarConfig | None = None) -> SensorSpec:
+    """The table's entry as one model has it: channels of all pictures it stacks, size and range of its own LiDAR."""
+    spec = SENSORS[name]
+    if spec.kind == "camera":
+        return replace(spec, shape=(spec.shape[0] * stack_size, *spec.shape[1:]))
+    if spec.kind == "lidar":
+        config = lidar_config or LidarConfig()
+        spec = replace(spec, shape=(lidar_size(name, config),))
+        return replace(spec, low=config.min_range_m, high=config.clip_of(name)) if name == LIDAR else spec
+    return spec
+
+
+class Observer:
+    """What a model sees now, sensor by sensor, of one car or of N.
+
+    sensors: names from the sensor table, a legal set. lidar_config: the model's own, DeepRacer's by default. cars: None
+    for one car, a number for a batch.
+    current: by sensor name, in the order of the sensors: cameras uint8 ([N,] channels, 120, 160), the newest picture
+    last; others float32 ([N,] size). The arrays are the observer's own and change with every push.
+
+    Raises:
+        MetadataError: the sensors do not go together, or the LiDAR's sectors do not divide its rays.
+        ObservationError: from push and renew, when a reading is missing or has another shape.
+    """
+
+    def __init__(
+        self,
+        sensors: Sequence[str],
+        stack_size: int = 1,
+        lidar_config: LidarConfig | None = None,
+        cars: int | None = None,
+    ) -> None:
+        self.sensors = check_sensor_set(sensors)
+        self._leading = () if cars is None else (cars,)
+        self._config = lidar_config or LidarConfig()
+        self._stacks = {
+            name: FrameStack(stack_size, cars, SENSORS[name].shape[0])
+            for name in self.sensors
+            if SENSORS[name].kind == "camera"
+        }
+        self.current: dict[str, NDArray[Any]] = {
+            name: self._stacks[name].frames
+            if name in self._stacks
+            else np.zeros((*self._leading, *observation_spec(name, 1, self._config).shape), np.float32)
+            for name in self.sensors
+        }
+
+    def push(self, readings: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Add the newest readings, by reading name (SensorSpec.reading); returns current."""
+        for name in self.sensors:
+            reading = self._reading(name, readings)
+            if name in self._stacks:
+                self._stacks[name].push(reading)
+            else:
+                self.current[name][...] = self._numbers(name, reading)
+        return self.current
+
+    def renew(self, cars: NDArray[np.bool_], readings: Mapping[str, NDArray[Any]]) -> None:
+        """An episode begun anew for the cars in the mask (N,): their newest pictures fill all channels.
+
+        What the other cars see stays as it is.
+        """
+        for name in self.sensors:
+            reading = self._reading(name, readings)
+            if name in self._stacks:
+                self._stacks[name].renew(cars, reading)
+            else:
+                self.current[name][cars] = self._numbers(name, reading)[cars]
+
+    def reset(self, cars: NDArray[np.bool_] | None = None) -> None:
+        """Begin a new episode (for the cars in the mask) with the next push: its pictures fill all channels."""
+        for stack in self._stacks.values():
+            stack.reset(cars)
+
+    def restore(self, observation: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a copy of current."""
+        for name in self.sensors:
+            self.current[name][...] = observation[name]
+        for stack in self._stacks.values():
+            stack.settle()
+
+    def _reading(self, name: str, readings: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        reading = readings.get(SENSORS[name].reading)
+        if reading is None:
+            raise ObservationError(
+                f"The model sees with {name}, but there is no reading of it; there are: {', '.join(readings)}. "
+                "Add the sensor, or choose another model."
+            )
+        return reading
+
+    def _numbers(self, name: str, reading: NDArray[Any]) -> NDArray[np.float32]:
+        if reading.ndim != len(self._leading) + 1 or reading.shape[:-1] != self._leading:
+            wanted = ", ".join(str(size) for size in (*self._leading, "size"))
+            raise ObservationError(f"A reading for {name} has the shape ({wanted}), this one {reading.shape}.")
+        if SENSORS[name].kind == "lidar":
+            return lidar_input(reading, name, self._config)
+        return motion_input(reading)
+
+
+def motion_input(motion: NDArray[Any]) -> NDArray[np.float32]:
+    """(…, 2) wheel speed m/s and yaw rate rad/s -> the same as float32, within the sensor's range."""
+    spec = SENSORS[WHEEL_SPEED_AND_YAW_RATE]
+    if motion.shape[-1:] != spec.shape or not np.isfinite(motion).all():
+        raise ObservationError(f"Wheel speed and yaw rate are two finite numbers, these are {motion!r:.80}.")
+    limited: NDArray[np.float32] = np.clip(motion, spec.low, spec.high).astype(np.float32)
+    return limited
+
+
+def model_inputs(observation: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """What an engine takes: float32 by sensor name, cameras (N, C, 120, 160), others (N, size); one car is N = 1."""
+    return {
+        name: camera_input(values)
+        if SENSORS[name].kind == "camera"
+        else np.ascontiguousarray(np.atleast_2d(values), dtype=np.float32)
+        for name, values in observation.items()
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.errors import MetadataError
 from shared.model_metadata import ModelMetadata
-from shared.sensors import SENSORS
+from shared.observation import observation_spec
 
 POLICY_OUTPUT = "policy"
 
@@ -22,15 +22,11 @@ class TensorSpec:
 
 
 def policy_inputs(metadata: ModelMetadata) -> tuple[TensorSpec, ...]:
-    """The inputs this model must have, in the order of its sensors; a camera is [1, C, 120, 160]."""
-    inputs = []
-    for name in metadata.sensors:
-        sensor = SENSORS[name]
-        shape = sensor.shape
-        if sensor.kind == "camera":
-            shape = (shape[0] * metadata.stack_size, *shape[1:])
-        inputs.append(TensorSpec(name, (1, *shape)))
-    return tuple(inputs)
+    """The inputs this model must have, in the order of its sensors: a camera [1, C, 120, 160], others [1, size]."""
+    return tuple(
+        TensorSpec(name, (1, *observation_spec(name, metadata.stack_size, metadata.lidar).shape))
+        for name in metadata.sensors
+    )
 
 
 def policy_output(metadata: ModelMetadata) -> TensorSpec:

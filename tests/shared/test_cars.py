@@ -19,6 +19,8 @@ def test_a_car_could_exist(car: CarModel) -> None:
     assert 0.02 < car.camera.z_m < 0.5
     assert abs(car.camera.y_m) < car.width_m / 2
     assert 10 < car.camera.horizontal_fov_deg < 180
+    assert 0.05 < car.lidar.z_m < 0.5
+    assert 0.01 < car.lidar.body_m < car.width_m
 
 
 def test_deepracer_is_as_its_urdf_says() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.actions import DEFAULT_ACTION_SPACE, Action, ContinuousActionSpace, DiscreteActionSpace
 from shared.errors import LapwingError, MetadataError
+from shared.lidar import LidarConfig
 from shared.model_metadata import CameraView, ModelMetadata
 from shared.sensors import FRONT_CAMERA
 
@@ -110,6 +111,35 @@ def test_both_families_of_lidar_keys_are_kept(lidar: dict[str, Any]) -> None:
     assert json.loads(metadata.to_json())["lidar_config"] == lidar
 
 
+def test_a_lidars_settings_are_those_of_the_models_own_sensor() -> None:
+    lidar = {"num_sectors": 16, "num_values_per_sector": 4, "clipping_dist": 3.0}
+    assert read(lidar_config=lidar).lidar is None
+    with_lidar = read(sensor=["STEREO_CAMERAS", "DISCRETIZED_SECTOR_LIDAR"], lidar_config=lidar)
+    assert with_lidar.lidar == LidarConfig(num_sectors=16, num_values_per_sector=4, clip_m=3.0)
+    assert read(sensor=["LEFT_CAMERA", "LIDAR"]).lidar == LidarConfig()
+
+
+def test_a_camera_model_may_have_a_lidar_config_that_makes_no_sense() -> None:
+    assert read(lidar_config={"num_sectors": "many"}).lidar is None
+    assert "num_sectors must be a number" in refusal(
+        sensor=["FRONT_FACING_CAMERA", "SECTOR_LIDAR"], lidar_config={"num_sectors": "many"}
+    )
+
+
+@pytest.mark.parametrize("version", ["1", "2", "3", "4", "5", "6"])
+def test_every_legal_set_of_sensors_is_written_and_read_in_every_version(version: str) -> None:
+    for camera in ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS"):
+        for lidar in (None, "LIDAR", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR"):
+            for motion in (None, "WHEEL_SPEED_AND_YAW_RATE"):
+                names = [name for name in (motion, lidar, camera) if name]
+                config = None if lidar is None else LidarConfig(num_sectors=4, clip_m=0.8).to_metadata(lidar)
+                metadata = read(sensor=names, version=version, lidar_config=config)
+                again = ModelMetadata.from_json(metadata.to_json())
+                assert again == metadata
+                assert json.loads(again.to_json())["sensor"] == names
+                assert again.lidar is None or again.lidar.clip_of(lidar) == 0.8
+
+
 def test_unknown_keys_are_written_back() -> None:
     metadata = read(preprocess_type="GREY_SCALE", lapwing={"format": 1, "stack_size": 2, "later": {"a": 1}})
     written = json.loads(metadata.to_json())
@@ -166,6 +196,12 @@ def test_deepracers_keys_are_written_with_their_meaning_and_ours_apart() -> None
         ),
         ({"sensor": ["LIDAR_9000"]}, "'LIDAR_9000' is not supported"),
         ({"sensor": []}, "exactly one camera"),
+        ({"sensor": ["FRONT_FACING_CAMERA", "STEREO_CAMERAS"]}, "exactly one camera"),
+        ({"sensor": ["FRONT_FACING_CAMERA", "LIDAR", "SECTOR_LIDAR"]}, "at most one LiDAR"),
+        (
+            {"sensor": ["FRONT_FACING_CAMERA", "SECTOR_LIDAR"], "lidar_config": {"num_sectors": 7}},
+            "cannot be shared out evenly among num_sectors = 7",
+        ),
         ({"sensor": [1]}, "sensor must be a list of names"),
         ({"training_algorithm": "dqn"}, "known are clipped_ppo, sac"),
         ({"neural_network": 5}, "neural_network must be a short text"),

@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ObservationError
-from shared.observation import FrameStack, camera_input, grey_from_luma, grey_from_rgb
+from shared.observation import (
+    FrameStack,
+    camera_input,
+    grey_from_luma,
+    grey_from_rgb,
+    stereo_from_frames,
+)
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "observation.npz")
 GOLDEN_SIZES = [(480, 640), (720, 1280), (150, 200)]
@@ -157,6 +163,22 @@ def test_in_a_batch_each_car_begins_its_own_episode() -> None:
     stack.push(np.stack([picture(1), picture(2), picture(3)]))
     stack.reset(np.array([False, True, False]))
     assert channels(stack.push(np.stack([picture(4), picture(5), picture(6)]))) == [[1, 4], [5, 5], [3, 6]]
+
+
+def test_a_stack_of_two_cameras_keeps_the_pictures_of_one_moment_together() -> None:
+    stack = FrameStack(2, pictures=2)
+    assert channels(stack.push(np.stack([picture(1), picture(2)]))) == [1, 2, 1, 2]
+    assert channels(stack.push(np.stack([picture(3), picture(4)]))) == [1, 2, 3, 4]
+    assert channels(stack.push(np.stack([picture(5), picture(6)]))) == [3, 4, 5, 6]
+
+
+def test_a_golden_pair_is_reproduced_byte_for_byte() -> None:
+    """The right camera sees everything 24 pixels further to the left."""
+    left = pattern(480, 640)
+    pair = stereo_from_frames(left, np.roll(left, -24, axis=1))
+    np.testing.assert_array_equal(pair, GOLDEN["stereo"])
+    np.testing.assert_array_equal(pair[0], GOLDEN["640x480"])
+    np.testing.assert_array_equal(pair[1, :, :-6], pair[0, :, 6:])
 
 
 def test_a_batch_of_stacks_equals_single_stacks() -> None:

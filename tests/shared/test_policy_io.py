@@ -23,6 +23,19 @@ def test_the_interface_follows_from_the_metadata() -> None:
     assert policy_output(continuous) == TensorSpec("policy", (1, 2))
 
 
+def test_there_is_one_input_per_sensor_in_their_order_with_the_models_own_lidar() -> None:
+    metadata = METADATA.changed(
+        sensors=("DISCRETIZED_SECTOR_LIDAR", "STEREO_CAMERAS", "WHEEL_SPEED_AND_YAW_RATE"),
+        sensors_as_written=(),
+        lidar_config={"num_sectors": 16, "num_values_per_sector": 5, "clipping_dist": 3.0},
+    )
+    assert policy_inputs(metadata) == (
+        TensorSpec("DISCRETIZED_SECTOR_LIDAR", (1, 64)),
+        TensorSpec("STEREO_CAMERAS", (1, 6, 120, 160)),
+        TensorSpec("WHEEL_SPEED_AND_YAW_RATE", (1, 2)),
+    )
+
+
 @pytest.mark.parametrize("batch", [1, None, -1])
 def test_the_interface_fits_with_a_fixed_or_a_free_batch(batch: int | None) -> None:
     check_interface([replace(CAMERA, shape=(batch, 3, 120, 160))], [replace(POLICY, shape=(batch, 15))], METADATA)

@@ -9,8 +9,8 @@ import numpy as np
 from shared.actions import Action
 from shared.errors import MetadataError
 from shared.model_archive import ModelArchive
-from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, FrameStack, camera_input, grey_from_rgb
-from shared.sensors import FRONT_CAMERA
+from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, Observer, grey_from_rgb, model_inputs
+from shared.sensors import FRONT_CAMERA, SENSORS
 from vehicle.drive.engine import Engine
 from vehicle.hardware.protocols import Frame
 
@@ -37,14 +37,15 @@ class ModelPilot:
 
     def __init__(self, archive: ModelArchive, engine: Engine) -> None:
         metadata = archive.metadata
-        if metadata.sensors != (FRONT_CAMERA,):
+        missing = [name for name in metadata.sensors if SENSORS[name].reading != "camera"]
+        if missing:
             raise MetadataError(
-                f"The model {archive.name} needs {', '.join(metadata.sensors)}; this car has {FRONT_CAMERA}. "
+                f"The model {archive.name} needs {', '.join(missing)}; this car has {FRONT_CAMERA} alone. "
                 "Choose another model."
             )
         self._metadata = metadata
         self._engine = engine
-        self._stack = FrameStack(metadata.stack_size)
+        self._observer = Observer(metadata.sensors, metadata.stack_size)
 
     @property
     def top_speed_mps(self) -> float:
@@ -58,13 +59,13 @@ class ModelPilot:
 
     def decide(self, frame: Frame) -> Action:
         """The model's action for this picture; ActionError when its answer is not finite or not an answer."""
-        pictures = self._stack.push(grey_from_rgb(frame.image))
-        answer = self._engine.infer({FRONT_CAMERA: camera_input(pictures)})
+        observation = self._observer.push({"camera": grey_from_rgb(frame.image)})
+        answer = self._engine.infer(model_inputs(observation))
         return self._metadata.action_space.decode(answer)
 
     def forget(self) -> None:
         """A new drive begins: earlier pictures are of another place."""
-        self._stack.reset()
+        self._observer.reset()
 
     def warm_up(self) -> None:
         """Run the model once on a black picture: the first answer of an engine is slow."""

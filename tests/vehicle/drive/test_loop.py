@@ -226,7 +226,7 @@ def test_a_model_that_answers_nan_is_refused_by_name(make_archive: Callable[...,
 
 
 def test_a_model_for_sensors_the_car_lacks_is_refused(archive: ModelArchive) -> None:
-    blind = replace(archive, metadata=archive.metadata.changed())
-    object.__setattr__(blind.metadata, "sensors", ("SECTOR_LIDAR",))
-    with pytest.raises(MetadataError, match="SECTOR_LIDAR"):
+    names = ("FRONT_FACING_CAMERA", "SECTOR_LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
+    blind = replace(archive, metadata=archive.metadata.changed(sensors=names, sensors_as_written=()))
+    with pytest.raises(MetadataError, match=r"needs SECTOR_LIDAR, WHEEL_SPEED_AND_YAW_RATE; this car has"):
         ModelPilot(blind, open_engine(archive))
