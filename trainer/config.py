@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from shared.actions import (
     Action,
@@ -25,8 +25,10 @@ from shared.actions import (
 from shared.cars import CAR_MODELS, CarModel
 from shared.sensors import FRONT_CAMERA, check_sensor_set
 from shared.settings import Settings
+from trainer.race_types import CurriculumSettings, OpponentSettings, RaceType, filled_from_race
 from trainer.rewards.settings import RewardSettings
 from trainer.simulator.settings import SimulatorSettings
+from trainer.tracks.generator import LENGTH_RANGE_M, TIGHTNESS_RANGE, WIDTH_RANGE_M
 
 GENERATED_TRACKS = "generated"  # as a track's name: the tracks of [generated] instead of one from the catalogue
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -166,6 +168,10 @@ class CarSettings(Settings):
         return CAR_MODELS[self.model]
 
 
+# What the generator of tracks can do, by setting.
+GENERATOR_RANGES = {"length_m": LENGTH_RANGE_M, "width_m": WIDTH_RANGE_M, "tightness": TIGHTNESS_RANGE}
+
+
 class GeneratedTracks(Settings):
     """Fair random tracks, trained on where a track is named 'generated'."""
 
@@ -177,9 +183,10 @@ class GeneratedTracks(Settings):
 
     @field_validator("length_m", "width_m", "tightness")
     @classmethod
-    def _low_before_high(cls, limits: tuple[float, float]) -> tuple[float, float]:
-        if not 0 <= limits[0] <= limits[1]:
-            raise ValueError(f"wanted [low, high] with 0 <= low <= high, got {list(limits)}")
+    def _low_before_high(cls, limits: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
+        least, most = GENERATOR_RANGES[str(info.field_name)]
+        if not least <= limits[0] <= limits[1] <= most:
+            raise ValueError(f"wanted [low, high] within {least:g} to {most:g}, got {list(limits)}")
         return limits
 
 
@@ -296,6 +303,11 @@ class EvaluationSettings(Settings):
 class TrainingSettings(Settings):
     """One training run."""
 
+    race: RaceType = Field(
+        "time_trial",
+        description="Alone, among boxes, bots or learned cars, or all of them in turn. Brings along what is not "
+        "written of simulator.race, reward and opponents.",
+    )
     car: CarSettings = Field(default_factory=CarSettings)
     tracks: tuple[str, ...] = Field(
         ("lapwing_loop",), min_length=1, description="Names, files, or 'generated'; cars share them out."
@@ -304,6 +316,8 @@ class TrainingSettings(Settings):
     reward: str = Field("follow_center_line", description="An example's name, or a Python file.")
     reward_worker: RewardSettings = Field(default_factory=RewardSettings)
     simulator: SimulatorSettings = Field(default_factory=SimulatorSettings)
+    opponents: OpponentSettings = Field(default_factory=OpponentSettings)
+    curriculum: CurriculumSettings = Field(default_factory=CurriculumSettings)
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
     stop: StopSettings = Field(default_factory=StopSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
@@ -311,7 +325,63 @@ class TrainingSettings(Settings):
     cars: int = Field(64, ge=1, le=4096, description="Cars that drive at once.")
     device: Literal["cpu", "cuda", "auto"] = Field("cpu", description="Where the network learns.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_race(cls, written: Any) -> Any:
+        """What is written wins; the rest comes from the race type."""
+        return filled_from_race(written) if isinstance(written, Mapping) else written
+
+    @model_validator(mode="after")
+    def _cars_fit_in_worlds(self) -> TrainingSettings:
+        share, opponents = self.simulator.race.cars_per_world, self.opponents
+        if self.cars % share:
+            raise ValueError(
+                f"cars is {self.cars}, which worlds of {share} cars (simulator.race.cars_per_world) do "
+                f"not divide; make it {max(1, self.cars // share) * share}"
+            )
+        if opponents.models and opponents.learn_together:
+            raise ValueError("opponents.models drive cars that opponents.learn_together wants to learn; leave one out")
+        if share > 1 and not (opponents.models or opponents.learn_together):
+            raise ValueError(
+                f"nobody drives the other cars of worlds of {share}: write opponents.models, for example "
+                '["self"], or opponents.learn_together=true'
+            )
+        if share == 1 and (opponents.models or opponents.learn_together):
+            raise ValueError("opponents need simulator.race.cars_per_world of 2 or more; --race head_to_head has 2")
+        return self
+
+    @model_validator(mode="after")
+    def _curriculum_begins_easier(self) -> TrainingSettings:
+        curriculum, race = self.curriculum, self.simulator.race
+        if not curriculum.enabled:
+            return self
+        for name, start, count in (
+            ("boxes", curriculum.start_boxes, race.boxes.count),
+            ("bots", curriculum.start_bots, race.bots.count),
+        ):
+            if start > max(count, 1):
+                raise ValueError(
+                    f"curriculum.start_{name} is {start} and simulator.race.{name}.count is {count}; "
+                    "begin with at most as many"
+                )
+        if curriculum.start_width_factor > 1 and self.opponents.learn_together:
+            raise ValueError(
+                "cars that learn together begin their episodes one by one and stay on their track: "
+                "leave curriculum.start_width_factor at 1"
+            )
+        return self
+
     @property
     def evaluation_trials(self) -> int:
         """Trials per evaluation: never fewer than the laps that are the target."""
         return max(self.evaluation.trials, self.stop.target_laps or 0)
+
+    @property
+    def worlds(self) -> int:
+        """Roads that are driven on at once."""
+        return self.cars // self.simulator.race.cars_per_world
+
+    @property
+    def learners(self) -> int:
+        """Cars whose steps are learned from: all of a world, or the one that drives against opponents."""
+        return self.cars if self.opponents.learn_together else self.worlds

@@ -6,6 +6,7 @@ import errno
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,3 +141,33 @@ def test_a_closed_pipe_is_no_error() -> None:
         shell=True, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert finished.stderr == ""
+
+
+LATE_CTRL_C = """
+import sys
+class WhileLoading:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, WhileLoading())
+sys.argv = ["lapwing", "cars", "settings"]
+from trainer.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["trainer.cli", "click", "trainer.commands.cars", "numpy"])
+def test_ctrl_c_while_the_program_loads_is_a_sentence_too(module: str) -> None:
+    script = LATE_CTRL_C.format(module=module)
+    finished = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("Stopped")
+    assert len(finished.stderr.splitlines()) == 1
+
+
+def test_the_program_begins_where_nothing_is_loaded_yet() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["scripts"]["lapwing"] == "trainer.entry:main"
+    script = "import sys; before = set(sys.modules); import trainer.entry; print(sorted(set(sys.modules) - before))"
+    finished = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "['trainer', 'trainer.entry']"

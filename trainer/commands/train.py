@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -27,11 +26,13 @@ SHORT_FOR = {
     "device": "device",
     "seed": "seed",
     "cars": "cars",
+    "race": "race",
     "reward": "reward",
     "world": "simulator.randomisation.preset",
     "preset": "hyperparameters.preset",
 }
 WORLDS, PRESETS, DEVICES = ("off", "light", "strong"), ("fast", "deepracer"), ("cpu", "cuda", "auto")
+RACES = ("time_trial", "object_avoidance", "head_to_bot", "head_to_head", "mixed")
 # What may differ when a run goes on; everything else is a new run.
 MAY_CHANGE = ("stop.", "evaluation.", "device")
 
@@ -39,6 +40,7 @@ EXAMPLES = """\b
 Examples:
   lapwing train first --minutes 2
   lapwing train street --track street --track oval --world strong --minutes 10
+  lapwing train boxes --race object_avoidance --track cup --minutes 15
   lapwing train faster --from first --set hyperparameters.lr=0.0003 --minutes 5
   lapwing train --resume first --minutes 20
 """
@@ -53,7 +55,18 @@ Examples:
 @click.option("--episodes", type=int, help="Stop after this many episodes.")
 @click.option("--target-laps", type=int, help="Stop when an evaluation completes this many laps.")
 @click.option("--car", metavar="CAR", help="A car of the garage (lapwing cars list).")
-@click.option("--reward", metavar="REWARD", help="An example (lapwing reward list), or a Python file.")
+@click.option(
+    "--race",
+    type=click.Choice(RACES),
+    help="Alone, among 6 boxes, 4 bots changing lanes, another learned car, or alone, boxes and bots in turn. Brings "
+    "along the road's settings (simulator.race) and the reward, unless written.  [default: time_trial]",
+)
+@click.option(
+    "--reward",
+    metavar="REWARD",
+    help="An example (lapwing reward list), or a Python file.  [default: the race's: follow_center_line, "
+    "avoid_objects_smoothly for object_avoidance, race_bots for the others]",
+)
 @click.option("--world", type=click.Choice(WORLDS), help="How much worlds vary.  [default: light]")
 @click.option("--preset", type=click.Choice(PRESETS), help="Hyperparameters.  [default: fast]")
 @click.option("--from", "clone_of", metavar="RUN[:WHICH]", help="Begin as a run's best, last or <steps>.")
@@ -146,16 +159,13 @@ def _train(
     weights: Any = None,
 ) -> int:
     """Train and report; the exit code."""
-    import torch
-
     from trainer.training.display import Display
     from trainer.training.loop import train
     from trainer.training.stopping import StopRequest
 
-    # The small network's work is done before two threads have met; the large ones gain from every core.
-    torch.set_num_threads(1 if settings.car.network == "fast" else len(os.sched_getaffinity(0)))
     with StopRequest() as stop, Display(run.name, settings.stop, live=False if plain else None) as display:
-        display.say(f"Run '{run.name}' in {run.path}: {', '.join(settings.tracks)}, reward {settings.reward}")
+        race = settings.race.replace("_", " ")
+        display.say(f"Run '{run.name}' in {run.path}: {race}, {', '.join(settings.tracks)}, reward {settings.reward}")
         outcome = train(run, settings, display, stop, reward_file=reward_file, first_weights=weights)
     standing = outcome.standing
     click.echo(f"Ended: {outcome.reason}. {standing.steps} steps in {standing.elapsed_s:.0f} s.")

@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 
 LENGTH_RANGE_M = (8.0, 200.0)
 WIDTH_RANGE_M = (0.56, 3.0)
+TIGHTNESS_RANGE = (0.0, 1.0)
 VARIATION_RANGE = (0.0, 2.5)
 SHORTEST_IN_WIDTHS = 12  # a shorter loop has no room for its own road
 # Between two roads that pass each other lies at least this much field.
@@ -80,7 +81,7 @@ def _check_arguments(length_m: float, width_m: float, tightness: float, width_va
     ranges = {
         "length_m": (length_m, *LENGTH_RANGE_M),
         "width_m": (width_m, *WIDTH_RANGE_M),
-        "tightness": (tightness, 0.0, 1.0),
+        "tightness": (tightness, *TIGHTNESS_RANGE),
         "width_variation": (width_variation, *VARIATION_RANGE),
     }
     for name, (value, low, high) in ranges.items():

@@ -27,7 +27,7 @@ from trainer.simulator import Simulator
 from trainer.training.cars import Drive, TrainingCars
 from trainer.training.checkpoint import Checkpoint, drop_newer, find_checkpoint, read_checkpoint, write_checkpoint
 from trainer.training.course import course_tracks
-from trainer.training.learner import Learner, open_device
+from trainer.training.learner import Learner, open_device, use_threads
 from trainer.training.stopping import Interrupted, Standing, StopRequest, reason_to_stop
 from trainer.training.trials import Evaluation, Trials
 
@@ -129,6 +129,7 @@ class Training:
         self._whole: Checkpoint | None = None
         self._turn_s = math.inf  # nobody knows yet
         tracks = course_tracks(settings)
+        use_threads(settings.car.network)
         device = open_device(settings.device)
 
         def rewards_for(cars: int) -> Rewards:

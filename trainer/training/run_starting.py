@@ -21,6 +21,13 @@ from trainer.runs.run_folder import RunFolder
 from trainer.tracks import track_reference
 from trainer.training.checkpoint import find_checkpoint, list_checkpoints, read_weights
 
+# A choice that brings other values along, and those: a clone that makes it anew takes them from there, and not from
+# its origin's settings, where all are written.
+BROUGHT_BY = {
+    "hyperparameters.preset": ("hyperparameters",),
+    "car.actions.kind": ("car.actions",),
+    "race": ("simulator.race", "reward", "opponents", "curriculum"),
+}
 # DeepRacer's version of the simulated car and its physics that ours resembles.
 METADATA_VERSION = "5"
 
@@ -63,12 +70,11 @@ def new_settings(
 
 
 def _kept_by_a_clone(origin: Origin, written: Sequence[str]) -> list[str]:
-    """What goes over the origin's settings: no limits, its copy of the reward, a preset that is written."""
+    """What goes over the origin's settings: no limits, its copy of the reward, choices that are written."""
     overrides = ["stop=", f"reward={origin.run.reward_path}"]
-    # A choice that brings other values along starts from those, and not from the origin's, which are all written.
-    for choice in ("hyperparameters.preset", "car.actions.kind"):
+    for choice, brought in BROUGHT_BY.items():
         if any(override.startswith(f"{choice}=") for override in written):
-            overrides.append(f"{choice.rpartition('.')[0]}=")
+            overrides += [f"{key}=" for key in brought]
     return overrides
 
 
