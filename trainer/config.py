@@ -23,7 +23,9 @@ from shared.actions import (
     generate_discrete_actions,
 )
 from shared.cars import CAR_MODELS, CarModel
-from shared.sensors import FRONT_CAMERA, check_sensor_set
+from shared.lidar import FEWEST_RAYS, MOST_RAYS, MOST_VALUES, RANGE_MAX_M, RANGE_MIN_M, LidarConfig, lidar_size
+from shared.observation import Observer
+from shared.sensors import FRONT_CAMERA, check_sensor_set, sensor_of_kind
 from shared.settings import Settings
 from trainer.race_types import CurriculumSettings, OpponentSettings, RaceType, filled_from_race
 from trainer.rewards.settings import RewardSettings
@@ -116,6 +118,28 @@ ActionSettings = Annotated[
 ]
 
 
+class LidarSettings(Settings):
+    """How the car sees with its LiDAR, if it has one among its sensors; the defaults are DeepRacer's."""
+
+    num_rays: int = Field(64, ge=FEWEST_RAYS, le=MOST_RAYS, description="Rays, evenly spread over the field of view.")
+    fov_deg: float = Field(300.0, ge=10, le=360, description="Field of view; the gap is straight ahead.")
+    min_range_m: float = Field(RANGE_MIN_M, ge=0, le=1, description="Nothing is measured as nearer.")
+    clip_m: float | None = Field(
+        None,
+        ge=RANGE_MIN_M,
+        le=RANGE_MAX_M,
+        description="Things beyond are not seen; left out: as DeepRacer has it for the sensor, 0.5 to 2.",
+    )
+    num_sectors: int = Field(8, ge=1, le=MOST_RAYS, description="Of the sensors with sectors; divides num_rays.")
+    num_values_per_sector: int = Field(
+        8, ge=2, le=MOST_VALUES, description="Distances that DISCRETIZED_SECTOR_LIDAR tells apart, with nothing."
+    )
+
+    def lidar_config(self) -> LidarConfig:
+        """As the two machines share it."""
+        return LidarConfig(**self.model_dump())
+
+
 class CarSettings(Settings):
     """A car of the garage: what it can do, what it sees and the network that drives it."""
 
@@ -124,6 +148,7 @@ class CarSettings(Settings):
     model: str = Field("deepracer", description="Which car: an entry of shared/cars.py.")
     actions: ActionSettings = Field(default_factory=DiscreteActions)
     sensors: tuple[str, ...] = Field((FRONT_CAMERA,), description="What the policy sees.")
+    lidar: LidarSettings = Field(default_factory=LidarSettings)
     network: NetworkName = Field("fast", description="Neural network; DeepRacer's three by their names.")
     stack_size: int = Field(1, ge=1, le=4, description="Newest camera pictures the policy sees at once.")
 
@@ -154,14 +179,26 @@ class CarSettings(Settings):
     @field_validator("sensors")
     @classmethod
     def _sensors_fit_together(cls, sensors: tuple[str, ...]) -> tuple[str, ...]:
-        check_sensor_set(sensors)
-        if tuple(sensors) != (FRONT_CAMERA,):
-            raise ValueError(f"training sees with one {FRONT_CAMERA} for now")
-        return sensors
+        return check_sensor_set(sensors)
+
+    @model_validator(mode="after")
+    def _lidar_fits_its_sensor(self) -> CarSettings:
+        lidar = sensor_of_kind(self.sensors, "lidar")
+        if lidar is not None:
+            lidar_size(lidar, self.lidar.lidar_config())
+        return self
 
     def action_space(self) -> ActionSpace:
         """What the policy chooses from."""
         return self.actions.action_space()
+
+    def lidar_config(self) -> LidarConfig | None:
+        """How it sees with its LiDAR; None without one."""
+        return None if sensor_of_kind(self.sensors, "lidar") is None else self.lidar.lidar_config()
+
+    def observer(self, cars: int) -> Observer:
+        """What so many of it see."""
+        return Observer(self.sensors, self.stack_size, self.lidar_config(), cars)
 
     def car_model(self) -> CarModel:
         """Its measures."""

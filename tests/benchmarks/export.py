@@ -28,7 +28,7 @@ def run(context: Context) -> Mapping[str, float]:
     metadata = ModelMetadata(DEFAULT_ACTION_SPACE)
     frames = rendered_frames([load_track(DEFAULT_TRACK)], settings, metadata, FRAMES)
     parities = []
-    for name, policy in _policies(context):
+    for name, policy in _policies(context, metadata):
         parity = measure_parity(policy, _exported(policy, metadata), metadata, frames)
         context.say(f"{name}: outputs differ by at most {parity.largest_difference:.2g}")
         parities.append(parity)
@@ -39,7 +39,7 @@ def run(context: Context) -> Mapping[str, float]:
     }
 
 
-def _policies(context: Context) -> Iterator[tuple[str, ExportedPolicy]]:
+def _policies(context: Context, metadata: ModelMetadata) -> Iterator[tuple[str, ExportedPolicy]]:
     """The default network after a brief training; in the full form also every other network."""
     import torch
 
@@ -47,7 +47,8 @@ def _policies(context: Context) -> Iterator[tuple[str, ExportedPolicy]]:
     from trainer.cli import run as lapwing
     from trainer.config import CarSettings
     from trainer.export.checkpoint_export import load_policy_network
-    from trainer.ppo.networks import TOPOLOGIES, ExportedPolicy, build_network
+    from trainer.ppo.networks import ExportedPolicy, build_network
+    from trainer.ppo.topologies import TOPOLOGIES
     from trainer.training.checkpoint import find_checkpoint
 
     context.say(f"training the default car for {TRAINING_STEPS:,} steps")
@@ -57,7 +58,7 @@ def _policies(context: Context) -> Iterator[tuple[str, ExportedPolicy]]:
     yield "fast, trained", load_policy_network(trained, CarSettings()).eval()
     for name in TOPOLOGIES if context.full else ():
         torch.manual_seed(0)
-        network = build_network(name, 1, DEFAULT_ACTION_SPACE)
+        network = build_network(name, metadata.sensors, 1, DEFAULT_ACTION_SPACE)
         # A fresh head hardly tells the actions apart; this one is as strong as the layers before it.
         torch.nn.init.orthogonal_(network.policy_head.weight, 1.0)
         yield name, ExportedPolicy(network).eval()
@@ -67,7 +68,7 @@ def _exported(policy: ExportedPolicy, metadata: ModelMetadata) -> bytes:
     from shared.policy_io import policy_inputs, policy_output
     from trainer.export.onnx_graph import policy_to_onnx
 
-    return policy_to_onnx(policy, policy_inputs(metadata)[0], policy_output(metadata))
+    return policy_to_onnx(policy, policy_inputs(metadata), policy_output(metadata))
 
 
 BENCHMARK = Benchmark(

@@ -6,6 +6,7 @@ a point on the centre line ahead.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,14 +47,14 @@ class Autopilot:
     def step(self, *_: Any) -> None:
         pass
 
-    def answer(self, camera: NDArray[np.float32]) -> NDArray[np.float32]:
+    def answer(self, _: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         assert self.simulator is not None
-        steering_deg = np.array([self._steering_deg(car) for car in range(len(camera))])
+        steering_deg = np.array([self._steering_deg(car) for car in range(len(self.simulator))])
         if isinstance(self.space, DiscreteActionSpace):
             angles, speeds = self.space.arrays()
             wanted = np.abs(angles - steering_deg[:, None]) + 10 * np.abs(speeds - self.speed_mps)
             return np.eye(len(angles), dtype=np.float32)[wanted.argmin(axis=1)]
-        speed = np.full(len(camera), 2 * self.speed_mps / self.space.speed_high_mps - 1)
+        speed = np.full(len(self.simulator), 2 * self.speed_mps / self.space.speed_high_mps - 1)
         return np.stack([steering_deg / 30.0, speed], axis=1).astype(np.float32)
 
     def _steering_deg(self, car: int) -> float:

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from shared.model_metadata import ModelMetadata
 from shared.settings import dump_settings, load_settings
 from trainer.config import TrainingSettings
-from trainer.ppo.networks import build_network
 from trainer.runs.run_folder import RunFolder
 from trainer.training.checkpoint import Checkpoint, write_checkpoint
+from trainer.training.learner import network_of
+from trainer.training.run_starting import metadata_of
 
 
 def untrained_run(
@@ -28,16 +28,14 @@ def untrained_run(
         home,
         name,
         settings_toml=dump_settings(settings),
-        metadata_json=ModelMetadata(
-            car.action_space(), neural_network=car.network, stack_size=car.stack_size
-        ).to_json(),
+        metadata_json=metadata_of(settings).to_json(),
         hyperparameters=settings.hyperparameters.deepracer_json(),
         reward_source="def reward_function(params):\n    return 1.0\n",
         description="never trained",
     )
     for count in steps:
         torch.manual_seed(count)
-        network = build_network(car.network, car.stack_size, car.action_space())
+        network = network_of(car)
         nn.init.orthogonal_(network.policy_head.weight, 1.0)
         nn.init.constant_(network.policy_head.bias[-1:], 5.0)
         weights = {key: value.detach().numpy().copy() for key, value in network.named_parameters()}

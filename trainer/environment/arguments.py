@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from shared.actions import DEFAULT_ACTION_SPACE, ActionSpace, ContinuousActionSpace, DiscreteActionSpace
 from shared.errors import SettingsError
+from shared.lidar import LidarConfig, lidar_size
 from shared.model_metadata import ModelMetadata
+from shared.sensors import sensor_of_kind
 from shared.settings import parse_settings
 from trainer.simulator.render import ViewName
 from trainer.simulator.settings import SimulatorSettings
@@ -46,6 +48,27 @@ def action_space_of(action_space: str | ActionSpace | Sequence[Any] | Mapping[st
             )
         return ACTION_SPACES[action_space]
     return ModelMetadata.from_json(json.dumps({"action_space": action_space})).action_space
+
+
+def lidar_config_of(
+    lidar_config: LidarConfig | Mapping[str, Any] | None, sensors: Sequence[str]
+) -> LidarConfig | None:
+    """How the LiDAR among the sensors sees: as given, or what model_metadata.json has under `lidar_config`."""
+    sensor = sensor_of_kind(sensors, "lidar")
+    if sensor is None:
+        if lidar_config is not None:
+            raise SettingsError(f"lidar_config is given, and there is no LiDAR among the sensors {list(sensors)}.")
+        return None
+    if isinstance(lidar_config, LidarConfig):
+        lidar_size(sensor, lidar_config)
+        return lidar_config
+    given, known = lidar_config or {}, LidarConfig().to_metadata(sensor)
+    for key in given:
+        if key not in known:
+            closest = get_close_matches(str(key), known, n=1)
+            hint = f"Did you mean '{closest[0]}'?" if closest else f"Known are {', '.join(known)}."
+            raise SettingsError(f"lidar_config: '{key}' is not known. {hint}")
+    return LidarConfig.from_metadata(given, sensor)
 
 
 def simulator_settings_of(

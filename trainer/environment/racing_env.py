@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from trainer.environment.vector import RacingVectorEnv
+from trainer.environment.vector import Observation, RacingVectorEnv
 
 
 class RacingEnv(gymnasium.Env):
@@ -82,7 +82,7 @@ class RacingEnv(gymnasium.Env):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; options: track, start_fraction, start_lateral_m, reversed."""
         super().reset(seed=seed)
         if not self.cars.started:
@@ -91,7 +91,7 @@ class RacingEnv(gymnasium.Env):
         self.cars.reset(seed=[seed], options=options)
         return self.cars.observation_of(0), self.cars.info_of(0)
 
-    def step(self, action: Any) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One step: observation, reward, terminated, truncated, info."""
         cars = self.cars
         rewards, terminated, truncated = cars.advance(np.asarray(action)[None])

@@ -17,7 +17,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.environment.vector import RacingVectorEnv
+from trainer.environment.vector import Observation, RacingVectorEnv
 
 try:
     from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices
@@ -45,7 +45,7 @@ class SB3VecEnv(VecEnv):
         self._started_s = time.monotonic()
         super().__init__(num_envs, self.env.single_observation_space, self.env.single_action_space)
 
-    def reset(self) -> NDArray[np.uint8]:
+    def reset(self) -> Observation:
         """Start new episodes for all cars, with the seeds and options given to `seed` and `set_options`."""
         if any(options != self._options[0] for options in self._options):
             raise ValueError("The cars of one batch share their reset options: give set_options one dictionary.")
@@ -66,7 +66,7 @@ class SB3VecEnv(VecEnv):
 
     def step_wait(
         self,
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+    ) -> tuple[Observation, NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """Take the step: observations, rewards, dones and one dictionary per car."""
         observations, rewards, terminated, truncated, infos = self.env.step(self._actions)
         done = terminated | truncated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from shared.actions import ActionSpace, DiscreteActionSpace
 from shared.errors import ActionError
-from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
+from shared.lidar import LidarConfig
+from shared.observation import observation_spec
 from trainer.simulator import SimulatorSettings
 
 
@@ -39,12 +41,24 @@ class ActionDecoder:
         return self._arrays[0][given], self._arrays[1][given]
 
 
-def spaces_of(actions: ActionSpace, stack_size: int) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
-    """Observation and action space of one car."""
-    shape = (stack_size, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX)
+def action_space_of_one(actions: ActionSpace) -> spaces.Space[Any]:
+    """Action space of one car."""
     if isinstance(actions, DiscreteActionSpace):
-        return spaces.Box(0, 255, shape, np.uint8), spaces.Discrete(actions.output_size)
-    return spaces.Box(0, 255, shape, np.uint8), spaces.Box(-1.0, 1.0, (2,), np.float32)
+        return spaces.Discrete(actions.output_size)
+    return spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+def observation_space_of_one(
+    sensors: Sequence[str], stack_size: int, lidar_config: LidarConfig | None
+) -> spaces.Space[Any]:
+    """Observation space of one car: a Box for a lone sensor, a Dict of them by the sensor's name for several."""
+    boxes = {sensor: _box(sensor, stack_size, lidar_config) for sensor in sensors}
+    return boxes[sensors[0]] if len(sensors) == 1 else spaces.Dict(boxes)
+
+
+def _box(sensor: str, stack_size: int, lidar_config: LidarConfig | None) -> spaces.Space[Any]:
+    spec = observation_spec(sensor, stack_size, lidar_config)
+    return spaces.Box(spec.low, spec.high, spec.shape, np.dtype(spec.dtype).type)
 
 
 def metadata_of(settings: SimulatorSettings) -> dict[str, Any]:

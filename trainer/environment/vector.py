@@ -13,18 +13,21 @@ from numpy.typing import NDArray
 
 from shared.actions import ActionSpace
 from shared.errors import SettingsError, SimulationError
-from shared.observation import FrameStack
+from shared.lidar import LidarConfig
+from shared.observation import Observer
+from shared.sensors import FRONT_CAMERA, check_sensor_set
 from trainer.environment.arguments import (
     action_space_of,
     autoreset_mode_of,
     checked_view,
+    lidar_config_of,
     reset_mask_of,
     simulator_settings_of,
     start_of,
     tracks_of,
 )
 from trainer.environment.rewards import Reward, environment_rewards
-from trainer.environment.spaces import ActionDecoder, metadata_of, spaces_of
+from trainer.environment.spaces import ActionDecoder, action_space_of_one, metadata_of, observation_space_of_one
 from trainer.rewards.catalogue import DEFAULT_REWARD
 from trainer.simulator import Column, EpisodeStatus, Simulator, SimulatorSettings
 from trainer.tracks import DEFAULT_TRACK, Track
@@ -44,9 +47,9 @@ INFO_COLUMNS = {
 }
 STATUS_NAMES = np.array([status.name.lower() for status in sorted(EpisodeStatus)], dtype=object)
 
-Observations = NDArray[np.uint8]
+Observation = NDArray[Any] | dict[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
-Step = tuple[Observations, NDArray[np.float64], Mask, Mask, dict[str, Any]]
+Step = tuple[Observation, NDArray[np.float64], Mask, Mask, dict[str, Any]]
 
 
 class RacingVectorEnv(VectorEnv):
@@ -70,6 +73,8 @@ class RacingVectorEnv(VectorEnv):
         isolated: bool = False,
         randomisation: str | None = None,
         simulator: SimulatorSettings | Mapping[str, Any] | None = None,
+        sensors: Sequence[str] = (FRONT_CAMERA,),
+        lidar_config: LidarConfig | Mapping[str, Any] | None = None,
         stack_size: int = 1,
         render_mode: str | None = None,
         render_view: str = "chase",
@@ -83,12 +88,15 @@ class RacingVectorEnv(VectorEnv):
         self.render_mode, self.render_view = render_mode, checked_view(render_mode, render_view)
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {**metadata_of(self.simulator_settings), "autoreset_mode": self.autoreset_mode}
-        self.single_observation_space, self.single_action_space = spaces_of(self.actions, stack_size)
+        self.sensors = check_sensor_set(sensors)
+        self.lidar_config = lidar_config_of(lidar_config, self.sensors)
+        self.single_observation_space = observation_space_of_one(self.sensors, stack_size, self.lidar_config)
+        self.single_action_space = action_space_of_one(self.actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._decode = ActionDecoder(self.actions, num_envs)
         self._max_episode_steps = np.inf if max_episode_steps is None else max_episode_steps
-        self._stack = FrameStack(stack_size, num_envs)
+        self._observer = Observer(self.sensors, stack_size, self.lidar_config, num_envs)
         self._track_names = np.array([one.name for one in self.tracks], dtype=object)
         self._track_draws = [np.random.default_rng(0)] * num_envs
         self._car_seeds = np.zeros(num_envs, dtype=np.uint64)
@@ -113,7 +121,7 @@ class RacingVectorEnv(VectorEnv):
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[Observations, dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Start new episodes, of all cars or of those in `options["reset_mask"]`.
 
         Args:
@@ -179,7 +187,7 @@ class RacingVectorEnv(VectorEnv):
         terminated = simulator.terminated & moved
         truncated = (simulator.truncated | (simulator.cars.records["steps"] >= self._max_episode_steps)) & moved
         self._over = terminated | truncated
-        self._stack.push(simulator.camera)
+        self._observer.push(simulator.readings())
         return rewards, terminated, truncated
 
     def info_of(self, car: int) -> dict[str, Any]:
@@ -194,13 +202,13 @@ class RacingVectorEnv(VectorEnv):
         info["is_reversed"] = row[Column.IS_REVERSED] != 0.0
         return info
 
-    def observation_of(self, car: int) -> NDArray[np.uint8]:
-        """A fresh copy of what one car sees."""
-        frame: NDArray[np.uint8] = self._stack.frames[car].copy()
-        return frame
+    def observation_of(self, car: int | slice) -> Observation:
+        """A fresh copy of what one car sees, or several together."""
+        seen = {sensor: values[car].copy() for sensor, values in self._observer.current.items()}
+        return seen[self.sensors[0]] if len(seen) == 1 else seen
 
-    def _observations(self) -> Observations:
-        return self._stack.frames.copy()
+    def _observations(self) -> Observation:
+        return self.observation_of(slice(None))
 
     def _infos(self, mask: Mask | None = None) -> dict[str, Any]:
         """As Gymnasium batches infos: an array per key, zeros where the mask is False, `_key` the mask."""
@@ -250,7 +258,13 @@ class RacingVectorEnv(VectorEnv):
         if hashed:
             self._rewards.forget(hashed)
         if self._simulator is None:
-            self._simulator = Simulator(self.tracks, self.simulator_settings, seeds=self._car_seeds, start_fraction=0.0)
+            self._simulator = Simulator(
+                self.tracks,
+                self.simulator_settings,
+                seeds=self._car_seeds,
+                start_fraction=0.0,
+                sensors=self.sensors,
+            )
 
     def _start_episodes(self, mask: Mask, *, track_index: int | None = None, **start: Any) -> None:
         """New episodes for the cars in the mask, each on a track it draws unless one is given."""
@@ -266,4 +280,4 @@ class RacingVectorEnv(VectorEnv):
             self.simulator.reset(going_on, track_index=tracks, **start)
         self._is_new[mask] = False
         self._over = self._over & ~mask
-        self._stack.frames[mask] = self.simulator.camera[mask][:, None]
+        self._observer.renew(mask, self.simulator.readings())

@@ -8,14 +8,13 @@ and stands there for the penalty; its clock runs on. Everything follows from the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.observation import FrameStack
 from trainer.evaluation.penalties import made_a_mistake, return_to_road
 from trainer.evaluation.plan import EvaluationPlan, plan_starts
 from trainer.evaluation.policy import LoadedPolicy
@@ -33,11 +32,11 @@ class Observer(Protocol):
     def step(
         self,
         simulator: Simulator,
-        pictures: NDArray[np.uint8],
+        observation: Mapping[str, NDArray[Any]],
         output: NDArray[np.float32],
         active: NDArray[np.bool_],
     ) -> None:
-        """The active cars (N,) saw pictures (N, C, 120, 160), answered `output` and have taken the step."""
+        """The active cars (N,) saw this, (N, …) by sensor, answered `output` and have taken the step."""
 
 
 def evaluate(
@@ -53,29 +52,34 @@ def evaluate(
     """
     starts = plan_starts(plan)
     simulator = Simulator(
-        plan.tracks, plan.settings(), seeds=starts.seeds, track_index=starts.track_index, car=plan.car
+        plan.tracks,
+        plan.settings(),
+        seeds=starts.seeds,
+        track_index=starts.track_index,
+        car=plan.car,
+        sensors=policy.metadata.sensors,
     )
     simulator.reset(start_fraction=starts.fraction, start_lateral_m=starts.lateral_m, reversed=starts.reversed)
-    stack = FrameStack(policy.stack_size, len(starts))
-    pictures = stack.push(simulator.camera)
+    eyes = policy.observer(len(starts))
+    observation = eyes.push(simulator.readings())
     book = TrialBook(plan.tracks, simulator.measurements, laps=plan.laps, now=now)
     active = np.ones(len(starts), dtype=np.bool_)
     for observer in observers:
         observer.begin(simulator)
     while active.any():
-        output = policy.act(pictures)
+        output = policy.act(observation)
         steering_deg, speed_mps = policy.action_space.decode_batch(output)
         simulator.step(steering_deg, speed_mps)
         over = (simulator.terminated | simulator.truncated) & active
         put_back = over & may_go_on(simulator, plan, book)
         book.step(simulator, chosen(policy, output), active, put_back, over & ~put_back)
         for observer in observers:
-            observer.step(simulator, pictures, output, active)
+            observer.step(simulator, observation, output, active)
         if plan.penalties is not None and put_back.any():
             return_to_road(simulator, put_back, plan.penalties)
-            stack.reset(put_back)
+            eyes.reset(put_back)
         active &= ~over | put_back
-        pictures = stack.push(simulator.camera)
+        observation = eyes.push(simulator.readings())
     return EvaluationResult(
         policy=policy.name,
         source=policy.source,

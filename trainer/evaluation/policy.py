@@ -5,10 +5,10 @@ All answer in float32. A model's metadata comes with it, so that an archive need
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,16 @@ from shared.actions import ActionSpace
 from shared.errors import ArchiveError, RunError
 from shared.model_archive import ARCHIVE_SUFFIX, ModelArchive, read_archive
 from shared.model_metadata import ModelMetadata
-from shared.observation import camera_input
+from shared.observation import Observer, model_inputs
 from shared.policy_io import POLICY_OUTPUT, TensorSpec, check_interface
-from shared.sensors import FRONT_CAMERA
 from trainer.evaluation.tensorflow_policy import tensorflow_answer
 from trainer.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import onnxruntime
 
-Camera = NDArray[np.uint8]
-Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # camera (N, C, 120, 160) -> policy (N, n)
+Inputs = Mapping[str, NDArray[np.float32]]  # by sensor: a camera (N, C, 120, 160), others (N, size)
+Answer = Callable[[Inputs], NDArray[np.float32]]  # -> policy (N, n)
 
 MANIFEST_NAME = "manifest.json"  # what makes a folder a checkpoint
 WEIGHTS_OF_CHOICE = "best"
@@ -57,9 +56,13 @@ class LoadedPolicy:
         """Pictures it sees at once."""
         return self.metadata.stack_size
 
-    def act(self, camera: Camera) -> NDArray[np.float32]:
-        """(N, C, 120, 160) uint8 -> (N, n) probabilities, or (N, 2) steering and speed in -1..1."""
-        return self.answer(camera_input(camera))
+    def observer(self, cars: int) -> Observer:
+        """What so many cars with this policy see."""
+        return Observer(self.metadata.sensors, self.metadata.stack_size, self.metadata.lidar, cars)
+
+    def act(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """What N cars see, as observer() gives it -> (N, n) probabilities, or (N, 2) steering and speed in -1..1."""
+        return self.answer(model_inputs(observation))
 
 
 def load_policy(source: str | Path, home: Path) -> LoadedPolicy:
@@ -104,9 +107,9 @@ def checkpoint_policy(run: RunFolder, which: str) -> LoadedPolicy:
     car = load_settings(TrainingSettings, run.settings_path).car
     network = load_policy_network(checkpoint, car).float().eval()
 
-    def answer(camera: NDArray[np.float32]) -> NDArray[np.float32]:
+    def answer(inputs: Inputs) -> NDArray[np.float32]:
         with torch.inference_mode():
-            output: NDArray[np.float32] = network(torch.from_numpy(camera)).numpy()
+            output: NDArray[np.float32] = network(*(torch.from_numpy(inputs[name]) for name in car.sensors)).numpy()
         return output
 
     metadata = ModelMetadata.from_json(run.metadata_path.read_bytes())
@@ -116,16 +119,12 @@ def checkpoint_policy(run: RunFolder, which: str) -> LoadedPolicy:
 
 def archive_policy(archive: ModelArchive, source: str) -> LoadedPolicy:
     """The policy in a model archive: ours by ONNX Runtime, a stock DeepRacer one by OpenVINO."""
-    if archive.metadata.sensors != (FRONT_CAMERA,):
-        raise ArchiveError(
-            f"{source} sees with {', '.join(archive.metadata.sensors)}; the simulator has one {FRONT_CAMERA} for now."
-        )
     make = onnx_answer if archive.model_format == "onnx" else tensorflow_answer
     return LoadedPolicy(archive.name, source, archive.metadata, make(archive, source))
 
 
 def onnx_answer(archive: ModelArchive, source: str) -> Answer:
-    """Ask ONNX Runtime, car by car: the model of an archive takes one picture at a time."""
+    """Ask ONNX Runtime, car by car: the model of an archive takes one car's observation at a time."""
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
@@ -148,8 +147,12 @@ def onnx_answer(archive: ModelArchive, source: str) -> Answer:
         raise ArchiveError(f"The model in {source} cannot be opened: {reason}. Export it again.") from error
     check_interface(tensors(session.get_inputs()), tensors(session.get_outputs()), archive.metadata)
 
-    def answer(camera: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = [session.run([POLICY_OUTPUT], {FRONT_CAMERA: camera[i : i + 1]})[0] for i in range(len(camera))]
+    def answer(inputs: Inputs) -> NDArray[np.float32]:
+        count = len(next(iter(inputs.values())))
+        rows = [
+            session.run([POLICY_OUTPUT], {name: seen[i : i + 1] for name, seen in inputs.items()})[0]
+            for i in range(count)
+        ]
         return np.concatenate(rows)
 
     return answer

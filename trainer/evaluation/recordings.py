@@ -6,9 +6,10 @@ import hashlib
 import io
 import math
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from shared.drive_channels import (
 )
 from shared.drive_log import DriveLogWriter
 from shared.model_metadata import METADATA_NAME
+from shared.sensors import sensor_of_kind
 from trainer.evaluation.mp4 import check_film_name
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.video import LapVideo, VideoFrame, View
@@ -78,7 +80,7 @@ class TrialFilm:
     def step(
         self,
         simulator: Simulator,
-        pictures: NDArray[np.uint8],
+        observation: Mapping[str, NDArray[Any]],
         output: NDArray[np.float32],
         active: NDArray[np.bool_],
     ) -> None:
@@ -120,6 +122,9 @@ class TrialLog:
     def __init__(self, path: Path, *, trial: int, policy: LoadedPolicy) -> None:
         self._car = trial - 1
         self._space: ActionSpace = policy.action_space
+        camera = sensor_of_kind(policy.metadata.sensors, "camera")
+        assert camera is not None, "every model has a camera"
+        self._camera = camera
         self._frame = 0
         self._laps = 0
         self._time_s = 0.0
@@ -141,14 +146,14 @@ class TrialLog:
     def step(
         self,
         simulator: Simulator,
-        pictures: NDArray[np.uint8],
+        observation: Mapping[str, NDArray[Any]],
         output: NDArray[np.float32],
         active: NDArray[np.bool_],
     ) -> None:
         """What the model saw and answered, what was commanded, and where that led."""
         if not active[self._car]:
             return
-        self._decision(pictures[self._car], output[self._car])
+        self._decision(observation[self._camera][self._car], output[self._car])
         self._time_s = float(simulator.cars.time_s[self._car])
         self._pose(simulator, self._time_s)
         laps = int(simulator.cars.laps[self._car])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -23,10 +23,11 @@ from trainer.config import CarSettings, TrainingSettings
 from trainer.export.onnx_graph import policy_to_onnx
 from trainer.export.parity import Parity, check_parity, measure_parity
 from trainer.export.rendered_frames import rendered_frames
-from trainer.ppo.networks import ExportedPolicy, build_network
+from trainer.ppo.networks import ExportedPolicy
 from trainer.runs.run_folder import RunFolder
 from trainer.training.checkpoint import MANIFEST, find_checkpoint, read_weights
 from trainer.training.course import course_tracks
+from trainer.training.learner import network_of
 
 PARITY_FRAMES = 100
 GENERATED_SEEN = 4  # of the tracks a generalist learned on, as many are enough to compare pictures
@@ -59,8 +60,8 @@ def export_checkpoint(
     steps = int(checkpoint.name)
     policy = load_policy_network(checkpoint, settings.car)
     tracks = course_tracks(settings, limit=GENERATED_SEEN)
-    pictures = rendered_frames(tracks, settings.simulator, metadata, frames)
-    model, parity = export_policy(policy, metadata, pictures)
+    seen = rendered_frames(tracks, settings.simulator, metadata, frames, car=settings.car.car_model())
+    model, parity = export_policy(policy, metadata, seen)
     path = _archive_path(run, which, steps) if output is None else output
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,15 +76,16 @@ def export_checkpoint(
     return Exported(path, sha256, steps, parity)
 
 
-def export_policy(policy: nn.Module, metadata: ModelMetadata, frames: NDArray[np.uint8]) -> tuple[bytes, Parity]:
-    """The ONNX model of a policy, and how well it agrees with it on frames (F, C, 120, 160).
+def export_policy(
+    policy: nn.Module, metadata: ModelMetadata, frames: Mapping[str, NDArray[Any]]
+) -> tuple[bytes, Parity]:
+    """The ONNX model of a policy, and how well it agrees with it on frames, (F, …) by sensor.
 
     Raises:
         RunError: it does not agree.
     """
     policy = policy.cpu().float().eval()
-    (camera,) = policy_inputs(metadata)
-    model = policy_to_onnx(policy, camera, policy_output(metadata))
+    model = policy_to_onnx(policy, policy_inputs(metadata), policy_output(metadata))
     parity = measure_parity(policy, model, metadata, frames)
     check_parity(parity)
     return model, parity
@@ -95,7 +97,7 @@ def load_policy_network(checkpoint: Path, car: CarSettings) -> ExportedPolicy:
     Raises:
         RunError: the checkpoint is damaged, or belongs to another network.
     """
-    network = build_network(car.network, car.stack_size, car.action_space())
+    network = network_of(car)
     weights = read_weights(checkpoint)
     with torch.no_grad():
         for name, parameter in network.named_parameters():

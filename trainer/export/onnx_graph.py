@@ -8,7 +8,7 @@ comes out is compared with torch on rendered frames before anything is packed (t
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,13 @@ ARITHMETIC = {
 }
 
 
-def policy_to_onnx(policy: nn.Module, inputs: TensorSpec, output: TensorSpec) -> bytes:
-    """The serialised ONNX model of a network with one input and one output, float32, fixed shapes.
+def policy_to_onnx(policy: nn.Module, inputs: Sequence[TensorSpec], output: TensorSpec) -> bytes:
+    """The serialised ONNX model of a network with these inputs, in this order, and one output; float32, fixed shapes.
 
     Raises:
         RunError: the network uses an operation this writer does not know.
     """
-    graph = fx.Tracer().trace(policy)
+    graph = _Tracer(len(inputs)).trace(policy)
     writer = _GraphWriter(dict(policy.named_modules()), dict(policy.named_parameters()), inputs, output)
     for node in graph.nodes:
         writer.add(node)
@@ -48,7 +48,7 @@ def policy_to_onnx(policy: nn.Module, inputs: TensorSpec, output: TensorSpec) ->
         helper.make_graph(
             writer.nodes,
             "policy",
-            [helper.make_tensor_value_info(inputs.name, TensorProto.FLOAT, list(inputs.shape))],
+            [helper.make_tensor_value_info(one.name, TensorProto.FLOAT, list(one.shape)) for one in inputs],
             [helper.make_tensor_value_info(output.name, TensorProto.FLOAT, list(output.shape))],
             writer.constants,
         ),
@@ -61,6 +61,18 @@ def policy_to_onnx(policy: nn.Module, inputs: TensorSpec, output: TensorSpec) ->
     return serialised
 
 
+class _Tracer(fx.Tracer):
+    """Traces forward(*inputs) too, which torch otherwise cannot: it does not know how many there are."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self._inputs = inputs
+
+    def iter(self, obj: fx.Proxy) -> Iterator[fx.Proxy]:
+        """The inputs, one by one."""
+        return iter([obj[place] for place in range(self._inputs)])  # type: ignore[index]
+
+
 class _GraphWriter:
     """Turns traced nodes, one by one in their order, into ONNX nodes and constants."""
 
@@ -68,14 +80,14 @@ class _GraphWriter:
         self,
         modules: dict[str, nn.Module],
         parameters: dict[str, nn.Parameter],
-        inputs: TensorSpec,
+        inputs: Sequence[TensorSpec],
         output: TensorSpec,
     ) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self._modules = modules
         self._parameters = parameters
-        self._inputs = inputs
+        self._inputs = [one.name for one in inputs]
         self._output = output
         self._names: dict[fx.Node, str] = {}
         self._constant_names: set[str] = set()
@@ -83,7 +95,8 @@ class _GraphWriter:
     def add(self, node: fx.Node) -> None:
         """Write one traced node."""
         if node.op == "placeholder":
-            self._names[node] = self._inputs.name
+            if not str(node.target).startswith("*"):  # otherwise all of them together: see _operation
+                (self._names[node],) = self._inputs
         elif node.op == "output":
             self._emit("Identity", [self._names[node.args[0]]], self._output.name)  # type: ignore[index]
         elif node.op == "get_attr":
@@ -105,6 +118,13 @@ class _GraphWriter:
 
     def _operation(self, node: fx.Node) -> None:
         """A function of torch, a method of a tensor or Python arithmetic."""
+        if node.target is operator.getitem and node.args[0].op == "placeholder":  # type: ignore[union-attr]
+            self._names[node] = self._inputs[node.args[1]]  # type: ignore[index]
+            return
+        if node.target is torch.cat:
+            parts, axis = node.args
+            self._names[node] = self._emit("Concat", [self._operand(part) for part in parts], axis=axis)  # type: ignore[union-attr]
+            return
         if node.target in ARITHMETIC:
             operands = [self._operand(argument) for argument in node.args]
             self._names[node] = self._emit(ARITHMETIC[node.target], operands)

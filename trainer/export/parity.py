@@ -1,10 +1,11 @@
-"""Does an exported model answer as its network does? Torch, ONNX Runtime and OpenVINO on the same frames."""
+"""Does an exported model answer as its network does? Torch, ONNX Runtime and OpenVINO on the same observations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +14,12 @@ from torch import nn
 
 from shared.errors import RunError
 from shared.model_metadata import ModelMetadata
-from shared.policy_io import POLICY_OUTPUT, policy_inputs
+from shared.observation import model_inputs
+from shared.policy_io import POLICY_OUTPUT
 
 LARGEST_DIFFERENCE = 1e-4  # of a probability, or of an output in -1..1
 
-Policy = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (1, C, 120, 160) -> (1, n)
+Policy = Callable[[Mapping[str, NDArray[np.float32]]], NDArray[np.float32]]  # inputs by name -> (1, n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,29 @@ class Parity:
     engines: Mapping[str, str]
 
 
-def measure_parity(policy: nn.Module, model: bytes, metadata: ModelMetadata, frames: NDArray[np.uint8]) -> Parity:
-    """Compare on frames (F, C, 120, 160), one at a time, as the car asks.
+def measure_parity(
+    policy: nn.Module, model: bytes, metadata: ModelMetadata, frames: Mapping[str, NDArray[Any]]
+) -> Parity:
+    """Compare on frames, (F, …) by sensor, one at a time, as the car asks.
 
-    policy: the network as it is exported, float32 camera in, `policy` out.
+    policy: the network as it is exported: float32, one tensor per sensor in, `policy` out.
     """
-    outputs = {name: _answers(engine, frames) for name, engine in _engines(policy, model, metadata).items()}
+    inputs = model_inputs(frames)
+    count = len(inputs[metadata.sensors[0]])
+    singles = [{name: frame[i : i + 1] for name, frame in inputs.items()} for i in range(count)]
+    outputs = {
+        name: np.concatenate([engine(single) for single in singles])
+        for name, engine in _engines(policy, model, metadata).items()
+    }
     reference = outputs["torch"]
     if not all(np.isfinite(output).all() for output in outputs.values()):
         raise RunError("The policy gives a value that is not finite (NaN or infinity). Choose another checkpoint.")
-    other_argmax = np.zeros(len(frames), bool)
+    other_argmax = np.zeros(count, bool)
     if metadata.action_space.kind == "discrete":
         for output in outputs.values():
             other_argmax |= output.argmax(axis=1) != reference.argmax(axis=1)
     return Parity(
-        frames=len(frames),
+        frames=count,
         frames_with_other_argmax=int(other_argmax.sum()),
         largest_difference=max(float(np.abs(output - reference).max()) for output in outputs.values()),
         engines={name: version(name) for name in outputs},
@@ -67,33 +77,32 @@ def check_parity(parity: Parity) -> None:
 
 
 def _engines(policy: nn.Module, model: bytes, metadata: ModelMetadata) -> dict[str, Policy]:
-    (camera,) = policy_inputs(metadata)
     return {
-        "torch": _torch_engine(policy),
-        "onnxruntime": _onnxruntime_engine(model, camera.name),
-        "openvino": _openvino_engine(model, camera.name),
+        "torch": _torch_engine(policy, metadata.sensors),
+        "onnxruntime": _onnxruntime_engine(model),
+        "openvino": _openvino_engine(model),
     }
 
 
-def _torch_engine(policy: nn.Module) -> Policy:
-    def answer(camera: NDArray[np.float32]) -> NDArray[np.float32]:
+def _torch_engine(policy: nn.Module, sensors: Sequence[str]) -> Policy:
+    def answer(inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            output: NDArray[np.float32] = policy(torch.from_numpy(camera)).numpy()
+            output: NDArray[np.float32] = policy(*(torch.from_numpy(inputs[name]) for name in sensors)).numpy()
         return output
 
     return answer
 
 
-def _onnxruntime_engine(model: bytes, input_name: str) -> Policy:
+def _onnxruntime_engine(model: bytes) -> Policy:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda camera: np.asarray(session.run([POLICY_OUTPUT], {input_name: camera})[0])
+    return lambda inputs: np.asarray(session.run([POLICY_OUTPUT], dict(inputs))[0])
 
 
-def _openvino_engine(model: bytes, input_name: str) -> Policy:
+def _openvino_engine(model: bytes) -> Policy:
     import openvino
 
     core = openvino.Core()
@@ -102,13 +111,8 @@ def _openvino_engine(model: bytes, input_name: str) -> Policy:
     compiled = core.compile_model(core.read_model(model), "CPU", settings)
     request = compiled.create_infer_request()
 
-    def answer(camera: NDArray[np.float32]) -> NDArray[np.float32]:
-        request.infer({input_name: camera})
+    def answer(inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        request.infer(dict(inputs))
         return np.array(request.get_tensor(POLICY_OUTPUT).data, np.float32)
 
     return answer
-
-
-def _answers(engine: Policy, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(F, n) outputs, frame by frame."""
-    return np.concatenate([engine(frame[None].astype(np.float32)) for frame in frames])

@@ -1,15 +1,17 @@
-"""Pictures of the simulated camera for comparing models: cars that drive at random in many worlds."""
+"""What simulated sensors see, for comparing models: cars that drive at random in many worlds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.actions import ActionSpace, DiscreteActionSpace
+from shared.cars import DEEPRACER, CarModel
 from shared.model_metadata import ModelMetadata
-from shared.observation import FrameStack
+from shared.observation import Observer
 from trainer.simulator import Simulator, SimulatorSettings
 from trainer.tracks import Track
 
@@ -23,27 +25,38 @@ def rendered_frames(
     count: int,
     *,
     seed: int = 0,
-) -> NDArray[np.uint8]:
-    """Camera observations (count, C, 120, 160) on these tracks, C the model's stacked pictures."""
+    car: CarModel = DEEPRACER,
+) -> dict[str, NDArray[Any]]:
+    """Observations on these tracks, (count, …) by sensor of the model, as shared.observation gives them."""
     chance = np.random.default_rng(seed)
-    cars = min(CARS, count)
+    cars_per_world = settings.race.cars_per_world
+    cars = -(-min(CARS, count) // cars_per_world) * cars_per_world  # whole worlds
+    worlds = np.arange(cars) // cars_per_world
     simulator = Simulator(
         tracks,
         settings,
         seeds=np.arange(seed, seed + cars, dtype=np.uint64),
+        track_index=worlds % len(tracks),
         start_fraction=chance.random(cars),
+        world_index=worlds,
+        car=car,
+        sensors=metadata.sensors,
     )
     simulator.reset()
-    stack = FrameStack(metadata.stack_size, cars)
-    pictures = [stack.push(simulator.camera).copy()]
-    while len(pictures) * cars < count:
+    observer = Observer(metadata.sensors, metadata.stack_size, metadata.lidar, cars)
+    seen = [_copied(observer.push(simulator.readings()))]
+    while len(seen) * cars < count:
         simulator.step(*_random_actions(metadata.action_space, cars, chance))
         done = simulator.terminated | simulator.truncated
         if done.any():
             simulator.reset(done)
-            stack.reset(done)
-        pictures.append(stack.push(simulator.camera).copy())
-    return np.concatenate(pictures)[:count]
+            observer.reset(done)
+        seen.append(_copied(observer.push(simulator.readings())))
+    return {name: np.concatenate([one[name] for one in seen])[:count] for name in metadata.sensors}
+
+
+def _copied(observation: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: seen.copy() for name, seen in observation.items()}
 
 
 def _random_actions(

@@ -20,7 +20,7 @@ from trainer.ppo.distributions import (
     gaussian_sample,
     mixed_with_random,
 )
-from trainer.ppo.networks import ActorCritic
+from trainer.ppo.networks import ActorCritic, Observations
 from trainer.ppo.precision import reduced_precision, storage_dtype
 
 
@@ -28,46 +28,52 @@ from trainer.ppo.precision import reduced_precision, storage_dtype
 class Choice:
     """What N cars do next, and what an update has to know about it. On the network's device.
 
-    observations: (N, …) prepared pictures; actions: (N,) int64 or (N, 2) float32; log_probs, values: (N,)
+    observations: prepared, one tensor (N, …) per sensor; actions: (N,) int64 or (N, 2) float32;
+    log_probs, values: (N,)
     """
 
-    observations: Tensor
+    observations: tuple[Tensor, ...]
     actions: Tensor
     log_probs: Tensor
     values: Tensor
 
 
 @torch.no_grad()
-def choose(network: ActorCritic, camera: Tensor, generator: torch.Generator, *, epsilon: float | None = None) -> Choice:
-    """Explore. camera: (N, C, 120, 160) uint8 on the network's device; generator: on the CPU.
+def choose(
+    network: ActorCritic, observations: Observations, generator: torch.Generator, *, epsilon: float | None = None
+) -> Choice:
+    """Explore. observations: one tensor per sensor, as ActorCritic.forward takes them, on the network's device.
 
-    epsilon: share of random actions, discrete only; None is none.
+    generator: on the CPU. epsilon: share of random actions, discrete only; None is none.
     """
-    observations = prepared(network, camera)
-    with reduced_precision(camera.device):
-        policy, values = network.policy_and_value(observations)
+    seen = prepared(network, observations)
+    with reduced_precision(seen[0].device):
+        policy, values = network.policy_and_value(seen)
     if network.kind == "continuous":
         normal = torch.randn(policy.shape, generator=generator).to(policy.device)
         actions = gaussian_sample(policy, network.log_std, normal)
-        return Choice(observations, actions, gaussian_log_prob(policy, network.log_std, actions), values)
+        return Choice(seen, actions, gaussian_log_prob(policy, network.log_std, actions), values)
     uniform = torch.rand(len(policy), generator=generator).to(policy.device)
     if epsilon is not None:
         policy = mixed_with_random(policy, epsilon)
     actions = categorical_sample(policy, uniform)
-    return Choice(observations, actions, categorical_log_prob(policy, actions), values)
+    return Choice(seen, actions, categorical_log_prob(policy, actions), values)
 
 
 @torch.no_grad()
-def state_values(network: ActorCritic, camera: Tensor) -> Tensor:
-    """The critic's estimate (N,) of pictures (N, C, 120, 160)."""
-    observations = prepared(network, camera)
-    with reduced_precision(camera.device):
-        return network.value(observations)
+def state_values(network: ActorCritic, observations: Observations) -> Tensor:
+    """The critic's estimate (N,) of what N cars see."""
+    seen = prepared(network, observations)
+    with reduced_precision(seen[0].device):
+        return network.value(seen)
 
 
-def prepared(network: ActorCritic, camera: Tensor) -> Tensor:
+def prepared(network: ActorCritic, observations: Observations) -> tuple[Tensor, ...]:
     """network.prepare() as a rollout stores it: fractions in the type that the first layer reads."""
-    observations = network.prepare(camera)
-    if observations.is_floating_point():
-        observations = observations.to(storage_dtype(camera.device))
-    return observations.contiguous(memory_format=torch.channels_last)
+    stored = []
+    for observation in network.prepare(observations):
+        if observation.is_floating_point():
+            observation = observation.to(storage_dtype(observation.device))
+        pictures = observation.ndim == 4
+        stored.append(observation.contiguous(memory_format=torch.channels_last) if pictures else observation)
+    return tuple(stored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,12 +15,12 @@ from trainer.ppo.advantages import generalized_advantages
 class Batch:
     """M steps as the update wants them, in no order that matters.
 
-    observations: (M, …) what the network's prepare() made of each picture.
+    observations: one tensor (M, …) per sensor, what the network's prepare() made of what was seen.
     actions: (M,) int64, or (M, 2) float32.
     log_probs, advantages, returns: (M,)
     """
 
-    observations: Tensor
+    observations: tuple[Tensor, ...]
     actions: Tensor
     log_probs: Tensor
     advantages: Tensor
@@ -30,13 +31,17 @@ class Rollout:
     """Up to T steps of N cars.
 
     For every step: add() what was seen and chosen, then finish_step() with what came of it. At the end
-    close() and batch(). Pictures lie on `device`; the small tables are on the CPU.
+    close() and batch(). What was seen lies on `device`; the small tables are on the CPU.
     """
 
-    def __init__(self, steps: int, cars: int, observation: Tensor, action: Tensor, device: torch.device) -> None:
-        """observation, action: one example of each, (1, …), for shape and kind."""
+    def __init__(
+        self, steps: int, cars: int, observation: Sequence[Tensor], action: Tensor, device: torch.device
+    ) -> None:
+        """observation, action: one example of each, (1, …) tensors, for shape and kind."""
         shape = (steps, cars)
-        self._observations = torch.empty((*shape, *observation.shape[1:]), dtype=observation.dtype, device=device)
+        self._observations = tuple(
+            torch.empty((*shape, *one.shape[1:]), dtype=one.dtype, device=device) for one in observation
+        )
         self._actions = torch.empty((*shape, *action.shape[1:]), dtype=action.dtype, device=device)
         self._log_probs = torch.empty(shape, device=device)
         self._values = torch.zeros(shape)
@@ -67,9 +72,11 @@ class Rollout:
         """(T', N) bool of the steps so far."""
         return self._done[: self.length]
 
-    def add(self, observations: Tensor, actions: Tensor, log_probs: Tensor, values: Tensor) -> None:
-        """What cars saw (N, …) and chose (N, …), its log-probability (N,) and the critic's estimate (N,)."""
-        self._observations[self.length] = observations
+    def add(self, observations: Sequence[Tensor], actions: Tensor, log_probs: Tensor, values: Tensor) -> None:
+        """What cars saw, one (N, …) per sensor, and chose (N, …), its log-probability (N,) and the critic's
+        estimate (N,)."""
+        for stored, seen in zip(self._observations, observations, strict=True):
+            stored[self.length] = seen
         self._actions[self.length] = actions
         self._log_probs[self.length] = log_probs
         self._values[self.length] = values
@@ -83,9 +90,8 @@ class Rollout:
     ) -> None:
         """What came of the step: rewards (N,), terminated (N,), done (N,).
 
-        cut_values: (cars, values), both (K,): the critic's estimate where a time limit cut an episode, from
-        the last
-            picture before the reset. Where it is missing, a cut episode counts as ended.
+        cut_values: (cars, values), both (K,): the critic's estimate where a time limit cut an episode, from what was
+            seen last before the reset. Where it is missing, a cut episode counts as ended.
         """
         t = self.length
         self._rewards[t] = rewards
@@ -118,7 +124,7 @@ class Rollout:
         )
         device = self._log_probs.device
         return Batch(
-            self._observations[:t].flatten(0, 1),
+            tuple(seen[:t].flatten(0, 1) for seen in self._observations),
             self._actions[:t].flatten(0, 1),
             self._log_probs[:t].flatten(),
             advantages.flatten().to(device),

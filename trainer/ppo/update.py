@@ -96,8 +96,8 @@ def _losses(
     network: ActorCritic, batch: Batch, advantages: Tensor, chosen: Tensor, rule: UpdateRule
 ) -> tuple[Tensor, Tensor]:
     """The loss to go down on, and (5,) what it is made of."""
-    observations = batch.observations[chosen]
-    with reduced_precision(observations.device):
+    observations = tuple(seen[chosen] for seen in batch.observations)
+    with reduced_precision(chosen.device):
         policy, values = network.policy_and_value(observations)
     actions = batch.actions[chosen]
     if network.kind == "discrete":

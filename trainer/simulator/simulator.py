@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SimulationError
-from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
+from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX, FRONT_CAMERA, SENSORS
 from trainer.simulator import launch
 from trainer.simulator.dynamics import history_slots, motion_record
 from trainer.simulator.episode import rules_record
@@ -48,9 +48,12 @@ class Simulator:
         start_fraction: ArrayLike | None = None,
         world_index: ArrayLike | None = None,
         car: CarModel = DEEPRACER,
+        sensors: Sequence[str] = (FRONT_CAMERA,),
     ) -> None:
         """Args: seeds (N,) whole numbers, one car each; track_index (N,), by default cars take turns on the tracks;
         start_fraction (N,) where the round robin of starts begins, by default spread evenly over the cars."""
+        if {SENSORS[sensor].reading for sensor in sensors} != {"camera"}:
+            raise SimulationError(f"The simulator gives one camera for now, not {', '.join(sensors)}.")
         self.settings = settings or SimulatorSettings()
         self.tracks = tuple(tracks)
         self.car_model = car
@@ -117,6 +120,10 @@ class Simulator:
     def status(self) -> NDArray[np.int64]:
         """(N,) EpisodeStatus of every car."""
         return self._cars["status"]
+
+    def readings(self) -> dict[str, NDArray[np.generic]]:
+        """What the sensors read now, (N, …) by reading name (SensorSpec.reading): views, not copies."""
+        return {"camera": self.camera[:, None]}
 
     def reset(
         self,

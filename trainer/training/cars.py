@@ -1,4 +1,4 @@
-"""The cars that gather experience: simulator, rewards, pictures and episode log, step by step together."""
+"""The cars that gather experience: simulator, rewards, observations and episode log, step by step together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.actions import ActionSpace
-from shared.observation import FrameStack
+from shared.observation import Observer
 from trainer.rewards.batch import Rewards
 from trainer.runs.episode_log import EpisodeLog, EpisodeRecord
 from trainer.simulator import Simulator
@@ -47,31 +47,34 @@ class TrainingCars:
         rewards: Rewards,
         tracks: Sequence[Track],
         action_space: ActionSpace,
-        channels: int,
+        observer: Observer,
         *,
         episodes_per_iteration: int,
         world_steps: int,
     ) -> None:
-        """world_steps: a car's world changes after so many steps of its episode; 0: only between episodes."""
+        """observer: of as many cars.
+
+        world_steps: a car's world changes after so many steps of its episode; 0: only between episodes.
+        """
         self._simulator = simulator
         self._rewards = rewards
         self._world_steps = world_steps
         self._turns = np.arange(len(simulator))  # not all worlds change at the same step
         self._tracks_rotate = len(tracks) > len(simulator)
         self._action_space = action_space
-        self._stack = FrameStack(channels, len(simulator))
+        self._observer = observer
         self._log = EpisodeLog(tracks, cars=len(simulator), episodes_per_iteration=episodes_per_iteration)
 
     @property
-    def pictures(self) -> NDArray[np.uint8]:
-        """What every car sees now, (N, C, 120, 160)."""
-        return self._stack.frames
+    def observation(self) -> Mapping[str, NDArray[Any]]:
+        """What every car sees now, (N, …) by sensor."""
+        return self._observer.current
 
     def start(self) -> None:
         """Put every car at the start of its first episode."""
         everyone = np.ones(len(self._simulator), dtype=bool)
         self._simulator.reset()
-        self._stack.push(self._simulator.camera)
+        self._observer.push(self._simulator.readings())
         self._log.begin(everyone, self._simulator.measurements)
 
     def drive(
@@ -83,7 +86,7 @@ class TrainingCars:
         records: list[EpisodeRecord] = []
         while not learner.has_enough and (episodes_wanted is None or len(records) < episodes_wanted):
             pulse()
-            actions = learner.act(self.pictures, steps_so_far + steps)
+            actions = learner.act(self.observation, steps_so_far + steps)
             begun = time.perf_counter()
             self._change_worlds()
             self._simulator.step(*commands(self._action_space, actions))
@@ -93,17 +96,17 @@ class TrainingCars:
             self._rewards.begin(self._simulator.measurements)  # meanwhile, what needs no rewards
             terminated, truncated = self._simulator.terminated.copy(), self._simulator.truncated.copy()
             done = terminated | truncated
-            self._stack.push(self._simulator.camera)
+            self._observer.push(self._simulator.readings())
             rewards = self._rewards.finish()
             rewarding_s += time.perf_counter() - begun
 
             records += self._log.step(self._simulator.measurements, actions, rewards, done)
-            learner.take_in(rewards, terminated, truncated, self.pictures[truncated])
+            learner.take_in(rewards, terminated, truncated, self.observation)
             if done.any():
                 begun = time.perf_counter()
                 self._simulator.reset(done, track_index=self._next_tracks())
                 simulating_s += time.perf_counter() - begun
-                self.pictures[done] = self._simulator.camera[done][:, None]
+                self._observer.renew(done, self._simulator.readings())
                 self._log.begin(done, self._simulator.measurements)
             steps += len(rewards)
             reward_sum += float(rewards.sum())
@@ -131,13 +134,12 @@ class TrainingCars:
         """Copies of everything that changes, by part. Take the trace first."""
         return {
             "simulator": self._simulator.snapshot(),
-            "pictures": {"stack": self.pictures.copy()},
+            "observations": {sensor: seen.copy() for sensor, seen in self.observation.items()},
             "episodes": self._log.snapshot(),
         }
 
     def restore(self, parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
         """Go on from state()."""
         self._simulator.restore(parts["simulator"])
-        self._stack.push(self._simulator.camera)  # no picture is anybody's first from here on
-        self.pictures[...] = parts["pictures"]["stack"]
+        self._observer.restore(parts["observations"])
         self._log.restore(dict(parts["episodes"]))

@@ -21,13 +21,16 @@ from trainer.ppo.networks import ActorCritic, build_network
 from trainer.ppo.rollout import Rollout
 from trainer.ppo.update import UpdateReport, UpdateRule, update
 
+Observation = Mapping[str, NDArray[Any]]
+
 MOST_STEPS_BETWEEN_TRAINING = 10_000  # of whole episodes; DeepRacer's limit for its shallow network
 
 
 class Learner:
     """The part of a training that torch does.
 
-    Nothing outside knows torch: pictures come in and actions go out as numpy arrays.
+    Nothing outside knows torch: observations come in as numpy arrays by sensor, as a shared.observation.Observer
+    gives them for N cars; actions go out as numpy arrays.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class Learner:
         self._average_gradients = average_gradients
         self.action_space: ActionSpace = car.action_space()
         torch.manual_seed(seed)  # draws the first weights, and nothing afterwards
-        self.network: ActorCritic = build_network(car.network, car.stack_size, self.action_space).to(device)
+        self.network: ActorCritic = network_of(car).to(device)
         self._optimiser = FlatAdam(self.network)
         self._generator = torch.Generator().manual_seed(seed)
         self._scale = ReturnScale(cars, hyperparameters.discount_factor)
@@ -55,10 +58,10 @@ class Learner:
 
     # Driving
 
-    def act(self, pictures: NDArray[np.uint8], steps: int) -> NDArray[Any]:
-        """Explore. pictures: (N, C, 120, 160); steps: of all cars so far. Returns (N,) or (N, 2) actions."""
-        camera = self._to_device(pictures)
-        choice = choose(self.network, camera, self._generator, epsilon=self._epsilon(steps))
+    def act(self, observation: Observation, steps: int) -> NDArray[Any]:
+        """Explore. observation: of N cars; steps: of all cars so far. Returns (N,) or (N, 2) actions."""
+        seen = self._to_device(observation)
+        choice = choose(self.network, seen, self._generator, epsilon=self._epsilon(steps))
         if self._rollout is None:
             self._rollout = self._new_rollout(choice)
         self._rollout.add(choice.observations, choice.actions, choice.log_probs, choice.values)
@@ -69,13 +72,14 @@ class Learner:
         rewards: NDArray[np.float64],
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
-        cut_pictures: NDArray[np.uint8],
+        observation: Observation,
     ) -> None:
-        """What came of act(), (N,) each. cut_pictures: (K, C, 120, 160), the last ones of the truncated."""
+        """What came of act(), (N,) each. observation: of N cars after the step, before any reset."""
         assert self._rollout is not None
         cut_values = None
-        if self._hyper.bootstrap_at_time_limit and len(cut_pictures):
-            values = state_values(self.network, self._to_device(cut_pictures)).cpu()
+        if self._hyper.bootstrap_at_time_limit and truncated.any():
+            cut = {sensor: seen[truncated] for sensor, seen in observation.items()}
+            values = state_values(self.network, self._to_device(cut)).cpu()
             cut_values = torch.from_numpy(np.flatnonzero(truncated)), values
         self._rollout.finish_step(
             torch.from_numpy(rewards).float(),
@@ -89,26 +93,25 @@ class Learner:
         """Whether no further step fits between two updates."""
         return self._rollout is not None and self._rollout.full
 
-    def best_actions(self, pictures: NDArray[np.uint8]) -> NDArray[Any]:
+    def best_actions(self, observation: Observation) -> NDArray[Any]:
         """What the policy would do on the car, in float32: (N,) indices or (N, 2) in -1..1, not limited."""
         with torch.no_grad():
-            camera = self._to_device(pictures)
-            policy = self.network.policy(self.network.prepare(camera))
+            policy = self.network.policy(self.network.prepare(self._to_device(observation)))
         return (policy.argmax(-1) if self.network.kind == "discrete" else policy).cpu().numpy()
 
     # Learning
 
-    def learn(self, pictures: NDArray[np.uint8], steps: int, pulse: Callable[[], None]) -> UpdateReport:
+    def learn(self, observation: Observation, steps: int, pulse: Callable[[], None]) -> UpdateReport:
         """One update from everything taken in since the last.
 
-        pictures: what every car sees now. pulse: called between the steps of the update.
+        observation: what every car sees now. pulse: called between the steps of the update.
 
         Raises:
             RunError: the numbers are no longer numbers.
         """
         assert self._rollout is not None
         hyper, rollout = self._hyper, self._rollout
-        rollout.close(state_values(self.network, self._to_device(pictures)))
+        rollout.close(state_values(self.network, self._to_device(observation)))
         scale = 1.0
         if hyper.normalise_rewards:
             self._scale.update(rollout.rewards, rollout.done)
@@ -163,11 +166,15 @@ class Learner:
 
     def _new_rollout(self, choice: Choice) -> Rollout:
         steps = self._hyper.horizon or max(1, MOST_STEPS_BETWEEN_TRAINING // self._cars)
-        return Rollout(steps, self._cars, choice.observations[:1], choice.actions[:1], self._device)
+        example = [seen[:1] for seen in choice.observations]
+        return Rollout(steps, self._cars, example, choice.actions[:1], self._device)
 
-    def _to_device(self, pictures: NDArray[np.uint8]) -> Tensor:
-        camera = torch.from_numpy(pictures)
-        return camera if self._device.type == "cpu" else camera.pin_memory().to(self._device, non_blocking=True)
+    def _to_device(self, observation: Observation) -> list[Tensor]:
+        """One tensor per sensor, in the order of the network's sensors."""
+        tensors = [torch.from_numpy(observation[sensor.name]) for sensor in self.network.sensors]
+        if self._device.type == "cpu":
+            return tensors
+        return [tensor.pin_memory().to(self._device, non_blocking=True) for tensor in tensors]
 
     # Checkpoints
 
@@ -204,6 +211,11 @@ class Learner:
         self._scale.restore(
             {name.removeprefix(prefix): torch.from_numpy(a) for name, a in state.items() if name.startswith(prefix)}
         )
+
+
+def network_of(car: CarSettings) -> ActorCritic:
+    """A fresh network for a car."""
+    return build_network(car.network, car.sensors, car.stack_size, car.action_space(), car.lidar_config())
 
 
 def open_device(name: str) -> torch.device:

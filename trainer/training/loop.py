@@ -151,13 +151,15 @@ class Training:
             settings.car, settings.hyperparameters, cars=settings.cars, seed=settings.seed, device=device
         )
         seeds = np.random.SeedSequence((settings.seed, CARS_STREAM)).generate_state(settings.cars, np.uint64)
-        simulator = Simulator(tracks, settings.simulator, seeds=seeds, car=settings.car.car_model())
+        simulator = Simulator(
+            tracks, settings.simulator, seeds=seeds, car=settings.car.car_model(), sensors=settings.car.sensors
+        )
         self._cars = TrainingCars(
             simulator,
             self._rewards,
             tracks,
             self._learner.action_space,
-            settings.car.stack_size,
+            settings.car.observer(settings.cars),
             episodes_per_iteration=settings.hyperparameters.num_episodes_between_training,
             world_steps=settings.hyperparameters.world_steps,
         )
@@ -220,7 +222,7 @@ class Training:
         drive = self._cars.drive(self._learner, progress.steps, episodes, self._pulse)
         progress.steps += drive.steps
         progress.episodes += len(drive.records)
-        report = self._learner.learn(self._cars.pictures, progress.steps, self._pulse)
+        report = self._learner.learn(self._cars.observation, progress.steps, self._pulse)
         progress.updates += 1
         self._write_down(drive, report, time.monotonic() - begun)
         self._turn_s = time.monotonic() - begun

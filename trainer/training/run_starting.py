@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shared.atomic_files import write_atomic
 from shared.errors import RunError
 from shared.model_metadata import CameraView, ModelMetadata
+from shared.sensors import sensor_of_kind
 from shared.settings import dump_settings, load_settings
 from trainer.config import CarSettings, TrainingSettings
 from trainer.rewards.catalogue import find_reward
@@ -89,6 +90,7 @@ def check_same_policy(origin: Origin, car: CarSettings) -> None:
         ("network", before.network, car.network),
         ("stack_size", before.stack_size, car.stack_size),
         ("sensors", before.sensors, car.sensors),
+        *_lidars(before, car),
     ):
         if old != new:
             raise RunError(
@@ -102,6 +104,14 @@ def check_same_policy(origin: Origin, car: CarSettings) -> None:
             f"among {describe(car)}. What the policy learned means other actions there. Leave the car's "
             "actions as they were, or start without --from."
         )
+
+
+def _lidars(before: CarSettings, car: CarSettings) -> list[tuple[str, Any, Any]]:
+    """Settings of both LiDARs by name; none for cars without one."""
+    if before.lidar_config() is None:
+        return []
+    old, new = before.lidar.model_dump(), car.lidar.model_dump()
+    return [(f"lidar.{name}", value, new[name]) for name, value in old.items()]
 
 
 def describe(car: CarSettings) -> str:
@@ -153,6 +163,7 @@ def settings_to_go_on(home: Path, name: str, written: Sequence[str]) -> tuple[Ru
 def metadata_of(settings: TrainingSettings) -> ModelMetadata:
     """What the car has to know about the model."""
     car, simulator = settings.car, settings.simulator
+    lidar = sensor_of_kind(car.sensors, "lidar")
     mount = car.car_model().camera
 
     def either(ours: float | None, models: float) -> float:
@@ -161,6 +172,7 @@ def metadata_of(settings: TrainingSettings) -> ModelMetadata:
     return ModelMetadata(
         action_space=car.action_space(),
         sensors=car.sensors,
+        lidar_config=None if lidar is None else car.lidar.lidar_config().to_metadata(lidar),
         neural_network=car.network,
         version=METADATA_VERSION,
         stack_size=car.stack_size,

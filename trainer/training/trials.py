@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.observation import FrameStack
 from trainer.config import TrainingSettings
 from trainer.rewards.batch import Rewards
 from trainer.runs.episode_log import EpisodeLog, EpisodeRecord
@@ -62,12 +61,16 @@ class Trials:
         self._tracks = tracks
         self._count = settings.evaluation_trials
         self._seed = settings.seed
-        self._channels = settings.car.stack_size
+        self._car = settings.car
         self._alternate = settings.simulator.start.alternate_direction
         self._reversed = settings.simulator.start.reversed
         self._rewards = rewards
         self._simulator = Simulator(
-            tracks, trial_settings(settings), seeds=np.arange(self._count), car=settings.car.car_model()
+            tracks,
+            trial_settings(settings),
+            seeds=np.arange(self._count),
+            car=settings.car.car_model(),
+            sensors=settings.car.sensors,
         )
 
     def run(self, learner: Learner, number: int, pulse: Callable[[], None]) -> Evaluation:
@@ -75,20 +78,20 @@ class Trials:
         self._start(number)
         simulator, count = self._simulator, self._count
         log = EpisodeLog(self._tracks, cars=count, phase="evaluation", episodes_per_iteration=count, trace_every=1)
-        stack, waiting = FrameStack(self._channels, count), np.ones(count, dtype=bool)
-        stack.push(simulator.camera)
+        observer, waiting = self._car.observer(count), np.ones(count, dtype=bool)
+        observer.push(simulator.readings())
         log.begin(waiting, simulator.measurements)
         records: list[EpisodeRecord] = []
         while waiting.any():
             pulse()
-            actions = learner.best_actions(stack.frames)
+            actions = learner.best_actions(observer.current)
             simulator.step(*commands(learner.action_space, actions))
             rewards = np.zeros(count)
             if self._rewards is not None:
                 rewards = self._rewards.compute(simulator.measurements, ~waiting)
             done = (simulator.terminated | simulator.truncated) & waiting
             records += log.step(simulator.measurements, actions, rewards, done)
-            stack.push(simulator.camera)
+            observer.push(simulator.readings())
             waiting &= ~done
         (trace,) = log.take_trace().values()
         return summarised(sorted(records, key=lambda record: record.trial), trace)

@@ -11,11 +11,12 @@ from shared.actions import DEFAULT_ACTION_SPACE
 from shared.errors import LapwingError
 from shared.model_archive import read_archive, write_archive
 from shared.model_metadata import ModelMetadata
+from shared.sensors import FRONT_CAMERA
 from tests.trainer.untrained_run import untrained_run
 from trainer.evaluation.policy import load_policy
 from trainer.export.checkpoint_export import export_checkpoint
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (3, 1, 120, 160), dtype=np.uint8)
+PICTURES = {FRONT_CAMERA: np.random.default_rng(0).integers(0, 256, (3, 1, 120, 160), dtype=np.uint8)}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_a_checkpoint_and_its_archive_answer_alike(home: Path) -> None:
 def test_a_batch_is_answered_picture_by_picture(home: Path) -> None:
     policy = load_policy(home / "runs/untrained/archives/untrained.tar.gz", home)
     together = policy.act(PICTURES)
-    alone = np.concatenate([policy.act(PICTURES[i : i + 1]) for i in range(3)])
+    alone = np.concatenate([policy.act({FRONT_CAMERA: PICTURES[FRONT_CAMERA][i : i + 1]}) for i in range(3)])
     assert np.array_equal(together, alone)
 
 
@@ -67,7 +68,7 @@ def test_folders_work_too(home: Path) -> None:
 def test_continuous_policies_and_stacks_answer_too(tmp_path: Path) -> None:
     untrained_run(tmp_path, "smooth", 'car.actions={kind="continuous"}', "car.stack_size=2", steps=(1,))
     export_checkpoint(load_policy("smooth", tmp_path).run, frames=2)  # type: ignore[arg-type]
-    pictures = np.repeat(PICTURES, 2, axis=1)
+    pictures = {FRONT_CAMERA: np.repeat(PICTURES[FRONT_CAMERA], 2, axis=1)}
     for source in ("smooth", tmp_path / "runs/smooth/archives/smooth.tar.gz"):
         policy = load_policy(source, tmp_path)
         assert policy.stack_size == 2

@@ -15,6 +15,7 @@ from shared.actions import Action, DiscreteActionSpace
 from shared.errors import LapwingError
 from shared.model_archive import write_archive
 from shared.model_metadata import ModelMetadata
+from shared.sensors import FRONT_CAMERA
 from trainer.evaluation.policy import load_policy
 
 ROOT = "main_level/agent/main/online/"
@@ -95,7 +96,7 @@ def test_it_answers_as_its_weights_say(tmp_path: Path, weights: np.ndarray) -> N
     logits = pictures.reshape(4, -1).astype(np.float64) / 255 @ weights
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected /= expected.sum(axis=1, keepdims=True)
-    assert np.abs(policy.act(pictures) - expected).max() < 1e-4
+    assert np.abs(policy.act({FRONT_CAMERA: pictures}) - expected).max() < 1e-4
 
 
 def test_a_graph_for_other_actions_is_refused(tmp_path: Path, weights: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from shared.errors import RunError
 from shared.model_archive import read_archive
 from shared.model_metadata import ModelMetadata
 from shared.policy_io import TensorSpec, check_interface, policy_inputs, policy_output
+from shared.sensors import FRONT_CAMERA
 from shared.settings import dump_settings
 from trainer.cli import run as lapwing
 from trainer.config import TrainingSettings
@@ -23,7 +24,8 @@ from trainer.export.checkpoint_export import export_checkpoint, export_policy
 from trainer.export.onnx_graph import policy_to_onnx
 from trainer.export.parity import Parity, check_parity, measure_parity
 from trainer.export.rendered_frames import rendered_frames
-from trainer.ppo.networks import TOPOLOGIES, ExportedPolicy, build_network
+from trainer.ppo.networks import ExportedPolicy, build_network
+from trainer.ppo.topologies import TOPOLOGIES
 from trainer.runs.run_folder import RunFolder
 from trainer.simulator import SimulatorSettings
 from trainer.tracks import load_track
@@ -35,7 +37,7 @@ CONTINUOUS = ContinuousActionSpace(-30.0, 30.0, 0.5, 2.0)
 def untrained(name: str, space: ActionSpace, stack_size: int = 1) -> tuple[ExportedPolicy, ModelMetadata]:
     """A network with strong opinions, so that frames differ in what is best."""
     torch.manual_seed(1)
-    network = build_network(name, stack_size, space)
+    network = build_network(name, (FRONT_CAMERA,), stack_size, space)
     nn.init.orthogonal_(network.policy_head.weight, 1.0)
     return ExportedPolicy(network), ModelMetadata(space, neural_network=name, stack_size=stack_size)
 
@@ -44,7 +46,7 @@ def untrained(name: str, space: ActionSpace, stack_size: int = 1) -> tuple[Expor
 def frames() -> np.ndarray:
     """Twelve pictures of three channels, from the simulator."""
     metadata = ModelMetadata(DEFAULT_ACTION_SPACE, stack_size=3)
-    return rendered_frames([load_track("lapwing_loop")], SimulatorSettings(), metadata, 12)
+    return rendered_frames([load_track("lapwing_loop")], SimulatorSettings(), metadata, 12)[FRONT_CAMERA]
 
 
 @pytest.mark.parametrize("space", [DEFAULT_ACTION_SPACE, CONTINUOUS], ids=["discrete", "continuous"])
@@ -54,7 +56,7 @@ def test_every_network_answers_the_same_in_every_engine(
     name: str, stack_size: int, space: ActionSpace, frames: np.ndarray
 ) -> None:
     policy, metadata = untrained(name, space, stack_size)
-    model, parity = export_policy(policy, metadata, frames[:, -stack_size:])
+    model, parity = export_policy(policy, metadata, {FRONT_CAMERA: frames[:, -stack_size:]})
     assert parity.frames == 12
     assert parity.frames_with_other_argmax == 0
     assert parity.largest_difference < 1e-5
@@ -76,14 +78,14 @@ def tensors(values: Iterable[onnx.ValueInfoProto]) -> list[TensorSpec]:
 
 def test_the_model_reads_in_old_engines_too() -> None:
     policy, metadata = untrained("fast", DEFAULT_ACTION_SPACE)
-    model = onnx.load_model_from_string(policy_to_onnx(policy, policy_inputs(metadata)[0], policy_output(metadata)))
+    model = onnx.load_model_from_string(policy_to_onnx(policy, policy_inputs(metadata), policy_output(metadata)))
     assert model.opset_import[0].version == 17
     assert model.ir_version == 8
 
 
 def test_the_same_network_gives_the_same_bytes() -> None:
     policy, metadata = untrained("fast", CONTINUOUS)
-    specs = policy_inputs(metadata)[0], policy_output(metadata)
+    specs = policy_inputs(metadata), policy_output(metadata)
     assert policy_to_onnx(policy, *specs) == policy_to_onnx(policy, *specs)
 
 
@@ -108,7 +110,7 @@ class Unfolded(nn.Module):
 @pytest.mark.parametrize(("policy", "named"), [(Cosine(), "cos"), (Unfolded(), "Unfold")])
 def test_an_operation_the_writer_does_not_know_is_named(policy: nn.Module, named: str) -> None:
     with pytest.raises(RunError, match=f"uses '{named}'"):
-        policy_to_onnx(policy, TensorSpec("camera", (1, 1, 120, 160)), TensorSpec("policy", (1, 2)))
+        policy_to_onnx(policy, [TensorSpec("camera", (1, 1, 120, 160))], TensorSpec("policy", (1, 2)))
 
 
 def test_a_model_that_answers_otherwise_is_refused(frames: np.ndarray) -> None:
@@ -116,8 +118,8 @@ def test_a_model_that_answers_otherwise_is_refused(frames: np.ndarray) -> None:
     other, _ = untrained("fast", DEFAULT_ACTION_SPACE)
     with torch.no_grad():
         other.network.policy_head.bias[7] += 3.0
-    model = policy_to_onnx(other, policy_inputs(metadata)[0], policy_output(metadata))
-    parity = measure_parity(policy, model, metadata, frames[:, :1])
+    model = policy_to_onnx(other, policy_inputs(metadata), policy_output(metadata))
+    parity = measure_parity(policy, model, metadata, {FRONT_CAMERA: frames[:, :1]})
     assert parity.frames_with_other_argmax > 0
     with pytest.raises(RunError, match="differs from the trained network"):
         check_parity(parity)
@@ -141,16 +143,16 @@ def test_a_network_of_nans_is_refused(frames: np.ndarray) -> None:
     with torch.no_grad():
         policy.network.policy_head.weight[0, 0] = float("nan")
     with pytest.raises(RunError, match="not finite"):
-        export_policy(policy, metadata, frames[:, :1])
+        export_policy(policy, metadata, {FRONT_CAMERA: frames[:, :1]})
 
 
 def test_rendered_frames_differ_and_repeat() -> None:
     metadata = ModelMetadata(CONTINUOUS, stack_size=2)
     tracks = [load_track("lapwing_loop"), load_track("oval")]
-    first = rendered_frames(tracks, SimulatorSettings(), metadata, 50)
+    first = rendered_frames(tracks, SimulatorSettings(), metadata, 50)[FRONT_CAMERA]
     assert first.shape == (50, 2, 120, 160)
     assert len({frame.tobytes() for frame in first}) == 50
-    assert np.array_equal(first, rendered_frames(tracks, SimulatorSettings(), metadata, 50))
+    assert np.array_equal(first, rendered_frames(tracks, SimulatorSettings(), metadata, 50)[FRONT_CAMERA])
     assert np.array_equal(first[20:40, 0], first[:20, 1])  # a stack holds the picture before
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from shared.actions import Action, ActionSpace, ContinuousActionSpace, DiscreteActionSpace
+from shared.sensors import FRONT_CAMERA
 from trainer.ppo.adam import FlatAdam
 from trainer.ppo.exploration import choose, state_values
 from trainer.ppo.networks import ActorCritic, build_network
@@ -51,20 +52,21 @@ class Signpost:
 
 def learn(space: ActionSpace, updates: int, *, epsilon: float | None = None) -> tuple[ActorCritic, list[UpdateReport]]:
     torch.manual_seed(0)
-    network, generator = build_network("fast", 1, space), torch.Generator().manual_seed(1)
+    network, generator = build_network("fast", (FRONT_CAMERA,), 1, space), torch.Generator().manual_seed(1)
     optimiser, signpost = FlatAdam(network), Signpost(space.kind == "discrete", seed=2)
-    example = choose(network, signpost.camera, generator)
-    rollout = Rollout(STEPS, CARS, example.observations[:1], example.actions[:1], torch.device("cpu"))
+    example = choose(network, [signpost.camera], generator)
+    seen = [one[:1] for one in example.observations]
+    rollout = Rollout(STEPS, CARS, seen, example.actions[:1], torch.device("cpu"))
     ends = torch.ones(CARS, dtype=torch.bool)
     reports = []
     for _ in range(updates):
         rollout.clear()
         for _ in range(STEPS):
-            choice = choose(network, signpost.camera, generator, epsilon=epsilon)
+            choice = choose(network, [signpost.camera], generator, epsilon=epsilon)
             rollout.add(choice.observations, choice.actions, choice.log_probs, choice.values)
             rollout.finish_step(signpost.reward(choice.actions), ends, ends)
             signpost.turn()
-        rollout.close(state_values(network, signpost.camera))
+        rollout.close(state_values(network, [signpost.camera]))
         batch = rollout.batch(gamma=0.9, gae_lambda=0.95)
         reports.append(update(network, optimiser, batch, RULE, generator))
     return network, reports
