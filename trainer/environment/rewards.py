@@ -105,6 +105,7 @@ class GivenFunction(Program):
     def __init__(self, function: RewardFunction) -> None:
         self.source = RewardSource(getattr(function, "__name__", "the reward function"), "")
         self.uses_chance = False
+        self.older_keys = ()
         self._given = function
 
     def start(self, name: str) -> tuple[ModuleType, RewardFunction]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from trainer.rewards.chance import own_chance_kept, seed_chance
 from trainer.rewards.mistake import Mistake, raised_by_user, safe_text
+from trainer.rewards.older_keys import add_older_keys
 from trainer.rewards.params import Columns, ParamsBuilder
 from trainer.rewards.program import FUNCTION, Program, RewardFunction, mistake_of
 from trainer.rewards.state import ModuleMemory
@@ -55,6 +56,7 @@ class Instances:
         self._program = program
         self._builder = builder
         self._seed = seed
+        self._older_keys = program.older_keys
         self._steps, self._time, self._episode = (columns.car[name] for name in ("STEPS", "TIME_S", "EPISODE"))
         with own_chance_kept(program.uses_chance):
             self._cars = [self._start(car) for car in cars]
@@ -72,6 +74,8 @@ class Instances:
         car = self._cars[index]
         episode = row[self._episode]
         params = self._builder.build(row, car.clock_s(episode, row[self._time]))
+        if self._older_keys:
+            add_older_keys(params, self._older_keys)
         if self._program.uses_chance:
             seed_chance(self._seed, car.car, int(episode), int(row[self._steps]))
         try:
@@ -92,6 +96,7 @@ class Instances:
         if not problem:
             return number
         params = self._builder.build(row, car.before_s)
+        add_older_keys(params, self._older_keys)
         line = returning_line(car.function, params)
         advice = "Every way through the function must end in `return` with a finite number."
         raise self._error(Mistake(f"{FUNCTION} {problem}", line, advice), car, row)

@@ -20,6 +20,7 @@ from typing import Any
 from shared.errors import RewardError
 from trainer.rewards.chance import imported, may_use_chance
 from trainer.rewards.mistake import Mistake, MistakeError, line_of, raised_by_user, safe_text
+from trainer.rewards.older_keys import RENAMED, older_keys_in
 
 LARGEST_SOURCE_BYTES = 1_000_000  # DeepRacer stopped at 140,000 characters
 INSTALL_NAMES = {"cv2": "opencv-python", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
@@ -71,6 +72,7 @@ class Program:
         self.source = source
         self._code, tree = _compile(source)
         self.uses_chance = may_use_chance(source.text, tree)
+        self.older_keys = older_keys_in(tree)
         if self.uses_chance and "numpy" in imported(tree):
             with contextlib.suppress(ImportError):  # so that it is there to be seeded before the file runs
                 importlib.import_module("numpy.random")
@@ -112,7 +114,7 @@ class Program:
                 Mistake(
                     f"{FUNCTION} must take exactly one argument, the dictionary params ({safe_text(error)})",
                     line,
-                    f"Write: def {FUNCTION}(params): and read values as params['speed'].",
+                    _signature_advice(function),
                 )
             ) from None
         except ValueError:  # a built-in without a signature: the first call will tell
@@ -152,6 +154,17 @@ def mistake_of(error: BaseException, source: RewardSource) -> Mistake:
     return Mistake(what, line)
 
 
+def _signature_advice(function: Callable[..., Any]) -> str:
+    """What to write instead; knows the signature that DeepRacer began with."""
+    advice = f"Write: def {FUNCTION}(params): and read values as params['speed']."
+    wanted = [name for name in RENAMED if name in inspect.signature(function).parameters]
+    if wanted:
+        renamed = "; ".join(f"{name} is now {RENAMED[name]}" for name in wanted)
+        advice += f" These are the arguments of DeepRacer's first reward functions: {renamed}; x and y are in metres"
+        advice += " and progress in percent."
+    return advice
+
+
 def _is_isolation(error: BaseException) -> bool:
     return isinstance(error, PermissionError) or "can't start new thread" in safe_text(error)
 
@@ -164,6 +177,8 @@ def _key_advice(error: KeyError) -> str:
     wanted = error.args[0] if error.args else None
     if not isinstance(wanted, str) or wanted in PARAMETERS:
         return ""
+    if wanted in RENAMED:
+        return f"It was renamed to {RENAMED[wanted]}."
     close = get_close_matches(wanted, PARAMETERS, n=1)
     hint = f"Did you mean '{close[0]}'? " if close else ""
     return f"{hint}`lapwing reward params` lists what params holds."

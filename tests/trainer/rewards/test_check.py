@@ -92,8 +92,8 @@ def test_an_example_has_no_mistakes_and_prefers_good_driving(track: Track, examp
 def test_every_example_stands_alone_and_says_what_it_teaches() -> None:
     examples = list_rewards()
     assert [example.name for example in examples] == [
-        "follow_center_line", "penalise_slow_driving", "prevent_zig_zag", "progress_per_step",
-        "stay_inside_borders", "steering_target_ahead",
+        "avoid_objects", "avoid_objects_smoothly", "follow_center_line", "overtake_bots", "penalise_slow_driving",
+        "prevent_zig_zag", "progress_per_step", "race_bots", "stay_inside_borders", "steering_target_ahead",
     ]  # fmt: skip
     for example in examples:
         assert example.summary

@@ -1,0 +1,97 @@
+"""Drive on, keep clear of what stands in the way, and steer gently: learns object avoidance in minutes.
+
+Pays for the way driven since the last step, which is 1 a step at 1 m/s, and takes away what leads to trouble before
+it comes: closing in on an object that is not passed with room at the side, and driving at the edge of the road.
+Nothing is gained by standing, turning round or driving to and fro: only the way ahead counts, and what is driven
+back is taken away again.
+"""
+
+import math
+
+PER_METRE = 15.0  # 15 steps a second at 1 m/s make it 1 a step
+
+# An object is in the way when it is less than CLEAR from the car's line, the more so the nearer to that line it is.
+CLEAR = 0.45  # metres sideways between the two middles: a box is 0.3 m wide, the car 0.2 m
+IN_TIME = 1.2  # seconds before contact at which it begins to cost
+DANGER = 2.0  # what is taken away for driving straight at an object just before contact
+HALF_OBJECT = 0.2  # metres from the middle of an object to its end
+CAR_LENGTH = 0.28
+
+EDGE_BEGINS = 0.6  # share of the half width
+STEERING = 0.1  # taken away for turning the wheels by 30 degrees from one step to the next
+
+CRASH = -5.0
+LAP = 10.0
+
+last_steps = 0
+last_progress = 0.0
+last_steering = 0.0
+
+
+def driven(params):
+    """Metres along the centre line since the last step."""
+    global last_steps, last_progress
+    steps, progress = params["steps"], params["progress"]
+
+    # An episode begins at step 1 with 0 percent. If a step was missed, nobody knows how far the car came.
+    before = 0.0 if steps <= 2 else last_progress if steps == last_steps + 1 else progress
+    last_steps, last_progress = steps, progress
+
+    # The percentage jumps by 100 at the line: no car drives half a lap in a step.
+    share = progress - before
+    return (share - 100.0 * round(share / 100.0)) / 100.0 * params["track_length"]
+
+
+def danger(params):
+    """From 0 for a free road to 1 just before driving straight into something."""
+    lateral = params["distance_from_center"] if params["is_left_of_center"] else -params["distance_from_center"]
+    length = params["track_length"]
+    worst = 0.0
+
+    for index, distance in enumerate(params["objects_distance"]):
+        # From the front of the car to the middle of the object, along the road; behind the car negative.
+        gap = (distance - params["projection_distance"]) % length
+        if gap > length / 2:
+            gap = gap - length
+        if gap < -(CAR_LENGTH + HALF_OBJECT):
+            continue  # the whole car is past it
+
+        # How much the object is in the way, from 0 to 1.
+        from_center = params["objects_distance_from_center"][index]
+        sideways = abs((from_center if params["objects_left_of_center"][index] else -from_center) - lateral)
+        if sideways >= CLEAR:
+            continue
+        in_the_way = 1.0 - (sideways / CLEAR) ** 2
+
+        # How soon the two meet if neither changes its speed; beside each other they already do.
+        turned = math.radians(params["objects_heading"][index] - params["heading"])
+        closing = params["measured_speed"] - params["objects_speed"][index] * math.cos(turned)
+        free = max(gap - HALF_OBJECT, 0.0)
+        seconds = free / closing if closing > 0.0 else math.inf if free > 0.0 else 0.0
+        worst = max(worst, in_the_way * max(0.0, 1.0 - seconds / IN_TIME))
+
+    return worst
+
+
+def edge(params):
+    """0 in the middle of the road, 1 with the front of the car on the border."""
+    share = params["distance_from_center"] / (params["track_width"] / 2)
+    return min(max((share - EDGE_BEGINS) / (1.0 - EDGE_BEGINS), 0.0), 1.0) ** 2
+
+
+def reward_function(params):
+    global last_steering
+    change = 0.0 if params["steps"] <= 2 else abs(params["steering_angle"] - last_steering)
+    last_steering = params["steering_angle"]
+    reward = PER_METRE * driven(params)
+
+    if params["is_crashed"] or params["is_offtrack"]:
+        return CRASH
+
+    reward = reward - DANGER * danger(params) - edge(params) - STEERING * change / 30.0
+    if params["progress"] >= 100.0:
+        reward = reward + LAP
+    return min(max(reward, -10.0), 10.0)
+
+
+# mypy: ignore-errors
