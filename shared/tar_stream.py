@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from shared.errors import ArchiveError
 
-MAX_TOTAL_BYTES = 256 << 20
-MAX_MEMBER_BYTES = 128 << 20
+MAX_TOTAL_BYTES = 384 << 20
+MAX_MEMBER_BYTES = 256 << 20  # the largest of DeepRacer's networks, for stereo cameras, is 221 MiB
 MAX_MEMBERS = 64
 MAX_NAME_BYTES = 255
 MAX_RECORD_BYTES = 64 << 10  # one pax or long-name record

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from shared.actions import DEFAULT_ACTION_SPACE, ActionSpace, ContinuousActionSpace
-from shared.sensors import FRONT_CAMERA
+from shared.lidar import LidarConfig
+from shared.sensors import (
+    DISCRETIZED_SECTOR_LIDAR,
+    FRONT_CAMERA,
+    LEFT_CAMERA,
+    LIDAR,
+    SECTOR_LIDAR,
+    SENSORS,
+    STEREO_CAMERAS,
+    WHEEL_SPEED_AND_YAW_RATE,
+)
+from tests.trainer.sensor_sets import SENSOR_SETS, made_up, set_name
 from trainer.ppo.adam import FlatAdam
 from trainer.ppo.networks import ExportedPolicy, build_network, parameter_count
-from trainer.ppo.topologies import TOPOLOGIES
+from trainer.ppo.topologies import DEEP, NORMAL, SHALLOW, TOPOLOGIES
 
 CAMERA = (FRONT_CAMERA,)
 CONTINUOUS = ContinuousActionSpace(-30.0, 30.0, 0.5, 1.0)
@@ -20,18 +32,84 @@ def pictures(count: int, channels: int = 1) -> torch.Tensor:
     return torch.randint(0, 256, (count, channels, 120, 160), dtype=torch.uint8, generator=generator)
 
 
+def sizes(name: str, sensors: tuple[str, ...], lidar_config: LidarConfig | None = None) -> list[int]:
+    """Parameters of the policy and of the critic, without their heads; no memory is taken for them."""
+    with torch.device("meta"):
+        network = build_network(name, sensors, 1, DEFAULT_ACTION_SPACE, lidar_config)
+    return [parameter_count([network.policy_body]), parameter_count([network.value_body])]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [(SHALLOW, 5_839_520), (NORMAL, 3_682_848), (DEEP, 1_105_472)],
+)
+def test_deepracers_networks_have_its_number_of_parameters(name: str, parameters: int) -> None:
+    assert sizes(name, CAMERA) == sizes(name, (LEFT_CAMERA,)) == [parameters] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("DEEP_CONVOLUTIONAL_NETWORK_SHALLOW", 5_839_520),
-        ("DEEP_CONVOLUTIONAL_NETWORK", 3_682_848),
-        ("DEEP_CONVOLUTIONAL_NETWORK_DEEP", 1_105_472),
+        (SHALLOW, 5_839_520 + 32 * 8 * 8),  # one channel more into the first layer
+        (NORMAL, 57_621_984),  # 112,000 features after five convolutions, dense 512
+        (DEEP, 57_621_984),
     ],
 )
-def test_deepracers_networks_have_its_number_of_parameters(name: str, parameters: int) -> None:
-    network = build_network(name, CAMERA, 1, DEFAULT_ACTION_SPACE)
-    assert parameter_count([network.policy_body]) == parameters
-    assert parameter_count([network.value_body]) == parameters
+def test_deepracers_networks_have_its_layers_for_two_cameras(name: str, parameters: int) -> None:
+    assert sizes(name, (STEREO_CAMERAS,)) == [parameters] * 2
+
+
+@pytest.mark.parametrize("lidar", [LIDAR, SECTOR_LIDAR, DISCRETIZED_SECTOR_LIDAR])
+@pytest.mark.parametrize(("name", "middleware"), [(SHALLOW, 512), (NORMAL, 512), (DEEP, 256)])
+def test_in_deepracers_networks_a_lidar_joins_before_the_middleware(name: str, middleware: int, lidar: str) -> None:
+    rays = SENSORS[lidar].shape[0]
+    embedder = (rays + 1) * 256 + (256 + 1) * 256
+    assert sizes(name, (*CAMERA, lidar))[0] - sizes(name, CAMERA)[0] == embedder + 256 * middleware
+
+
+def test_a_discretized_lidar_is_as_large_as_its_configuration() -> None:
+    sensors = (*CAMERA, DISCRETIZED_SECTOR_LIDAR)
+    small, large = (LidarConfig(num_sectors=sectors, num_values_per_sector=5) for sectors in (4, 16))
+    assert sizes("fast", sensors, large)[0] - sizes("fast", sensors, small)[0] == (16 - 4) * (5 - 1) * 64
+
+
+@pytest.mark.parametrize("sensors", SENSOR_SETS, ids=set_name)
+def test_the_fast_network_takes_any_sensors(sensors: tuple[str, ...]) -> None:
+    network = build_network("fast", sensors, 2, CONTINUOUS)
+    assert sizes("fast", sensors)[0] < 120_000
+    seen = [torch.from_numpy(values) for values in made_up(sensors, 5, stack_size=2).values()]
+    nn.init.orthogonal_(network.policy_head.weight)
+    policy, value = network(*seen)
+    assert (policy.shape, value.shape) == ((5, 2), (5,))
+    for place, sensor in enumerate(sensors):  # each of them counts
+        other = [*seen]
+        other[place] = torch.from_numpy(made_up((sensor,), 5, stack_size=2, seed=1)[sensor])
+        assert not network(*other)[0].allclose(policy), sensor
+
+
+def test_the_fast_network_sees_how_near_things_are_on_the_scale_of_its_lidar() -> None:
+    config = LidarConfig(num_rays=8, min_range_m=0.2, clip_m=2.2)
+    network = build_network("fast", (*CAMERA, LIDAR, WHEEL_SPEED_AND_YAW_RATE), 1, CONTINUOUS, config)
+    rays = torch.tensor([[0.2, 0.7, 1.2, 1.7, 2.2, 2.2, 2.2, 2.2]])
+    _, nearness, motion = network.prepare([pictures(1), rays, torch.tensor([[1.0, -4.0]])])
+    assert nearness.allclose(torch.tensor([[1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0, 0.0]]))
+    assert motion.tolist() == [[0.5, -2.0]]
+
+
+def test_deepracers_networks_take_metres_and_pictures_in_bytes() -> None:
+    with torch.device("meta"):
+        network = build_network(SHALLOW, (STEREO_CAMERAS, LIDAR), 1, CONTINUOUS)
+    seen = [pictures(3, 2), torch.full((3, 64), 0.4)]
+    assert all(mine is given for mine, given in zip(network.prepare(seen), seen, strict=True))
+
+
+def test_the_pictures_of_two_cameras_are_levelled_together() -> None:
+    network = build_network("fast", (STEREO_CAMERAS,), 1, CONTINUOUS)
+    pair = torch.full((1, 2, 120, 160), 100.0)
+    pair[:, 1] += 20
+    (levelled,) = network.prepare([pair])
+    assert levelled.mean() == pytest.approx(0.0, abs=1e-5)
+    assert (levelled[0, 1] > levelled[0, 0]).all()  # that the right one is brighter is still to be seen
 
 
 @pytest.mark.parametrize("name", [name for name in TOPOLOGIES if name != "fast"])
