@@ -19,6 +19,12 @@ def distance_in_lane(params):
     following = params["closest_objects"][1]
     if params["objects_left_of_center"][following] != params["is_left_of_center"]:
         return math.inf
+
+    # Of a single object that is behind, the way round the track is the way to it.
+    way = (params["objects_distance"][following] - params["projection_distance"]) % params["track_length"]
+    if way > params["track_length"] / 2:
+        return math.inf
+
     x, y = params["objects_location"][following]
     return math.hypot(x - params["x"], y - params["y"])
 

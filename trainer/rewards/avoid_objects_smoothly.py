@@ -11,7 +11,7 @@ import math
 PER_METRE = 15.0  # 15 steps a second at 1 m/s make it 1 a step
 
 # An object is in the way when it is less than CLEAR from the car's line, the more so the nearer to that line it is.
-CLEAR = 0.45  # metres sideways between the two middles: a box is 0.3 m wide, the car 0.2 m
+CLEAR = 0.42  # metres sideways between the two middles: a box is 0.3 m wide, the car 0.2 m
 IN_TIME = 1.2  # seconds before contact at which it begins to cost
 DANGER = 2.0  # what is taken away for driving straight at an object just before contact
 HALF_OBJECT = 0.2  # metres from the middle of an object to its end

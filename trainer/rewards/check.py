@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.rewards.batch import Rewards
+from trainer.rewards.batch import Rewards, row_length
 from trainer.rewards.catalogue import open_rewards
 from trainer.rewards.mistake import MistakeError
 from trainer.rewards.recorded import read_recorded
@@ -53,6 +53,7 @@ class _Trial:
 
     situations: list[Situation]
     rewards: list[list[float]] = field(default_factory=list)
+    objects: int = 0
     failed: set[int] = field(default_factory=set)
     mistakes: dict[tuple[str, int | None], str] = field(default_factory=dict)
     isolation: str = ""
@@ -98,14 +99,16 @@ def check_reward(
 
 def _tried(file: Path, tracks: Sequence[Track], situations: list[Situation], settings: RewardSettings) -> _Trial:
     """Drive all situations; one that fails is left out and the rest driven again, so that more is found."""
-    trial = _Trial(situations)
+    trial = _Trial(situations, objects=max(situation.objects for situation in situations))
     begun = time.monotonic()
     for _ in range(MOST_ATTEMPTS):
         repeats = len(trial.failed) - len(trial.mistakes)
         if repeats > MOST_REPEATS or time.monotonic() - begun > LONGEST_S:
             break
         try:
-            with open_rewards(file, tracks, cars=len(situations), seed=SEED, settings=settings) as rewards:
+            with open_rewards(
+                file, tracks, cars=len(situations), seed=SEED, settings=settings, objects=trial.objects
+            ) as rewards:
                 trial.rewards = _driven(rewards, trial)
                 trial.isolation, trial.seconds_per_call = rewards.isolation, rewards.seconds_per_call
                 rewards.snapshot()
@@ -133,7 +136,9 @@ def _driven(rewards: Rewards, trial: _Trial) -> list[list[float]]:
     lengths[list(trial.failed)] = 0
     found: list[list[float]] = [[] for _ in trial.situations]
     for step in range(int(lengths.max(initial=0))):
-        rows = np.array([situation.rows[min(step, len(situation.rows) - 1)] for situation in trial.situations])
+        rows = np.zeros((len(trial.situations), row_length(trial.objects)))  # objects of kind 0 are nothing
+        for car, situation in enumerate(trial.situations):
+            rows[car, : situation.rows.shape[1]] = situation.rows[min(step, len(situation.rows) - 1)]
         over = lengths <= step
         for car, reward in enumerate(rewards.compute(rows, over).tolist()):
             if not over[car]:
@@ -155,6 +160,9 @@ def _advice(results: list[Result], trial: _Trial) -> list[str]:
             advice.append("Standing still earns as much as driving: the car may learn to stay where it is.")
         if value["steering hard left on a straight"] > value["on the centre line, fast"]:
             advice.append("Steering hard on a straight earns more than driving straight.")
+        crashed, ahead = value["crashed into a box"], value["a box ahead in the same lane"]
+        if ahead != value["objects that do not take part"] and crashed >= ahead:
+            advice.append("Crashing into a box earns as much as having it ahead: read params['is_crashed'].")
     if trial.seconds_per_call > SLOW_CALL_S:
         advice.append(
             f"A call takes {1000 * trial.seconds_per_call:.1f} ms; above {1000 * SLOW_CALL_S:.0f} ms "

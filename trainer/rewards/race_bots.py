@@ -13,7 +13,7 @@ OVERTAKING = 3.0
 
 # Others are in the way when they are less than this from the car's line, the more so the nearer to that line.
 CLEAR_OF_MOVING = 0.35  # metres sideways between the two middles: a car is 0.2 m wide
-CLEAR_OF_STANDING = 0.45  # and a box 0.3 m
+CLEAR_OF_STANDING = 0.42  # and a box 0.3 m
 IN_TIME = 1.0  # seconds before contact at which it begins to cost
 DANGER = 2.0  # what is taken away for closing in on somebody just before contact
 HALF_OBJECT = 0.16  # metres from the middle of another car to its end
@@ -60,11 +60,11 @@ def danger(params):
         gap = (distance - params["projection_distance"]) % length
         if gap > length / 2:
             gap = gap - length
-        if gap < -(CAR_LENGTH + HALF_OBJECT):
-            continue  # the whole car is past it
+        speed = params["objects_speed"][index]
+        if gap < -CAR_LENGTH - (0.0 if speed > 0.0 else HALF_OBJECT):
+            continue  # passed; whoever comes up from behind has to look out himself
 
         # How much the other is in the way, from 0 to 1.
-        speed = params["objects_speed"][index]
         clear = CLEAR_OF_MOVING if speed > 0.0 else CLEAR_OF_STANDING
         from_center = params["objects_distance_from_center"][index]
         sideways = abs((from_center if params["objects_left_of_center"][index] else -from_center) - lateral)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.cars import DEEPRACER, CarModel
 from trainer.rewards.batch import Floats
-from trainer.simulator.measurements import Column
+from trainer.rewards.made_up_objects import Thing, with_things
+from trainer.simulator.measurements import Column, ObjectColumn
 from trainer.simulator.state import EpisodeStatus
+from trainer.simulator.things import Kind
 from trainer.tracks import Track
 
 STEP_S = 1 / 15
@@ -25,15 +28,23 @@ INSIDE = 0.9  # of the half width at which the front is, while one wheel leaves 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One car driving straight for a few steps. rows: (steps, len(Column)), in order."""
+    """One car driving straight for a few steps. rows: (steps, row_length(objects)) of measurements, in order."""
 
     title: str
     rows: Floats
 
+    @property
+    def objects(self) -> int:
+        """How many objects the rows tell of."""
+        return int(self.rows.shape[1] - len(Column)) // len(ObjectColumn)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the front of the car ends: shares of the lap and of the half width, left positive."""
+    """Where the front of the car ends: shares of the lap and of the half width, left positive.
+
+    things: what is on the road with it. counted: columns that count one more in the last step.
+    """
 
     lap_fraction: float = 0.0
     side_fraction: float = 0.0
@@ -43,10 +54,12 @@ class Place:
     first_step: int = 20
     start_fraction: float | None = None
     status: EpisodeStatus = EpisodeStatus.IN_PROGRESS
+    things: tuple[Thing, ...] = ()
+    counted: tuple[Column, ...] = ()
 
 
 def made_up(track: Track) -> list[Situation]:
-    """The situations on one track, in its own direction and reversed."""
+    """The situations on one track, in its own direction and reversed; those with objects come last."""
     arcs = np.linspace(0.0, track.length_m, 400, endpoint=False)
     curvature = np.abs(track.curvature_1pm(arcs))
     straight, corner = arcs[[curvature.argmin(), curvature.argmax()]] / track.length_m
@@ -83,6 +96,44 @@ def made_up(track: Track) -> list[Situation]:
             "past the last waypoint",
         )
     ]
+    return forward + reverse + _with_objects(track, straight)
+
+
+def _with_objects(track: Track, straight: float) -> list[Situation]:
+    """Situations on a straight of the track among boxes and cars, the car in the right lane; all end alike."""
+    box, other_box = Thing(Kind.BOX, 0.8, -0.5), Thing(Kind.PARCEL, 0.8, 0.5)
+    slow_bot = Thing(Kind.BOT_CAR, 0.6, -0.5, 0.3)
+    nothing = Thing(Kind.NOTHING, 0.5, 0.0)
+    many = [Thing(Kind.STRIPED_BOX, 1.0 + 2.0 * i, 0.5 * (-1) ** i) for i in range(6)]
+    bots = [Thing(Kind.BOT_CAR, -0.5 - 1.5 * i, 0.5 * (-1) ** i, 0.5) for i in range(6)]
+
+    def among(*things: Thing, lap_fraction: float = straight, **place: Any) -> Place:
+        return Place(lap_fraction, -0.5, things=things, **place)
+
+    crashed, counts = EpisodeStatus.CRASHED, Column
+    places = {
+        "a box ahead in the same lane": among(box),
+        "a box ahead in the other lane": among(other_box),
+        "a box in each lane ahead": among(box, replace(other_box, ahead_m=2.8)),
+        "a box ahead, beyond the start": among(box, lap_fraction=1 - 1e-4),
+        "a box just passed": among(replace(box, ahead_m=-0.5)),
+        "crashed into a box": among(replace(box, ahead_m=0.2), status=crashed, counted=(counts.CONTACTS,)),
+        "a slow bot ahead": among(slow_bot),
+        "a bot beside": among(Thing(Kind.BOT_CAR, -0.1, 0.5, FAST_MPS)),
+        "a bot close behind": among(Thing(Kind.BOT_CAR, -0.5, -0.5, FAST_MPS)),
+        "overtook a bot": among(Thing(Kind.BOT_CAR, -0.02, 0.5, 0.4), counted=(counts.OVERTAKES,)),
+        "was overtaken": among(Thing(Kind.LEARNED_CAR, 0.02, 0.5, 1.5), counted=(counts.OVERTAKEN,)),
+        "was touched from behind": among(Thing(Kind.BOT_CAR, -0.43, -0.5, 1.1), counted=(counts.CONTACTS,)),
+        "another learned car ahead": among(Thing(Kind.LEARNED_CAR, 0.7, 0.0, FAST_MPS)),
+        "crashed into a bot": among(replace(slow_bot, ahead_m=0.15), status=crashed, counted=(counts.CONTACTS,)),
+        "six boxes and six bots": among(*many, *bots),
+        "objects that do not take part": among(nothing, nothing),
+    }
+    forward = [Situation(title, drive(track, place)) for title, place in places.items()]
+    reverse = [
+        Situation(f"{title}, other direction", drive(track, places[title], is_reversed=True))
+        for title in ("a box ahead in the same lane", "a slow bot ahead")
+    ]
     return forward + reverse
 
 
@@ -101,7 +152,7 @@ def everywhere(tracks: Sequence[Track]) -> dict[str, list[Situation]]:
 
 
 def drive(track: Track, place: Place, track_index: int = 0, is_reversed: bool = False) -> Floats:
-    """(STEPS, len(Column)) rows of a car that reaches the place in its last step, moving as it is turned."""
+    """(STEPS, row_length(things)) rows of a car that reaches the place in its last step, moving as it is turned."""
     road = track.reversed() if is_reversed else track
     arc_m = place.lap_fraction * road.length_m
     half_m = road.half_widths_m(arc_m)[0 if place.side_fraction >= 0 else 1]
@@ -128,7 +179,8 @@ def drive(track: Track, place: Place, track_index: int = 0, is_reversed: bool = 
     rows[-1, Column.IS_CRASHED] = place.status == EpisodeStatus.CRASHED
     if place.status == EpisodeStatus.LAP_COMPLETE:
         rows[-1, Column.PROGRESS_PERCENT] = 100.0
-    return rows
+    rows[-1, list(place.counted)] += 1
+    return with_things(rows, road, place.things, STEP_S)
 
 
 def _put_position(

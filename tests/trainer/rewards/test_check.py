@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from shared.drive_channels import Command, PoseSample
 from shared.drive_log import DriveLogWriter
 from shared.errors import RewardError
 from trainer.commands.reward import command
+from trainer.rewards.batch import COLUMNS, roads_of
 from trainer.rewards.check import Report, check_reward
 from trainer.rewards.examples import find_reward, list_rewards
+from trainer.rewards.params import ParamsBuilder
 from trainer.rewards.recorded import read_recorded
 from trainer.rewards.settings import RewardSettings
 from trainer.rewards.situations import STEPS, Place, drive, everywhere, made_up
-from trainer.simulator.measurements import Column
+from trainer.simulator.measurements import Column, ObjectColumn
 from trainer.tracks import Track, load_track
 from trainer.workshop import Workshop
 
@@ -64,6 +67,63 @@ def test_a_made_up_car_moves_as_fast_as_it_says(track: Track) -> None:
     rows = drive(track, Place(0.2, speed_mps=1.5))
     moved = np.hypot(*np.diff(rows[:, [Column.X_M, Column.Y_M]], axis=0).T)
     assert moved == pytest.approx(np.full(STEPS - 1, 1.5 / 15))
+
+
+AMONG_OBJECTS: list[tuple[str, dict[str, Any]]] = [
+    ("a box ahead in the same lane", {"closest_objects": [0, 0], "objects_left_of_center": [False], "ahead_m": 0.8}),
+    ("a box ahead in the same lane, other direction", {"objects_left_of_center": [False], "ahead_m": 0.8}),
+    ("a box ahead in the other lane", {"objects_left_of_center": [True], "object_in_camera": True}),
+    ("a box in each lane ahead", {"closest_objects": [1, 0], "objects_left_of_center": [False, True]}),
+    ("a box ahead, beyond the start", {"ahead_m": 0.8}),
+    ("a box just passed", {"ahead_m": -0.5, "object_in_camera": False}),
+    ("crashed into a box", {"is_crashed": True, "contacts": 1, "ahead_m": 0.2}),
+    ("a slow bot ahead", {"objects_speed": [0.3], "ahead_m": 0.6}),
+    ("a bot beside", {"ahead_m": -0.1, "objects_left_of_center": [True]}),
+    ("overtook a bot", {"overtakes": 1, "overtaken": 0}),
+    ("was overtaken", {"overtakes": 0, "overtaken": 1}),
+    ("was touched from behind", {"contacts": 1, "is_crashed": False, "ahead_m": -0.43}),
+    ("objects that do not take part", {"objects_speed": [], "closest_objects": [0, 0]}),
+]
+
+
+@pytest.mark.parametrize(("title", "expected"), AMONG_OBJECTS)
+def test_a_made_up_situation_has_the_objects_its_title_says(title: str, expected: dict[str, Any]) -> None:
+    track = load_track("oval")
+    [situation] = [s for s in made_up(track) if s.title == title]
+    params = ParamsBuilder(COLUMNS, roads_of([track])).build(situation.rows[-1].tolist(), 0.0)
+    if params["objects_distance"]:
+        gap_m = params["objects_distance"][0] - params["projection_distance"]
+        params["ahead_m"] = gap_m - track.length_m * round(gap_m / track.length_m)
+    seen = {name: params[name] for name in expected}
+    assert seen == {
+        name: pytest.approx(value, abs=1e-6) if name == "ahead_m" else value for name, value in expected.items()
+    }
+
+
+def test_a_made_up_bot_moves_as_fast_as_it_says() -> None:
+    [situation] = [s for s in made_up(load_track("oval")) if s.title == "a slow bot ahead"]
+    places = situation.rows[:, [len(Column) + ObjectColumn.X_M, len(Column) + ObjectColumn.Y_M]]
+    assert np.hypot(*np.diff(places, axis=0).T) == pytest.approx(np.full(STEPS - 1, 0.3 / 15), rel=0.05)
+
+
+def test_situations_among_many_objects_are_tried_too() -> None:
+    assert max(situation.objects for situation in made_up(load_track("oval"))) == 12
+
+
+def test_a_mistake_with_objects_is_found_before_training(reward_file: Write, track: Track) -> None:
+    report = checked(
+        reward_file,
+        """
+        def reward_function(params):
+            if params["objects_distance"]:
+                return params["objects_distances"][0]
+            return params["speed"] * (not params["is_offtrack"])
+        """,
+        track,
+    )
+    assert len(report.mistakes) == 1
+    assert "line 3: KeyError: 'objects_distances'" in report.mistakes[0]
+    assert "Did you mean 'objects_distance'" in report.mistakes[0]
 
 
 def test_places_are_tried_on_every_track_in_both_directions(track: Track) -> None:
@@ -153,6 +213,11 @@ def test_a_file_that_does_not_start_is_a_mistake(reward_file: Write, track: Trac
         (
             "def reward_function(params): return 1 + abs(params['steering_angle'])",
             "Steering hard on a straight",
+        ),
+        (
+            "def reward_function(params): return params['speed'] * (not params['is_offtrack']) * ("
+            "min(params['objects_distance'], default=1) > 0 and 1 + len(params['objects_speed']))",
+            "Crashing into a box earns",
         ),
         ("import time\ndef reward_function(params): return time.perf_counter()", "Two runs with one seed"),
         ("kept = (i for i in [1])\ndef reward_function(params): return params['x']", "'kept' is a generator"),

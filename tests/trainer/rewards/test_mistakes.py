@@ -30,6 +30,7 @@ RAISES = [
     ("x = 1\nreturn x + params", 8, "TypeError"),
     ("return params['all_wheel_on_track']", 7, "Did you mean 'all_wheels_on_track'?"),
     ("return params['nonsense']", 7, "lapwing reward params"),
+    ("return params['throttle']", 7, "It was renamed to speed, in m/s instead of 0 to 1."),
     ("return undefined", 7, "NameError: name 'undefined' is not defined"),
     ("assert params['speed'] > 99", 7, "AssertionError"),
     ("raise StopIteration(3)", 7, "StopIteration: 3"),
@@ -187,6 +188,12 @@ LOADING = [
     ("def reward_function(): return 1.0\n", 1, "must take exactly one argument"),
     ("def reward_function(params, more): return 1.0\n", 1, "must take exactly one argument"),
     ("#\ndef reward_function(on_track, x, y, distance): return 1.0\n", 2, "must take exactly one argument"),
+    (
+        "def reward_function(on_track, x, y, distance_from_center, car_orientation, progress, steps, throttle, "
+        "steering, track_width, waypoints, closest_waypoint): return 1.0\n",
+        1,
+        "on_track is now all_wheels_on_track; car_orientation is now heading, in degrees",
+    ),
     ("async def reward_function(params): return 1.0\n", 1, "async or has a yield"),
     ("def reward_function(params): yield 1.0\n", 1, "async or has a yield"),
     ("import math\nimport not_here\n", 2, "module 'not_here' is not installed"),
