@@ -65,7 +65,7 @@ def observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s,
         truncated[i] = car.status == TIME_UP
         terminated[i] = car.status >= FIRST_STATUS_OVER and not truncated[i]
         write_measurements(measurements[i], car, track, line, arcs)
-        look_through_camera(view, car, draw, mount[0], track, pictures.shape[2])
+        look_through_camera(view, car, draw, mount[0], track, pictures.shape[2], 0)
         prepare_scene(scene, view, draw, track, car.episode)
         mix_grey(palette, draw)
         choose_blur(blur, car, draw, view, pictures.shape[2])

@@ -17,6 +17,8 @@ Preset = Literal["off", "light", "strong"]
 # Streams of the random numbers: quantities use 0, 1, 2, …; these stand far away from them.
 STREAM_DELAY_JITTER = 1_000
 STREAM_NOISE = 1_001
+STREAM_LIDAR = 1_010
+STREAM_MOTION = 1_011
 
 
 class Range(Settings):
@@ -132,6 +134,16 @@ QUANTITIES: dict[str, Row] = {
         "Off the centre line, as a share of the half width.",
     ),
     "start_heading_deg": (-60, 60, 0, (-6, 6), (-15, 15), "Heading at the start, from the track's."),
+    # The sensors beside the camera; mounts and noise are added to the settings'.
+    "lidar_noise_m": (-1, 1, 0, (-0.005, 0.01), (-0.01, 0.03), "Added to the standard deviation of a ray's range."),
+    "lidar_dropout": (0, 1, 0, (0.0, 0.02), (0.0, 0.1), "Share of the LiDAR's rays that return nothing."),
+    "lidar_yaw_deg": (-45, 45, 0, (-2, 2), (-6, 6), "LiDAR turned to the left."),
+    "lidar_x_m": (-0.1, 0.1, 0, (-0.005, 0.005), (-0.02, 0.02), "LiDAR ahead of its mount."),
+    "lidar_y_m": (-0.1, 0.1, 0, (-0.005, 0.005), (-0.02, 0.02), "LiDAR left of its mount."),
+    "stereo_baseline_m": (-0.2, 0.2, 0, (-0.002, 0.002), (-0.006, 0.006), "Stereo cameras further apart."),
+    "wheel_speed_noise_mps": (0, 1, 0, (0.0, 0.03), (0.0, 0.1), "Standard deviation of the measured wheel speed."),
+    "yaw_rate_noise_rps": (0, 1, 0, (0.0, 0.03), (0.0, 0.1), "Standard deviation of the measured yaw rate."),
+    "yaw_rate_bias_rps": (-1, 1, 0, (-0.02, 0.02), (-0.06, 0.06), "Added to the measured yaw rate."),
 }
 
 # One row per car: the values that hold in its episode.

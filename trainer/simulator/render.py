@@ -146,7 +146,7 @@ def draw_colours(
     view, scene, draw = views[0], scenes[0], draws[car]
     track = tracks[cars[car].track_index]
     if kind == CAMERA:
-        look_through_camera(view, cars[car], draw, mount[0], track, width)
+        look_through_camera(view, cars[car], draw, mount[0], track, width, 0)
     elif kind == CHASE:
         look_from_behind(view, cars[car], draw, track, width)
     else:

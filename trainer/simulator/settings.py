@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from shared.lidar import FEWEST_RAYS, MOST_RAYS, RANGE_MAX_M, RANGE_MIN_M, LidarConfig
 from shared.settings import Settings
 from trainer.simulator.dynamics import DynamicsSettings
 from trainer.simulator.race import RaceSettings
@@ -46,12 +47,39 @@ class CameraSettings(Settings):
     pitch_deg: float | None = Field(None, ge=-30, le=80, description="Downwards positive.")
     x_m: float | None = Field(None, ge=-1, le=1, description="Lens ahead of the middle between the axles.")
     y_m: float | None = Field(None, ge=-1, le=1, description="Lens left of the car's middle.")
+    stereo_baseline_m: float = Field(0.06, ge=0, le=0.5, description="Between the lenses of stereo cameras.")
     lens_distortion: float = Field(
         0.0,
         ge=0,
         le=0.8,
         description="Barrel distortion of this lens: 0 pinhole, 0.5 a fisheye of 120 degrees.",
     )
+
+
+class LidarSettings(Settings):
+    """LiDAR, DeepRacer's by default; 360 rays over 360 degrees are one turn of an RPLIDAR.
+
+    A part of the mount that is left out stays as the car model has it.
+    """
+
+    rays: int = Field(64, ge=FEWEST_RAYS, le=MOST_RAYS, description="Rays of one scan.")
+    fov_deg: float = Field(300.0, ge=10, le=360, description="From the first ray to the last.")
+    min_range_m: float = Field(RANGE_MIN_M, ge=0, le=1, description="What is nearer is measured as this far.")
+    max_range_m: float = Field(RANGE_MAX_M, ge=0.5, le=RANGE_MAX_M, description="What is further is not seen.")
+    noise_m: float = Field(0.01, ge=0, le=1, description="Standard deviation of a ray's range.")
+    rate_hz: float = Field(10.0, ge=0.5, le=1000, description="Scans per second; in between, the last one holds.")
+    x_m: float | None = Field(None, ge=-1, le=1, description="LiDAR ahead of the middle between the axles.")
+    y_m: float | None = Field(None, ge=-1, le=1, description="LiDAR left of the car's middle.")
+    z_m: float | None = Field(None, gt=0.01, le=2, description="LiDAR above the ground.")
+    yaw_deg: float | None = Field(
+        None, ge=-180, le=180, description="Where its zero looks, to the left positive; 180: backwards."
+    )
+
+    def config(
+        self, *, clip_m: float | None = None, num_sectors: int = 8, num_values_per_sector: int = 8
+    ) -> LidarConfig:
+        """How a model sees that is trained with this LiDAR; MetadataError for what cannot be."""
+        return LidarConfig(self.rays, self.fov_deg, self.min_range_m, clip_m, num_sectors, num_values_per_sector)
 
 
 class SimulatorSettings(Settings):
@@ -62,6 +90,7 @@ class SimulatorSettings(Settings):
     threads: int = Field(0, ge=0, le=256, description="Threads that move and draw the cars; 0: one per core.")
     dynamics: DynamicsSettings = DynamicsSettings()
     camera: CameraSettings = CameraSettings()
+    lidar: LidarSettings = LidarSettings()
     randomisation: RandomisationSettings = RandomisationSettings()
     start: StartSettings = StartSettings()
     rules: EpisodeRules = EpisodeRules()

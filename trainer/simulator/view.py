@@ -31,7 +31,12 @@ VIEW = np.dtype(
 )  # fmt: skip
 
 # The car model's camera with the settings' changes.
-MOUNT = np.dtype([(name, np.float64) for name in ("x_m", "y_m", "z_m", "pitch_deg", "fov_deg", "lens_distortion")])
+MOUNT = np.dtype(
+    [
+        (name, np.float64)
+        for name in ("x_m", "y_m", "z_m", "pitch_deg", "fov_deg", "lens_distortion", "stereo_baseline_m")
+    ]
+)
 # Light changes by the drawn share over this distance.
 LIGHT_REACH_M = 3.0
 # but by no more than this share at the corners of the ground.
@@ -53,6 +58,7 @@ def mount_record(settings: CameraSettings, camera: CameraMount) -> NDArray[np.vo
         "pitch_deg": (settings.pitch_deg, camera.pitch_deg),
         "fov_deg": (settings.horizontal_fov_deg, camera.horizontal_fov_deg),
         "lens_distortion": (settings.lens_distortion, 0.0),
+        "stereo_baseline_m": (settings.stereo_baseline_m, 0.0),
     }
     for name, (wanted, model) in given.items():
         record[name] = model if wanted is None else wanted
@@ -60,10 +66,11 @@ def mount_record(settings: CameraSettings, camera: CameraMount) -> NDArray[np.vo
 
 
 @kernel
-def look_through_camera(view, car, draw, mount, track, width_px):
-    """Fill a view with the car's own camera."""
+def look_through_camera(view, car, draw, mount, track, width_px, side):
+    """Fill a view with the car's own camera. side: of a pair, 1 for the left one and -1 for the right one; else 0."""
     cos, sin = math.cos(car.heading_rad), math.sin(car.heading_rad)
     x, y = mount.x_m + draw.camera_x_m, mount.y_m + draw.camera_y_m
+    y += 0.5 * side * (mount.stereo_baseline_m + draw.stereo_baseline_m)
     view.x_m = car.x_m + x * cos - y * sin
     view.y_m = car.y_m + x * sin + y * cos
     view.z_m = max(mount.z_m + draw.camera_z_m, 0.01)
