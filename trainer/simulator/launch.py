@@ -15,10 +15,9 @@ from trainer.simulator.dynamics import move_car, remember_command
 from trainer.simulator.episode import judge, put_back, start_episode
 from trainer.simulator.kernels import kernel
 from trainer.simulator.measurements import write_measurements
-from trainer.simulator.picture import choose_blur, develop, draw_levels, mix_grey, noise_key_of, prepare_scene
 from trainer.simulator.randomisation import draw_episode
+from trainer.simulator.sensing import sense
 from trainer.simulator.state import FIRST_STATUS_OVER, EpisodeStatus
-from trainer.simulator.view import look_through_camera
 
 PAUSE = int(EpisodeStatus.PAUSE)
 TIME_UP = int(EpisodeStatus.TIME_UP)
@@ -44,17 +43,16 @@ def move_cars(first, last, cars, draws, histories, motion, step_s, substeps):
 
 
 @kernel
-def observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work):
-    """Second part of a step, for the cars first to last - 1: (contacts,) rules, measurements, camera.
+def observe_cars(
+    first, last, part, judging, wanted, cars, draws, rules, step_s, world, devices, tables, outputs, senses, work
+):
+    """Second part of a step, for the cars first to last - 1: (contacts,) rules, measurements, sensors.
 
     judging: a step has been taken by every car whose episode is not over; else only the wanted cars are observed anew.
     part: which of the work spaces is this thread's.
     """
-    tracks, line, arcs, ground, mount = world
-    grain, noise = tables
-    measurements, pictures, terminated, truncated = outputs
-    views, scenes, palettes, blurs, plans, levels, rows, words, texels, halves = work
-    view, scene, palette, blur = views[part], scenes[part], palettes[part], blurs[part]
+    tracks, line, arcs, ground = world
+    measurements, terminated, truncated = outputs
     for i in range(first, last):
         car, draw = cars[i], draws[i]
         if (judging and car.status >= FIRST_STATUS_OVER) or not (judging or wanted[i]):
@@ -65,24 +63,7 @@ def observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s,
         truncated[i] = car.status == TIME_UP
         terminated[i] = car.status >= FIRST_STATUS_OVER and not truncated[i]
         write_measurements(measurements[i], car, track, line, arcs)
-        look_through_camera(view, car, draw, mount[0], track, pictures.shape[2], 0)
-        prepare_scene(scene, view, draw, track, car.episode)
-        mix_grey(palette, draw)
-        choose_blur(blur, car, draw, view, pictures.shape[2])
-        draw_levels(
-            levels[part],
-            view,
-            scene,
-            palette,
-            ground,
-            grain,
-            plans[part],
-            rows[part],
-            words[part],
-            texels[part],
-            halves[part],
-        )
-        develop(pictures[i], levels[part], blur, noise, draw.noise_level, noise_key_of(car))
+        sense(i, part, judging, step_s, car, draw, track, 0, ground, devices, tables, senses, work)
 
 
 @kernel(parallel=True)
@@ -95,12 +76,28 @@ def move_all_cars(parts, cars, draws, histories, motion, step_s, substeps):
 
 
 @kernel(parallel=True)
-def observe_all_cars(parts, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work):
+def observe_all_cars(parts, judging, wanted, cars, draws, rules, step_s, world, devices, tables, outputs, senses, work):
     """observe_cars for all cars, in as many parts as there are threads."""
     count = len(cars)
     for part in numba.prange(parts):
         first, last = count * part // parts, count * (part + 1) // parts
-        observe_cars(first, last, part, judging, wanted, cars, draws, rules, step_s, world, tables, outputs, work)
+        observe_cars(
+            first,
+            last,
+            part,
+            judging,
+            wanted,
+            cars,
+            draws,
+            rules,
+            step_s,
+            world,
+            devices,
+            tables,
+            outputs,
+            senses,
+            work,
+        )
 
 
 @kernel

@@ -120,14 +120,12 @@ def measure_thing(ranges, eye_x, eye_y, zero_rad, lidar, directions, thing):
     zero_cos, zero_sin = math.cos(zero_rad - thing.heading_rad), math.sin(zero_rad - thing.heading_rad)
     for turn in range(-1, 2):
         from_rad = middle + turn * TWO_PI - lidar.first_rad
-        first = max(int(math.ceil((from_rad - half) / lidar.step_rad)), 0)
-        last = min(int(math.floor((from_rad + half) / lidar.step_rad)), len(ranges) - 1)
+        first = max(math.ceil((from_rad - half) / lidar.step_rad), 0)
+        last = min(math.floor((from_rad + half) / lidar.step_rad), len(ranges) - 1)
         for k in range(first, last + 1):
             ahead = directions[k, 0] * zero_cos - directions[k, 1] * zero_sin
             left = directions[k, 0] * zero_sin + directions[k, 1] * zero_cos
-            ranges[k] = min(
-                ranges[k], distance_to_rectangle(eye_ahead, eye_left, ahead, left, half_length, half_width)
-            )
+            ranges[k] = min(ranges[k], distance_to_rectangle(eye_ahead, eye_left, ahead, left, half_length, half_width))
 
 
 @kernel

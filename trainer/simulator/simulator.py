@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numba
 import numpy as np
@@ -11,31 +11,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SimulationError
-from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX, FRONT_CAMERA, SENSORS
+from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX, FRONT_CAMERA, SENSORS, sensor_name
 from trainer.simulator import launch
 from trainer.simulator.dynamics import history_slots, motion_record
 from trainer.simulator.episode import rules_record
 from trainer.simulator.measurements import Column
 from trainer.simulator.randomisation import EPISODE_DRAW, QUANTITIES
 from trainer.simulator.render import Renderer, Scenery, ViewName
+from trainer.simulator.sensing import device_records, make_sensor_arrays
 from trainer.simulator.settings import SimulatorSettings
 from trainer.simulator.state import CAR, Cars
 from trainer.simulator.textures import make_noise_tables
 from trainer.simulator.track_arrays import pack_tracks
-from trainer.simulator.view import mount_record
 from trainer.simulator.work import make_work_space
 from trainer.tracks import Track
 
 # Arrays that make up the whole state; everything else follows from the settings.
-STATE = ("cars", "draws", "histories", "camera", "measurements", "terminated", "truncated")
+STATE = ("cars", "draws", "histories", "pictures", "lidar", "motion", "measurements", "terminated", "truncated")
 
 
 class Simulator:
     """N cars, each in an episode of its own. Call reset() once before the first step().
 
     camera (N, 120, 160) uint8, measurements (N, len(Column)) float64, terminated and truncated (N,) bool: written in
-    place by reset and step, never reallocated. cars: named (N,) arrays of the state. Only one thread of the program
-    may use simulators.
+    place by reset and step, never reallocated. So are pictures, lidar and motion (SensorArrays); camera is the only or
+    left one of the pictures. cars: named (N,) arrays of the state. Only one thread of the program may use simulators.
     """
 
     def __init__(
@@ -51,9 +51,8 @@ class Simulator:
         sensors: Sequence[str] = (FRONT_CAMERA,),
     ) -> None:
         """Args: seeds (N,) whole numbers, one car each; track_index (N,), by default cars take turns on the tracks;
-        start_fraction (N,) where the round robin of starts begins, by default spread evenly over the cars."""
-        if {SENSORS[sensor].reading for sensor in sensors} != {"camera"}:
-            raise SimulationError(f"The simulator gives one camera for now, not {', '.join(sensors)}.")
+        start_fraction (N,) where the round robin of starts begins, by default spread evenly over the cars; sensors: all
+        that any policy needs, names of the sensor table (MetadataError for others)."""
         self.settings = settings or SimulatorSettings()
         self.tracks = tuple(tracks)
         self.car_model = car
@@ -61,7 +60,7 @@ class Simulator:
             raise SimulationError("A simulator needs at least one track.")
         seeds = np.atleast_1d(np.asarray(seeds)).astype(np.uint64)
         count = len(seeds)
-        self._allocate(count)
+        self._allocate(count, {SENSORS[sensor_name(name)].reading for name in sensors})
         records = self._cars
         records["seed"] = seeds
         records["episode"] = -1
@@ -75,7 +74,7 @@ class Simulator:
         self._set(records, "world_index", np.arange(count) if world_index is None else world_index)
         self._pack(car)
 
-    def _allocate(self, count: int) -> None:
+    def _allocate(self, count: int, readings: Collection[str]) -> None:
         if count == 0:
             raise SimulationError("A simulator needs at least one car: give it a seed.")
         self._cars = np.zeros(count, CAR)
@@ -84,7 +83,9 @@ class Simulator:
         slots = history_slots(settings.dynamics, settings.randomisation, settings.step_s)
         self._histories = np.zeros((count, slots, 2))
         self.cars = Cars(self._cars)
-        self.camera = np.zeros((count, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX), np.uint8)
+        self._senses = make_sensor_arrays(count, readings, settings)
+        self.pictures, self.lidar, self.motion = self._senses.arrays()
+        self.camera = self.pictures[:, 0]
         self.measurements = np.zeros((count, len(Column)))
         self.terminated = np.zeros(count, bool)
         self.truncated = np.zeros(count, bool)
@@ -102,13 +103,13 @@ class Simulator:
         self._ranges = settings.randomisation.ranges()
         self._motion = motion_record(settings.dynamics, car.wheelbase_m)
         self._rules = rules_record(settings.rules, settings.start, car)
-        self._mount = mount_record(settings.camera, car.camera)
-        self._world = (arrays.tracks, arrays.line, arrays.waypoint_arcs_m, arrays.ground, self._mount)
+        self._devices = device_records(settings, car)
+        self._world = (arrays.tracks, arrays.line, arrays.waypoint_arcs_m, arrays.ground)
         self._tables = (tables.grain, tables.noise)
-        self._outputs = (self.measurements, self.camera, self.terminated, self.truncated)
+        self._outputs = (self.measurements, self.terminated, self.truncated)
         self._renderer = Renderer(
             Scenery(
-                self.tracks, self._cars, self._draws, arrays.tracks, arrays.ground, self._mount,
+                self.tracks, self._cars, self._draws, arrays.tracks, arrays.ground, self._devices[0],
                 tables.grain, tables.noise, car,
             )
         )  # fmt: skip
@@ -123,7 +124,7 @@ class Simulator:
 
     def readings(self) -> dict[str, NDArray[np.generic]]:
         """What the sensors read now, (N, …) by reading name (SensorSpec.reading): views, not copies."""
-        return {"camera": self.camera[:, None]}
+        return self._senses.readings()
 
     def reset(
         self,
@@ -219,8 +220,10 @@ class Simulator:
             self._rules,
             step_s,
             self._world,
+            self._devices,
             self._tables,
             self._outputs,
+            self._senses.arrays(),
             self._work,
         )
         if self.threads == 1:
@@ -267,13 +270,13 @@ class Simulator:
             if given is None or given.shape != mine.shape or given.dtype != mine.dtype:
                 raise SimulationError(
                     f"This snapshot does not fit: its {name} is not {mine.shape} of {mine.dtype}. "
-                    "It was taken by a simulator with another number of cars or by another version of Lapwing."
+                    "It was taken by a simulator with another number of cars, with other sensors or by another version."
                 )
         for name in STATE:
             self._state(name)[...] = snapshot[name]
 
     def _state(self, name: str) -> NDArray[np.generic]:
-        return getattr(self, name if name in ("camera", "measurements", "terminated", "truncated") else f"_{name}")
+        return getattr(self, f"_{name}" if name in ("cars", "draws", "histories") else name)
 
     def _row(self, values: ArrayLike, kind: type) -> NDArray[np.generic]:
         return np.broadcast_to(np.asarray(values, dtype=kind), (len(self),))

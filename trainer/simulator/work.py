@@ -1,4 +1,4 @@
-"""Scratch memory of the picture kernels, made once: a step allocates nothing."""
+"""Scratch memory of the kernels, made once: a step allocates nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.simulator.colours import PALETTE
 from trainer.simulator.surface_rows import FLOAT_PARTS, INT_PARTS, PITCH, RAY_ROW, SCENE
+from trainer.simulator.things import MOST_THINGS, THING
 from trainer.simulator.view import VIEW
 
 CACHE_LINE = 64  # bytes
@@ -30,6 +31,7 @@ class WorkSpace:
     words: NDArray[np.int32]
     texels: NDArray[np.int64]
     halves: NDArray[np.int32]  # the same memory as texels
+    things: NDArray[np.void]  # (parts, MOST_THINGS) THING: what one car may see and touch
 
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
         """All arrays in the order of the fields, as the kernels take them."""
@@ -50,6 +52,7 @@ def make_work_space(parts: int, height_px: int, width_px: int) -> WorkSpace:
         words=_aligned(np.int32, parts, INT_PARTS * PITCH),
         texels=texels,
         halves=texels.view(np.int32),
+        things=np.zeros((parts, MOST_THINGS), THING),
     )
 
 

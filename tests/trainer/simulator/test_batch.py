@@ -45,7 +45,7 @@ def test_the_same_seeds_give_the_same_bytes_and_others_do_not(oval: Track) -> No
         drive(simulator, 20)
         results.append(state_bytes(simulator))
     assert results[0] == results[1]
-    assert results[0]["camera"] != results[2]["camera"]
+    assert results[0]["pictures"] != results[2]["pictures"]
 
 
 def test_every_car_of_a_batch_behaves_as_if_it_were_alone() -> None:
@@ -76,7 +76,7 @@ def test_resetting_one_car_leaves_every_byte_of_the_others(oval: Track) -> None:
     for name in STATE:
         for car in (0, 2, 3):
             assert before[name][car].tobytes() == after[name][car].tobytes(), (name, car)
-    assert before["camera"][1].tobytes() != after["camera"][1].tobytes()
+    assert before["pictures"][1].tobytes() != after["pictures"][1].tobytes()
     assert simulator.cars.episode.tolist() == [0, 0, 0, 0]
     assert simulator.cars.seed.tolist() == [0, 77, 2, 3]
 

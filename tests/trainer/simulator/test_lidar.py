@@ -1,4 +1,4 @@
-"""The LiDAR's ranges by hand: boxes, cars, barriers and walls where they are, what it cannot see, and what chance adds."""
+"""The LiDAR's ranges by hand: boxes, cars, barriers, walls; what it cannot see, and what chance adds."""
 
 from __future__ import annotations
 
