@@ -79,6 +79,16 @@ class ThrottleCalibration(Settings):
     forward_us: PulseUs = Field(1311.0, description="Pulse of the fastest allowed forward.")
     trim_us: TrimUs = Field(0.0, description="Added to the neutral pulse.")
     dead_band_us: float = Field(0.0, ge=0, le=200, description="How far from neutral the motor begins to turn.")
+    reverse_dead_band_us: float | None = Field(
+        None, ge=0, le=200, description="The same backwards; left out, as forwards."
+    )
+    reverse: Literal["none", "direct", "double_tap"] = Field(
+        "direct",
+        description="How the speed controller goes backwards: not at all, at once, or after a brake and neutral.",
+    )
+    arming_s: float = Field(
+        1.0, ge=1, le=30, description="How long neutral must be heard after switching on, before the motor obeys."
+    )
     points: tuple[SpeedPoint, ...] = Field((), max_length=64, description="Measured forward map, slow to fast.")
     error_mps: float | None = Field(None, ge=0, description="Typical error of the measured map.")
 
@@ -91,15 +101,23 @@ class ThrottleCalibration(Settings):
     def trimmed_neutral_us(self) -> float:
         return self.neutral_us + self.trim_us
 
+    def dead_band_towards(self, end_us: float) -> float:
+        """How far from neutral the motor begins to turn on the side of end_us, one of the two limits."""
+        if end_us == self.reverse_us and self.reverse_dead_band_us is not None:
+            return self.reverse_dead_band_us
+        return self.dead_band_us
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         neutral_us = self.trimmed_neutral_us
         _check_order("reverse, neutral + trim and forward", self.reverse_us, neutral_us, self.forward_us)
-        nearest_us = min(abs(self.forward_us - neutral_us), abs(self.reverse_us - neutral_us))
-        if self.dead_band_us >= nearest_us:
-            raise ValueError(
-                f"the dead band of {self.dead_band_us:g} us reaches beyond a limit {nearest_us:g} us away."
-            )
+        for end_us in (self.forward_us, self.reverse_us):
+            reach_us = abs(end_us - neutral_us)
+            if self.dead_band_towards(end_us) >= reach_us:
+                raise ValueError(
+                    f"the dead band of {self.dead_band_towards(end_us):g} us reaches beyond a limit "
+                    f"{reach_us:g} us away."
+                )
         if self.points:
             pulses_us = [point.pulse_us for point in self.points]
             _check_points(pulses_us, "throttle.points", neutral_us, self.forward_us)

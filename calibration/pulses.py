@@ -90,7 +90,7 @@ def _measured_throttle_us(throttle: ThrottleCalibration, speed_mps: float) -> fl
 def _motor_start_us(throttle: ThrottleCalibration, end_us: float) -> float:
     """The edge of the dead band on the side of end_us."""
     neutral_us = throttle.trimmed_neutral_us
-    return neutral_us + math.copysign(throttle.dead_band_us, end_us - neutral_us)
+    return neutral_us + math.copysign(throttle.dead_band_towards(end_us), end_us - neutral_us)
 
 
 def _between(start_us: float, end_us: float, fraction: float) -> float:

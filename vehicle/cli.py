@@ -93,6 +93,8 @@ def actuator(car: Car) -> None:
     """Own the servo board: take leases, limit them, and say neutral when they end."""
     from calibration.pulses import CalibratedPulses
     from vehicle.actuator.core import ActuatorCore
+    from vehicle.actuator.esc import esc_profile
+    from vehicle.actuator.guard_watch import SameProcess
     from vehicle.actuator.server import ActuatorServer
     from vehicle.hardware.assembly import arming_obstacle, load_profile, open_servo_board
     from vehicle.runtime_folder import BusLock
@@ -105,6 +107,8 @@ def actuator(car: Car) -> None:
         CalibratedPulses(profile),
         car.config.limits,
         new_epoch=lambda: secrets.randbits(48) + 1,
+        guard=SameProcess(),
+        esc_profile=esc_profile(profile.throttle),
         arming_obstacle=arming_obstacle(car, profile),
     )
     try:

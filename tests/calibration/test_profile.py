@@ -88,6 +88,9 @@ def test_steering_that_contradicts_itself_is_refused(values: dict[str, Any]) -> 
         {"trim_us": -100.0, "neutral_us": 1420.0},
         {"dead_band_us": 135.0},  # the forward range is 135 us
         {"dead_band_us": -1.0},
+        {"reverse_dead_band_us": 158.0},  # the reverse range is 157.5 us
+        {"arming_s": 0.9},
+        {"reverse": "sideways"},
         {"points": speed_points((1440.0, 0.0))},
         {"points": speed_points((1320.0, 0.0), (1400.0, 1.0))},
         {"points": speed_points((1440.0, 1.0), (1320.0, 1.0))},

@@ -225,3 +225,10 @@ def test_only_the_emulated_boards_profile_comes_confirmed(name: str) -> None:
 def test_an_unknown_profile_is_refused_with_the_names() -> None:
     with pytest.raises(CalibrationError, match="deepracer, emulated"):
         shipped_profile("tank")
+
+
+def test_the_dead_band_may_differ_backwards() -> None:
+    profile = CalibrationProfile().changed(throttle=ThrottleCalibration(dead_band_us=10.0, reverse_dead_band_us=40.0))
+    neutral_us = profile.throttle.neutral_us
+    assert throttle_pulse_us(profile, 1e-9, 1.0) == pytest.approx(neutral_us - 10.0, abs=0.001)
+    assert throttle_pulse_us(profile, -1e-9, 1.0) == pytest.approx(neutral_us + 40.0, abs=0.001)

@@ -18,8 +18,9 @@ from trainer.tracks import Track, load_track
 from trainer.world import World
 from vehicle.actuator.client import LocalActuator
 from vehicle.actuator.core import ActuatorCore, ActuatorStatus
-from vehicle.actuator.lease import Driver
+from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.limits import DriveLimits
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import Pilot
@@ -83,6 +84,7 @@ class VirtualCar:
             CalibratedPulses(profile),
             DriveLimits(),
             new_epoch=lambda: next(epochs),
+            guard=SameProcess(),
         )
         self.pilot = pilot or CentreLinePilot(track, lambda: self.pose)
         self.loop = DriveLoop(self.board.camera, self.pilot, LocalActuator(self.core, self.clock), clock=self.clock)
@@ -114,7 +116,7 @@ class VirtualCar:
     def arm(self) -> None:
         """Wait for neutral to be held, then let the pilot drive."""
         self.run(1.2)
-        assert self.core.arm(Driver.AUTONOMOUS, self.pilot.top_speed_mps, self.clock()) is None
+        assert self.core.arm(Mode.AUTONOMOUS, self.pilot.top_speed_mps, self.clock()) is None
 
     def drive_lap(self, timeout_s: float = 60.0) -> bool:
         """Arm and drive; whether a lap was completed without leaving the road."""

@@ -13,6 +13,7 @@ from calibration.pulses import CalibratedPulses
 from shared.actions import Action
 from trainer.world import EmulatedCar
 from vehicle.actuator.lease import LONGEST_TTL_S, OLDEST_BASIS_S, Driver
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 
 MakeCar = Callable[..., Any]
@@ -120,7 +121,7 @@ def test_a_stopped_car_drives_again_only_after_a_new_arming(virtual_car: MakeCar
     car.core.stop("the button", car.clock())
     car.run(3.0)
     assert abs(car.pose.speed_mps) < 0.05
-    assert car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) is None
+    assert car.core.arm(Mode.AUTONOMOUS, 1.0, car.clock()) is None
     car.run(2.0)
     assert car.pose.speed_mps > 0.5
 

@@ -1,28 +1,31 @@
 """One turn of the actuator: leases in, pulses out, on a given clock. The only code that moves the car.
 
-The process around it (server.py) calls `turn` every 20 ms and after every accepted command; tests and the
-emulated lap call it on a virtual clock. `turns` counts completed turns: a second process that watches it
-knows a stalled owner.
+The process around it (server.py) calls `turn` every 20 ms and after every changed command; tests and the
+emulated lap call it on a virtual clock. Every completed turn is a beat that the guard hears.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.actions import STOP, Action
-from shared.errors import HardwareError
+from vehicle.actuator import esc
 from vehicle.actuator import state as states
-from vehicle.actuator.lease import Driver, Lease, lapse, refusal
-from vehicle.actuator.limits import DriveLimits, limit_action
+from vehicle.actuator.board_writer import BoardWriter
+from vehicle.actuator.esc import EscProfile, EscState
+from vehicle.actuator.guard_watch import GuardWatch, Standing
+from vehicle.actuator.health import HEALTHY, Health, Verdict, judged
+from vehicle.actuator.lease import Driver, Lease, Pulses, lapse, refusal
+from vehicle.actuator.limits import DriveLimits, limit_action, limit_pulses
+from vehicle.actuator.mode import Mode, speed_cap_mps, starts_released, takes_pulses
 from vehicle.actuator.state import ActuatorState, Phase
 from vehicle.hardware.protocols import ServoBoard
 
 TURN_S = 0.020
 LATCH_AFTER_S = 0.500  # without a good command for this long, the stop becomes final
-CHECK_EVERY_S = 0.100
-FAILED_WRITES_ALLOWED = 1  # one lost transaction is noise of the motor, two are a broken wire
+LONGEST_PRESS_S = 30.0  # of throttle without a pause while calibrating
 
 
 class PulseMap(Protocol):
@@ -36,8 +39,11 @@ class PulseMap(Protocol):
 class ActuatorStatus:
     """What the actuator tells everybody who asks.
 
-    applied: the action that really reached the pulses, after every limit: the one to log.
-    refused: why the newest command did not count; empty when it did. turns: completed turns.
+    applied: the action that really reached the pulses, after every limit: the one to log. While calibrating
+    there is no action, and the pulses tell. refused: why the newest command did not count; empty when it did.
+    turns: completed turns. mode, top_speed_mps: what the car is armed for.
+    guard: why nobody guards this car, else empty. warnings: what a person should know, sentences.
+    safety_level: what bounds a stop when this computer dies too; see safety_level.py.
     """
 
     phase: Phase
@@ -50,6 +56,11 @@ class ActuatorStatus:
     throttle_us: float
     turns: int
     at_s: float
+    mode: Mode | None = None
+    top_speed_mps: float = 0.0
+    guard: str = ""
+    warnings: tuple[str, ...] = ()
+    safety_level: str = ""
 
 
 class ActuatorCore:
@@ -62,65 +73,90 @@ class ActuatorCore:
         limits: DriveLimits,
         *,
         new_epoch: Callable[[], int],
+        guard: GuardWatch,
+        esc_profile: EscProfile | None = None,
+        health: Callable[[float], Health] = lambda now_s: HEALTHY,
         arming_obstacle: str | None = None,
+        warnings: tuple[str, ...] = (),
+        safety_level: str = "",
     ) -> None:
-        """arming_obstacle: why this car must not be armed at all, such as a calibration nobody confirmed."""
+        """arming_obstacle: why this car must not drive at all, such as a calibration nobody confirmed.
+
+        health: what is known of the computer and its sensors at a time. warnings: for the status.
+        """
         self.state = ActuatorState()
-        self._board = board
+        self._board = BoardWriter(board)
         self._pulses = pulses
         self._limits = limits
         self._new_epoch = new_epoch
+        self._guard = guard
+        self._esc_profile = esc_profile or EscProfile()
+        self._health = health
         self._arming_obstacle = arming_obstacle
+        self._warnings = warnings
+        self._safety_level = safety_level
         self._lease: Lease | None = None
         self._last_sequence = -1
-        self._driven_at_s = 0.0
+        self._is_released = False
+        self._driven_at_s = self._neutral_at_s = 0.0
         self._refused = ""
+        self._verdict = Verdict()
+        self._esc = EscState()
         self._applied = STOP
-        self._sent_us = (pulses.steering_pulse_us(0.0), self._neutral_us())
-        self._turned_at_s = self._checked_at_s = 0.0
-        self._failed_writes = 0
+        self._neutral_us = pulses.throttle_pulse_us(0.0, top_speed_mps=1.0)
+        self._sent = Pulses(pulses.steering_pulse_us(0.0), self._neutral_us)
+        self._turned_at_s = 0.0
         self._turns = 0
 
     def start(self, now_s: float) -> None:
         """Start the board and hold neutral. HardwareError when it does not answer."""
-        self._board.start()
-        self._turned_at_s = self._checked_at_s = now_s
-        self.state = states.booted(self.state, now_s)
-        self._board.write_pulses(*self._sent_us)
+        self._guard.beat(Standing.STARTING, now_s)
+        self._board.start(self._sent, now_s)
+        self._turned_at_s = now_s
+        self.state = states.booted(self.state, now_s, hold_s=self._esc_profile.arming_s)
+        self._guard.beat(Standing.AT_REST, now_s)
 
-    def arm(self, driver: Driver, top_speed_mps: float, now_s: float) -> str | None:
-        """Let `driver` drive at up to top_speed_mps. A sentence when the car cannot be armed now."""
+    def arm(self, mode: Mode, top_speed_mps: float, now_s: float) -> str | None:
+        """Let the driver of this mode drive at up to top_speed_mps. A sentence when the car cannot be armed now."""
         if not 0 < top_speed_mps < float("inf"):
             return f"A top speed of {top_speed_mps:g} m/s cannot be driven. Choose another model."
         self.state = states.advanced(self.state, now_s)
-        problem = self._arming_obstacle or states.arm_refusal(self.state)
+        obstacle = None if mode is Mode.CALIBRATION else self._arming_obstacle
+        problem = obstacle or states.arm_refusal(self.state) or self._guard.problem(now_s)
         if problem is None:
-            self.state = states.armed(
-                self.state, driver, top_speed_mps=top_speed_mps, epoch=self._new_epoch(), now_s=now_s
-            )
+            epoch = self._new_epoch()
+            self.state = states.armed(self.state, mode, top_speed_mps=top_speed_mps, epoch=epoch, now_s=now_s)
             self._lease, self._last_sequence, self._refused = None, -1, ""
-            self._driven_at_s = now_s
+            self._is_released = starts_released(mode)
+            self._driven_at_s = self._neutral_at_s = now_s
         return problem
 
     def accept(self, lease: Lease, now_s: float) -> bool:
         """Take over a command. A refused one ends the one in force: it counts as zero, never as nothing."""
-        if self.state.phase is not Phase.ARMED or self.state.driver is None:
+        state = self.state
+        if state.phase is not Phase.ARMED or state.mode is None or state.driver is None:
             self._refused = "the car is not armed"
             return False
         problem = refusal(
             lease,
             now_s=now_s,
-            epoch=self.state.epoch,
-            driver=self.state.driver,
+            epoch=state.epoch,
+            driver=state.driver,
             last_sequence=self._last_sequence,
+            takes_pulses=takes_pulses(state.mode),
         )
         self._refused = problem or ""
         self._lease = lease if problem is None else None
         self._last_sequence = max(self._last_sequence, lease.sequence)
         return problem is None
 
+    @property
+    def asked(self) -> Action | Pulses | None:
+        """What the command in force asks for; None without one. Where it changes, a turn is due at once."""
+        return None if self._lease is None else self._lease.action
+
     def drop_lease(self, reason: str) -> None:
-        """Whoever drove is gone: zero throttle from the next turn on."""
+        """Whoever drives talks nonsense: zero throttle from the next turn on."""
         self._lease, self._refused = None, reason
 
     def stop(self, reason: str, now_s: float) -> None:
@@ -129,38 +165,37 @@ class ActuatorCore:
         self._lease = None
 
     def clear_fault(self, now_s: float) -> None:
-        """A person has looked at the fault; the board is started anew."""
+        """A person has looked at the fault; the board is started anew. HardwareError when it still fails."""
         if self.state.phase is Phase.FAULT:
-            self._board.start()
-            self._failed_writes = 0
-            self.state = states.cleared(self.state, now_s)
+            self._board.start(Pulses(self._sent.steering_us, self._neutral_us), now_s)
+            self.state = states.cleared(self.state, now_s, hold_s=self._esc_profile.arming_s)
 
     def turn(self, now_s: float) -> ActuatorStatus:
         """Decide, limit, convert, write: one turn. Never raises for a board that fails; that is a fault."""
         self.state = states.advanced(self.state, now_s)
+        self._heed_guard_and_health(now_s)
         dt_s = max(0.0, now_s - self._turned_at_s)
         self._turned_at_s = now_s
-        self._applied = self._limited(self._wanted(now_s), dt_s)
-        self._sent_us = (
-            self._pulses.steering_pulse_us(self._applied.steering_angle_deg),
-            self._throttle_us(self._applied.speed_mps),
-        )
+        self._sent = self._pulses_after(self._wanted(now_s), dt_s, now_s)
         self._write(now_s)
         self._turns += 1
+        self._guard.beat(self._standing(), now_s)
         return self.status(now_s)
 
-    def shut_down(self) -> None:
+    def shut_down(self, now_s: float) -> None:
         """Neutral at once: the first half of every way out. `go_silent` is the second, 200 ms later."""
-        self._lease, self._applied = None, Action(self._applied.steering_angle_deg, 0.0)
-        self._sent_us = (self._sent_us[0], self._neutral_us())
-        self._board.write_pulses(*self._sent_us)
+        self._say_neutral()
+        self._board.write_once(self._sent)
+        self._guard.beat(Standing.AT_REST, now_s)
 
-    def go_silent(self) -> None:
-        """Switch every pulse off and let go of the board."""
+    def go_silent(self, now_s: float) -> None:
+        """Switch every pulse off and let go of the board. Only then does the guard hear that all is well."""
         self._board.close()
+        self._guard.beat(Standing.LEFT, now_s)
 
     def status(self, now_s: float) -> ActuatorStatus:
         """What is so now."""
+        warnings = (self._verdict.warning,) if self._verdict.warning else ()
         return ActuatorStatus(
             phase=self.state.phase,
             driver=self.state.driver,
@@ -168,68 +203,99 @@ class ActuatorCore:
             reason=self.state.reason,
             refused=self._refused,
             applied=self._applied,
-            steering_us=self._sent_us[0],
-            throttle_us=self._sent_us[1],
+            steering_us=self._sent.steering_us,
+            throttle_us=self._sent.throttle_us,
             turns=self._turns,
             at_s=now_s,
+            mode=self.state.mode,
+            top_speed_mps=self.state.top_speed_mps,
+            guard=self._guard.problem(now_s) or "",
+            warnings=self._warnings + warnings,
+            safety_level=self._safety_level,
         )
 
-    def _wanted(self, now_s: float) -> Action:
-        """The command in force; without one, zero throttle with the wheels held, and after half a second the
+    def _heed_guard_and_health(self, now_s: float) -> None:
+        """Whoever could not be stopped from outside, or is not well, does not drive on."""
+        self._verdict = judged(self._verdict, self._health(now_s), now_s)
+        problem = self._guard.problem(now_s) or self._verdict.stop
+        if problem is not None and self.state.phase is Phase.ARMED:
+            self.stop(problem, now_s)
+
+    def _wanted(self, now_s: float) -> Action | Pulses | None:
+        """The command in force. None without one: zero throttle, the wheels held, and after half a second the
         end.
         """
-        held = Action(self._applied.steering_angle_deg, 0.0)
         if self.state.phase is Phase.STOPPING:
-            return held
+            return None
         if self.state.phase is not Phase.ARMED:
             return STOP
         if self._lease is not None:
             problem = lapse(self._lease, now_s)
             if problem is None:
                 self._driven_at_s = now_s
-                return self._lease.action
+                return self._released(self._lease.action)
             self._lease, self._refused = None, problem
         if now_s - self._driven_at_s >= LATCH_AFTER_S:
             self.state = states.stopped(self.state, self._refused or "no command came", now_s)
-        return held
+        return None
 
-    def _limited(self, wanted: Action, dt_s: float) -> Action:
-        limits = self._limits
-        if self.state.phase is Phase.ARMED:
-            cap_mps = min(limits.max_speed_mps, self.state.top_speed_mps)
-            limits = limits.changed(max_speed_mps=cap_mps) if cap_mps < limits.max_speed_mps else limits
-        return limit_action(wanted, self._applied, limits, dt_s=dt_s)
+    def _released(self, wanted: Action | Pulses) -> Action | Pulses:
+        """What is wanted, without its throttle for as long as the driver has not let go of it once."""
+        if isinstance(wanted, Pulses):
+            self._is_released |= wanted.throttle_us == self._neutral_us
+            return wanted if self._is_released else Pulses(wanted.steering_us, self._neutral_us)
+        self._is_released |= wanted.speed_mps == 0.0
+        return wanted if self._is_released else Action(wanted.steering_angle_deg, 0.0)
 
-    def _throttle_us(self, speed_mps: float) -> float:
-        if speed_mps == 0.0:
-            return self._neutral_us()
-        return self._pulses.throttle_pulse_us(speed_mps, top_speed_mps=self.state.top_speed_mps)
+    def _pulses_after(self, wanted: Action | Pulses | None, dt_s: float, now_s: float) -> Pulses:
+        """The pulses that may follow the last ones, inside every limit."""
+        if isinstance(wanted, Pulses):
+            self._applied = STOP
+            return self._calibrating(limit_pulses(wanted, self._sent, neutral_us=self._neutral_us, dt_s=dt_s), now_s)
+        if wanted is None:
+            self._say_neutral()
+            return self._sent
+        self._applied = limit_action(wanted, self._applied, self._limits, dt_s=dt_s, speed_cap_mps=self._cap_mps())
+        self._esc = esc.shifted(self._esc, self._applied.speed_mps, self._esc_profile, now_s)
+        speed_mps = esc.speed_in_gear(self._esc, self._applied.speed_mps)
+        throttle_us = self._neutral_us
+        if speed_mps != 0.0:
+            throttle_us = self._pulses.throttle_pulse_us(speed_mps, top_speed_mps=self.state.top_speed_mps)
+        return Pulses(self._pulses.steering_pulse_us(self._applied.steering_angle_deg), throttle_us)
 
-    def _neutral_us(self) -> float:
-        return self._pulses.throttle_pulse_us(0.0, top_speed_mps=1.0)
+    def _calibrating(self, pulses: Pulses, now_s: float) -> Pulses:
+        """The same pulses, but for a press that never ends."""
+        if pulses.throttle_us == self._neutral_us:
+            self._neutral_at_s = now_s
+        elif now_s - self._neutral_at_s >= LONGEST_PRESS_S:
+            self.stop(f"the throttle was held for {LONGEST_PRESS_S:g} s", now_s)
+            return Pulses(pulses.steering_us, self._neutral_us)
+        return pulses
+
+    def _cap_mps(self) -> float:
+        if self.state.mode is None:
+            return 0.0
+        allowed_mps = min(self._limits.max_speed_mps, self.state.top_speed_mps, speed_cap_mps(self.state.mode))
+        return self._verdict.speed_fraction * allowed_mps
+
+    def _standing(self) -> Standing:
+        if self.state.phase is Phase.FAULT:
+            return Standing.FAULT
+        return Standing.DRIVING if self.state.phase in (Phase.ARMED, Phase.STOPPING) else Standing.AT_REST
+
+    def _say_neutral(self) -> None:
+        """Zero throttle; the wheels stay as they are."""
+        self._lease, self._applied = None, Action(self._applied.steering_angle_deg, 0.0)
+        self._sent = Pulses(self._sent.steering_us, self._neutral_us)
 
     def _write(self, now_s: float) -> None:
-        try:
-            if self.state.phase is Phase.FAULT and now_s - self.state.since_s >= states.STOP_HOLD_S:
-                self._board.all_off()
-                return
-            self._board.write_pulses(*self._sent_us)
-            self._failed_writes = 0
-            if now_s - self._checked_at_s >= CHECK_EVERY_S and self.state.phase is not Phase.FAULT:
-                self._checked_at_s = now_s
-                self._board.check()
-        except HardwareError as error:
-            self._fault(str(error), now_s)
-        except OSError as error:
-            self._failed_writes += 1
-            if self._failed_writes > FAILED_WRITES_ALLOWED:
-                self._fault(f"the servo board does not answer ({error.strerror or error}); check its wires", now_s)
-
-    def _fault(self, reason: str, now_s: float) -> None:
-        """Latch a fault and try to say neutral at once; the next turns go on trying."""
-        first = self.state.phase is not Phase.FAULT
-        self.state = states.faulted(self.state, reason, now_s)
-        self._lease, self._applied = None, replace(self._applied, speed_mps=0.0)
-        self._sent_us = (self._sent_us[0], self._neutral_us())
-        if first:
-            self._write(now_s)
+        state = self.state
+        if state.phase is Phase.FAULT and now_s - state.since_s >= states.STOP_HOLD_S:
+            self._board.silence()
+            return
+        problem = self._board.write(self._sent, now_s, checks=state.phase is not Phase.FAULT)
+        if problem is not None and state.phase is not Phase.FAULT:
+            # Neutral is tried at once; the next turns go on trying.
+            self.state = states.faulted(state, problem, now_s)
+            self._say_neutral()
+            self._board.write(self._sent, now_s, checks=False)

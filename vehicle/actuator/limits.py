@@ -8,6 +8,10 @@ from pydantic import Field
 
 from shared.actions import STOP, Action
 from shared.settings import Settings
+from vehicle.actuator.lease import LONGEST_PULSE_US, SHORTEST_PULSE_US, Pulses
+
+# While a car is being calibrated nobody knows yet what a pulse does to the motor, so it comes slowly.
+CALIBRATION_THROTTLE_RATE_US_PER_S = 400.0
 
 
 class DriveLimits(Settings):
@@ -20,29 +24,48 @@ class DriveLimits(Settings):
     steering_rate_dps: float = Field(1500.0, gt=0, le=5000, description="How fast the asked angle may change.")
 
 
-def limit_action(wanted: Action, previous: Action, limits: DriveLimits, *, dt_s: float) -> Action:
+def limit_action(
+    wanted: Action, previous: Action, limits: DriveLimits, *, dt_s: float, speed_cap_mps: float = math.inf
+) -> Action:
     """The action that may follow `previous` after dt_s.
+
+    speed_cap_mps: what mode, model and health allow besides the limits; either direction.
 
     What is not a number stops the car and holds the wheels.
 
     Braking is never delayed: only speed away from zero is slewed. A change of direction passes through zero.
     """
     numbers = (wanted.steering_angle_deg, wanted.speed_mps, dt_s)
-    if not all(math.isfinite(number) for number in numbers) or dt_s < 0:
+    if not all(math.isfinite(number) for number in numbers) or dt_s < 0 or not speed_cap_mps >= 0:
         return Action(previous.steering_angle_deg, STOP.speed_mps)
     largest_deg, turn_deg = limits.max_steering_angle_deg, limits.steering_rate_dps * dt_s
     angle_deg = _clamped(wanted.steering_angle_deg, -largest_deg, largest_deg)
     angle_deg = _clamped(angle_deg, previous.steering_angle_deg - turn_deg, previous.steering_angle_deg + turn_deg)
-    speed_mps = _clamped(wanted.speed_mps, -limits.max_reverse_speed_mps, limits.max_speed_mps)
-    return Action(angle_deg, _slewed_speed(speed_mps, previous.speed_mps, limits.acceleration_mps2 * dt_s))
+    fastest_mps = min(limits.max_speed_mps, speed_cap_mps)
+    speed_mps = _clamped(wanted.speed_mps, -min(limits.max_reverse_speed_mps, speed_cap_mps), fastest_mps)
+    return Action(angle_deg, _slewed(speed_mps, previous.speed_mps, limits.acceleration_mps2 * dt_s))
 
 
-def _slewed_speed(wanted_mps: float, previous_mps: float, step_mps: float) -> float:
-    if wanted_mps * previous_mps < 0:
+def limit_pulses(wanted: Pulses, previous: Pulses, *, neutral_us: float, dt_s: float) -> Pulses:
+    """The pulses of a calibration that may follow `previous` after dt_s.
+
+    As for actions: what is not a number gives neutral and holds the wheels, and only throttle away from
+    neutral is slewed.
+    """
+    if not all(math.isfinite(number) for number in (wanted.steering_us, wanted.throttle_us, dt_s)) or dt_s < 0:
+        return Pulses(previous.steering_us, neutral_us)
+    throttle_us = _clamped(wanted.throttle_us, SHORTEST_PULSE_US, LONGEST_PULSE_US)
+    step_us = CALIBRATION_THROTTLE_RATE_US_PER_S * dt_s
+    offset_us = _slewed(throttle_us - neutral_us, previous.throttle_us - neutral_us, step_us)
+    return Pulses(_clamped(wanted.steering_us, SHORTEST_PULSE_US, LONGEST_PULSE_US), neutral_us + offset_us)
+
+
+def _slewed(wanted: float, previous: float, step: float) -> float:
+    if wanted * previous < 0:
         return 0.0
-    if abs(wanted_mps) <= abs(previous_mps):
-        return wanted_mps
-    return _clamped(wanted_mps, previous_mps - step_mps, previous_mps + step_mps)
+    if abs(wanted) <= abs(previous):
+        return wanted
+    return _clamped(wanted, previous - step, previous + step)
 
 
 def _clamped(value: float, low: float, high: float) -> float:

@@ -13,7 +13,8 @@ from typing import Any
 from shared.actions import Action
 from shared.errors import LinkError
 from vehicle.actuator.core import ActuatorStatus
-from vehicle.actuator.lease import Driver, Lease
+from vehicle.actuator.lease import Driver, Lease, Pulses
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 
 LONGEST_MESSAGE_BYTES = 4096
@@ -21,9 +22,9 @@ LONGEST_MESSAGE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class ArmRequest:
-    """Let a driver drive, at most at its top speed."""
+    """Arm the car. Only the connection that asked drives then; when it closes, the car stops."""
 
-    driver: Driver
+    mode: Mode
     top_speed_mps: float
 
 
@@ -57,7 +58,10 @@ class Answer:
 
 def encode_request(request: Request) -> bytes:
     """One message."""
-    return json.dumps({"kind": _KINDS[type(request)], **asdict(request)}).encode()
+    values = {"kind": _KINDS[type(request)], **asdict(request)}
+    if isinstance(request, Lease) and isinstance(request.action, Pulses):
+        values["pulses"] = values.pop("action")
+    return json.dumps(values).encode()
 
 
 def decode_request(message: bytes) -> Request:
@@ -66,13 +70,13 @@ def decode_request(message: bytes) -> Request:
     kind = values.pop("kind", None)
     try:
         if kind == "lease":
-            action = Action(**_floats(values.pop("action")))
+            action = _action(values)
             times = _floats({name: values.pop(name) for name in ("issued_at_s", "ttl_s", "rests_on_s")})
             epoch, sequence = _whole(values.pop("epoch")), _whole(values.pop("sequence"))
             lease = Lease(epoch, Driver(values.pop("driver")), sequence, action=action, **times)
             return _complete(lease, values)
         if kind == "arm":
-            request = ArmRequest(Driver(values.pop("driver")), float(values.pop("top_speed_mps")))
+            request = ArmRequest(Mode(values.pop("mode")), float(values.pop("top_speed_mps")))
             return _complete(request, values)
         if kind == "stop":
             return _complete(StopRequest(str(values.pop("reason"))[:200]), values)
@@ -97,7 +101,9 @@ def decode_answer(message: bytes) -> Answer:
         problem = values.pop("problem")
         values["phase"] = Phase(values["phase"])
         values["driver"] = None if values["driver"] is None else Driver(values["driver"])
+        values["mode"] = None if values["mode"] is None else Mode(values["mode"])
         values["applied"] = Action(**values["applied"])
+        values["warnings"] = tuple(values["warnings"])
         return Answer(ActuatorStatus(**values), problem)
     except (KeyError, TypeError, ValueError) as error:
         raise LinkError(f"The actuator's answer is not understood: {error}.") from error
@@ -120,6 +126,12 @@ def _object(message: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise LinkError("A message of the actuator's socket is not a JSON object.")
     return values
+
+
+def _action(values: dict[str, Any]) -> Action | Pulses:
+    if "pulses" in values:
+        return Pulses(**_floats(values.pop("pulses")))
+    return Action(**_floats(values.pop("action")))
 
 
 def _floats(values: dict[str, Any]) -> dict[str, float]:

@@ -34,7 +34,7 @@ from vehicle.actuator.messages import (
 from vehicle.actuator.state import STOP_HOLD_S, Phase
 from vehicle.runtime_folder import listen
 
-MESSAGES_PER_TURN = 32  # a flood of messages must not delay the turn
+MOST_CONNECTIONS = 16  # each gets one message in before the next turn: a flood delays it by little
 
 log = logging.getLogger(__name__)
 
@@ -76,18 +76,16 @@ class ActuatorServer:
             now_s = self._clock()
             if now_s >= next_turn_s:
                 self._core.turn(now_s)
-                next_turn_s = now_s + TURN_S
+                next_turn_s = max(next_turn_s + TURN_S, now_s)
             self._note_phase()
 
     def _hear(self, server: socket.socket, waiting: selectors.BaseSelector, timeout_s: float) -> None:
         """Answer what has come."""
-        for key, _ in waiting.select(timeout_s)[:MESSAGES_PER_TURN]:
+        for key, _ in waiting.select(timeout_s):
             connection = key.fileobj
             assert isinstance(connection, socket.socket)
             if connection is server:
-                client, _ = server.accept()
-                client.setblocking(False)
-                waiting.register(client, selectors.EVENT_READ)
+                _admit(server, waiting)
                 continue
             message = _receive(connection)
             if message:
@@ -97,7 +95,7 @@ class ActuatorServer:
             connection.close()
             if connection is self._driver:
                 self._driver = None
-                self._core.drop_lease("whoever drove is gone")
+                self._core.stop("whoever drove is gone", self._clock())
                 self._core.turn(self._clock())
 
     def _answer(self, connection: socket.socket, message: bytes) -> None:
@@ -119,11 +117,12 @@ class ActuatorServer:
         """Why a request was refused, and whether it changed what the car should do."""
         now_s = self._clock()
         if isinstance(request, Lease):
-            if self._core.accept(request, now_s):
-                self._driver = connection
-            return None, True
+            return self._obey_lease(connection, request, now_s)
         if isinstance(request, ArmRequest):
-            return self._core.arm(request.driver, request.top_speed_mps, now_s), True
+            problem = self._core.arm(request.mode, request.top_speed_mps, now_s)
+            if problem is None:
+                self._driver = connection
+            return problem, problem is None
         if isinstance(request, StopRequest):
             self._core.stop(request.reason, now_s)
             return None, True
@@ -132,8 +131,15 @@ class ActuatorServer:
                 self._core.clear_fault(now_s)
             except HardwareError as error:
                 return str(error), False
-            return None, True
         return None, False
+
+    def _obey_lease(self, connection: socket.socket, lease: Lease, now_s: float) -> tuple[str | None, bool]:
+        """Only who armed the car drives it. Somebody else's command is not the driver's fault."""
+        if connection is not self._driver:
+            return "Another connection armed the car, or none did. Arm it over this one to drive.", False
+        asked = self._core.asked
+        self._core.accept(lease, now_s)
+        return None, self._core.asked != asked
 
     def _come_to_rest(self) -> None:
         """Neutral for ten pulses, then silence.
@@ -143,17 +149,28 @@ class ActuatorServer:
         try:
             for _ in range(round(STOP_HOLD_S / TURN_S)):
                 with contextlib.suppress(OSError):
-                    self._core.shut_down()
+                    self._core.shut_down(self._clock())
                 self._sleep(TURN_S)
         finally:
             with contextlib.suppress(OSError):
-                self._core.go_silent()
+                self._core.go_silent(self._clock())
 
     def _note_phase(self) -> None:
         state = self._core.state
         if state.phase is not self._phase:
             log.info("%s -> %s%s", self._phase, state.phase, f" ({state.reason})" if state.reason else "")
             self._phase = state.phase
+
+
+def _admit(server: socket.socket, waiting: selectors.BaseSelector) -> None:
+    """Take a new connection in, where there is room."""
+    with contextlib.suppress(OSError):
+        client, _ = server.accept()
+        if len(waiting.get_map()) > MOST_CONNECTIONS:
+            client.close()
+            return
+        client.setblocking(False)
+        waiting.register(client, selectors.EVENT_READ)
 
 
 def _receive(connection: socket.socket) -> bytes:

@@ -10,8 +10,8 @@ from pathlib import Path
 from shared.errors import HardwareError, LinkError
 from shared.model_archive import ModelArchive, read_archive
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.lease import Driver
 from vehicle.actuator.messages import ArmRequest
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop
@@ -48,7 +48,7 @@ def run_drive(
             exits.callback(recorder.close)
         tell(f"The model {archive.name} is ready, at most {pilot.top_speed_mps:g} m/s.")
         if arm and _is_ready(actuator, stop) and _has_picture(camera, stop):
-            problem = actuator.ask(ArmRequest(Driver.AUTONOMOUS, pilot.top_speed_mps)).problem
+            problem = actuator.ask(ArmRequest(Mode.AUTONOMOUS, pilot.top_speed_mps)).problem
             if problem is not None:
                 raise LinkError(problem)
         DriveLoop(camera, pilot, actuator, recorder=recorder).run(stop)

@@ -2,7 +2,8 @@
 worst.
 
 Controllers differ in what they do without pulses: some cut within 0.1 s, some hold the last command for ever.
-The emulated one holds by default, so that a test that relies on silence fails here first.
+The emulated one holds by default, so that a test that relies on silence fails here first. Most also take the
+first backward pulse for a brake, and go backwards only after brake and neutral; this one does if told to.
 """
 
 from __future__ import annotations
@@ -22,18 +23,24 @@ class PulseLoss(Enum):
 
 
 CUT_AFTER_S = 0.1
+NOTICED_S = 0.1  # what a controller takes to believe a brake or a neutral
+DEAD_BAND_US = 12.0
 
 
 class SpeedController:
-    """drive_pulse_us: the pulse the motor follows; None while not armed or cut."""
+    """drive_pulse_us: the pulse the motor follows; None while not armed or cut.
 
-    def __init__(self, on_loss: PulseLoss = PulseLoss.HOLD) -> None:
+    double_tap: pulses shorter than neutral brake until one of them and then neutral was heard.
+    """
+
+    def __init__(self, on_loss: PulseLoss = PulseLoss.HOLD, *, double_tap: bool = False) -> None:
         self.drive_pulse_us: float | None = None
         self.armed = False
         self._on_loss = on_loss
         self._steady_pulse_us: float | None = None
         self._steady_since_s = 0.0
         self._heard_at_s = 0.0
+        self._backward = BackwardLock() if double_tap else None
 
     def hear(self, pulse_us: float | None, now_s: float) -> None:
         """What the pin gives now."""
@@ -45,6 +52,8 @@ class SpeedController:
             self._look_for_neutral(pulse_us, now_s)
         if self.armed:
             self.drive_pulse_us = pulse_us
+            if self._backward is not None and self._steady_pulse_us is not None:
+                self.drive_pulse_us = self._backward.passed(pulse_us, self._steady_pulse_us, now_s)
 
     def _look_for_neutral(self, pulse_us: float, now_s: float) -> None:
         lowest_us, highest_us = NEUTRAL_WINDOW_US
@@ -56,6 +65,42 @@ class SpeedController:
             self.armed = now_s - self._steady_since_s >= ARMING_S
 
     def _lose(self, now_s: float) -> None:
-        self._steady_pulse_us = None
+        if not self.armed:
+            self._steady_pulse_us = None
         if self._on_loss is PulseLoss.CUT and now_s - self._heard_at_s >= CUT_AFTER_S:
             self.drive_pulse_us = None
+
+
+class Backward(Enum):
+    """What the next backward pulse does: brake first, or drive."""
+
+    LOCKED = "a first backward pulse brakes"
+    BRAKING = "it brakes"
+    PAUSED = "neutral follows the brake"
+    FREE = "it drives backwards"
+
+
+class BackwardLock:
+    """Backward is a brake until a brake and then neutral were heard; forward locks it again."""
+
+    def __init__(self) -> None:
+        self._stage = Backward.LOCKED
+        self._since_s = 0.0
+
+    def passed(self, pulse_us: float, neutral_us: float, now_s: float) -> float:
+        """The pulse that the motor follows."""
+        offset_us = pulse_us - neutral_us
+        was_noticed = now_s - self._since_s >= NOTICED_S
+        if offset_us > DEAD_BAND_US:
+            self._stage = Backward.LOCKED
+        elif offset_us >= -DEAD_BAND_US:
+            if self._stage is Backward.BRAKING:
+                self._go(Backward.PAUSED if was_noticed else Backward.LOCKED, now_s)
+        elif self._stage is Backward.LOCKED:
+            self._go(Backward.BRAKING, now_s)
+        elif self._stage is Backward.PAUSED:
+            self._go(Backward.FREE if was_noticed else Backward.BRAKING, now_s)
+        return neutral_us if self._stage in (Backward.BRAKING, Backward.PAUSED) else pulse_us
+
+    def _go(self, stage: Backward, now_s: float) -> None:
+        self._stage, self._since_s = stage, now_s

@@ -2,106 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from shared.actions import Action
-from vehicle.actuator.core import TURN_S, ActuatorCore, ActuatorStatus
+from tests.vehicle.actuator.rig import LIMITS, NEUTRAL_US, ONE_PERIOD_S, STEERING, Car, StraightPulses
+from vehicle.actuator.core import TURN_S, ActuatorCore
+from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
-from vehicle.actuator.limits import DriveLimits
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.i2c import LocalI2C, Wire
-from vehicle.hardware.i2c_bus import Segment
+from vehicle.emulated.i2c import LocalI2C
 from vehicle.hardware.pca9685 import Pca9685Board
-
-THROTTLE, STEERING = 0, 1
-NEUTRAL_US = 1500.0
-LIMITS = DriveLimits(max_speed_mps=1.5, acceleration_mps2=50.0, steering_rate_dps=5000.0)
-ONE_PERIOD_S = 0.02  # what the chip may take to begin with a new width
-
-
-class StraightPulses:
-    """10 us a degree, 100 us a metre per second, both about 1500."""
-
-    def steering_pulse_us(self, steering_angle_deg: float) -> float:
-        return 1500.0 + 10.0 * steering_angle_deg
-
-    def throttle_pulse_us(self, speed_mps: float, *, top_speed_mps: float) -> float:
-        return NEUTRAL_US + 100.0 * speed_mps
-
-
-class FailingI2C(LocalI2C):
-    """A bus that can be unplugged."""
-
-    def __init__(self, wire: Wire) -> None:
-        super().__init__(wire)
-        self.failures_left = 0
-
-    def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
-        if self.failures_left:
-            self.failures_left -= 1
-            raise OSError(errno.EREMOTEIO, "Remote I/O error")
-        return super().transfer(address, segments)
-
-
-class Car:
-    """A core on an emulated board; time passes in turns."""
-
-    def __init__(self, board: EmulatedBoard, clock: Any) -> None:
-        self.board, self.clock = board, clock
-        self.bus = FailingI2C(board.wire)
-        epochs = itertools.count(1001)
-        driver = Pca9685Board(self.bus, sleep=clock.sleep)
-        self.core = ActuatorCore(driver, StraightPulses(), LIMITS, new_epoch=lambda: next(epochs))
-        self.sequence = 0
-
-    def run(self, duration_s: float) -> ActuatorStatus:
-        """Turns without any command."""
-        for _ in range(round(duration_s / TURN_S)):
-            self.clock.sleep(TURN_S)
-            self.core.turn(self.clock())
-        return self.core.status(self.clock())
-
-    def drive(self, action: Action, duration_s: float, *, frame_age_s: float = 0.03) -> ActuatorStatus:
-        """Turns with a renewed lease each."""
-        for _ in range(round(duration_s / TURN_S)):
-            self.clock.sleep(TURN_S)
-            self.core.accept(self.lease(action, frame_age_s=frame_age_s), self.clock())
-            self.core.turn(self.clock())
-        return self.core.status(self.clock())
-
-    def lease(self, action: Action, *, frame_age_s: float = 0.03, **changes: Any) -> Lease:
-        self.sequence += 1
-        now_s = self.clock()
-        values: dict[str, Any] = {
-            "epoch": self.core.state.epoch,
-            "driver": Driver.AUTONOMOUS,
-            "sequence": self.sequence,
-            "issued_at_s": now_s,
-            "ttl_s": LONGEST_TTL_S,
-            "action": action,
-            "rests_on_s": now_s - frame_age_s,
-        }
-        return Lease(**{**values, **changes})
-
-    def throttle_us(self) -> float | None:
-        return self.board.chip.pulse_us(THROTTLE)
-
-    def first_neutral_after(self, moment_s: float) -> float:
-        """How long after a moment the first neutral throttle pulse began."""
-        starts = [
-            change.start_s
-            for change in self.board.chip.settled_history()
-            if change.channel == THROTTLE
-            and change.start_s > moment_s
-            and change.width_us == pytest.approx(NEUTRAL_US, abs=3)
-        ]
-        return starts[0] - moment_s
 
 
 @pytest.fixture
@@ -114,7 +28,7 @@ def car(board: EmulatedBoard, clock: Any) -> Car:
 @pytest.fixture
 def driving(car: Car) -> Car:
     car.run(1.1)
-    assert car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) is None
+    assert car.core.arm(Mode.AUTONOMOUS, 1.0, car.clock()) is None
     car.drive(Action(10.0, 1.0), 0.5)
     assert car.throttle_us() == pytest.approx(1600.0, abs=3)
     return car
@@ -144,20 +58,25 @@ def test_commands_of_a_car_that_is_not_armed_move_nothing(car: Car) -> None:
 
 def test_the_car_cannot_be_armed_before_neutral_was_held_for_a_second(car: Car) -> None:
     car.run(0.9)
-    assert "neutral" in (car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) or "")
+    assert "neutral" in (car.core.arm(Mode.AUTONOMOUS, 1.0, car.clock()) or "")
     car.run(0.2)
-    assert car.core.arm(Driver.AUTONOMOUS, 1.0, car.clock()) is None
+    assert car.core.arm(Mode.AUTONOMOUS, 1.0, car.clock()) is None
 
 
 def test_a_car_that_must_not_be_armed_never_is(board: EmulatedBoard, clock: Any) -> None:
     driver = Pca9685Board(LocalI2C(board.wire), sleep=clock.sleep)
     core = ActuatorCore(
-        driver, StraightPulses(), LIMITS, new_epoch=lambda: 1, arming_obstacle="Nobody saw the wheels obey."
+        driver,
+        StraightPulses(),
+        LIMITS,
+        new_epoch=lambda: 1,
+        guard=SameProcess(),
+        arming_obstacle="Nobody saw the wheels obey.",
     )
     core.start(clock())
     clock.sleep(5.0)
     assert core.turn(clock()).phase is Phase.READY
-    assert core.arm(Driver.MANUAL, 1.0, clock()) == "Nobody saw the wheels obey."
+    assert core.arm(Mode.MANUAL, 1.0, clock()) == "Nobody saw the wheels obey."
     assert core.turn(clock()).phase is Phase.READY
 
 
@@ -165,18 +84,18 @@ def test_the_model_drives_no_faster_than_its_own_top_speed_nor_the_limit(driving
     assert driving.drive(Action(0.0, 5.0), 0.5).applied.speed_mps == 1.0
     driving.core.stop("next", driving.clock())
     driving.run(1.5)
-    driving.core.arm(Driver.AUTONOMOUS, 4.0, driving.clock())
+    driving.core.arm(Mode.AUTONOMOUS, 4.0, driving.clock())
     assert driving.drive(Action(0.0, 5.0), 0.5).applied.speed_mps == 1.5
 
 
 def test_the_speed_grows_by_the_time_between_turns(board: EmulatedBoard, clock: Any) -> None:
     limits = LIMITS.changed(acceleration_mps2=2.0)
     driver = Pca9685Board(LocalI2C(board.wire), sleep=clock.sleep)
-    core = ActuatorCore(driver, StraightPulses(), limits, new_epoch=lambda: 1)
+    core = ActuatorCore(driver, StraightPulses(), limits, new_epoch=lambda: 1, guard=SameProcess())
     core.start(clock())
     clock.sleep(1.1)
     core.turn(clock())
-    assert core.arm(Driver.AUTONOMOUS, 1.0, clock()) is None
+    assert core.arm(Mode.AUTONOMOUS, 1.0, clock()) is None
     speeds_mps = []
     for sequence in range(1, 4):
         clock.sleep(TURN_S)
@@ -249,7 +168,7 @@ def test_every_arming_is_a_new_epoch_and_old_commands_are_void(driving: Car) -> 
     old = driving.lease(Action(10.0, 1.0))
     driving.core.stop("the button", driving.clock())
     driving.run(1.5)
-    driving.core.arm(Driver.AUTONOMOUS, 1.0, driving.clock())
+    driving.core.arm(Mode.AUTONOMOUS, 1.0, driving.clock())
     assert driving.core.state.epoch != old.epoch
     assert not driving.core.accept(old, driving.clock())
     assert driving.run(0.1).applied.speed_mps == 0.0
@@ -275,7 +194,7 @@ def test_one_lost_transaction_is_forgiven_and_two_are_a_fault_that_latches(drivi
     assert driving.first_neutral_after(failed_at_s) <= 0.1
     driving.run(1.0)
     assert driving.throttle_us() is None  # after neutral came silence
-    assert "fault" in (driving.core.arm(Driver.AUTONOMOUS, 1.0, driving.clock()) or "")
+    assert "fault" in (driving.core.arm(Mode.AUTONOMOUS, 1.0, driving.clock()) or "")
 
 
 def test_a_brown_out_of_the_board_is_a_fault_within_two_checks(driving: Car) -> None:
@@ -295,10 +214,10 @@ def test_a_cleared_fault_leads_back_over_neutral_to_ready(driving: Car) -> None:
 
 def test_the_way_out_is_neutral_then_silence(driving: Car) -> None:
     left_at_s = driving.clock()
-    driving.core.shut_down()
+    driving.core.shut_down(driving.clock())
     driving.clock.sleep(0.2)
     assert driving.first_neutral_after(left_at_s) <= ONE_PERIOD_S
-    driving.core.go_silent()
+    driving.core.go_silent(driving.clock())
     assert driving.throttle_us() is None
 
 

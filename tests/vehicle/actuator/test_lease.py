@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.actions import Action
-from vehicle.actuator.lease import LONGEST_TTL_S, OLDEST_ISSUE_S, Driver, Lease, lapse, refusal
+from vehicle.actuator.lease import LONGEST_TTL_S, OLDEST_ISSUE_S, Driver, Lease, Pulses, lapse, refusal
 
 NOW_S = 1000.0
 GOOD = Lease(
@@ -91,3 +91,34 @@ def test_a_lease_ends_when_what_it_rests_on_is_too_old() -> None:
     phone = replace(GOOD, driver=Driver.MANUAL, rests_on_s=NOW_S - 0.25)
     assert lapse(phone, NOW_S + 0.0499) is None
     assert lapse(phone, NOW_S + 0.0501) == "the phone is silent"
+
+
+PULSES = replace(GOOD, driver=Driver.MANUAL, action=Pulses(1480.0, 1500.0))
+
+
+def why_pulses_refused(lease: Lease, *, takes_pulses: bool = True) -> str | None:
+    return refusal(lease, now_s=NOW_S, epoch=7, driver=Driver.MANUAL, last_sequence=4, takes_pulses=takes_pulses)
+
+
+def test_pulses_are_for_calibrations_and_actions_for_everything_else() -> None:
+    assert why_pulses_refused(PULSES) is None
+    assert "kind" in (why_pulses_refused(PULSES, takes_pulses=False) or "")
+    assert "kind" in (why_pulses_refused(replace(PULSES, action=Action(0.0, 0.0))) or "")
+
+
+@pytest.mark.parametrize("pulse_us", [900.0, 2100.0])
+def test_pulses_that_every_servo_takes_are_accepted(pulse_us: float) -> None:
+    assert why_pulses_refused(replace(PULSES, action=Pulses(pulse_us, 1500.0))) is None
+    assert why_pulses_refused(replace(PULSES, action=Pulses(1500.0, pulse_us))) is None
+
+
+@pytest.mark.parametrize("pulse_us", [899.9, 2100.1, 0.0, -1500.0])
+def test_pulses_beyond_are_refused(pulse_us: float) -> None:
+    assert why_pulses_refused(replace(PULSES, action=Pulses(pulse_us, 1500.0))) == "the command is out of range"
+    assert why_pulses_refused(replace(PULSES, action=Pulses(1500.0, pulse_us))) == "the command is out of range"
+
+
+@pytest.mark.parametrize("number", [NAN, INFINITY, -INFINITY])
+def test_pulses_that_are_not_finite_are_refused_by_name(number: float) -> None:
+    for action in (Pulses(number, 1500.0), Pulses(1500.0, number)):
+        assert why_pulses_refused(replace(PULSES, action=action)) == "the command is not finite"

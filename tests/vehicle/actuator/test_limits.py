@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.actions import STOP, Action
-from vehicle.actuator.limits import DriveLimits, limit_action
+from vehicle.actuator.lease import Pulses
+from vehicle.actuator.limits import (
+    CALIBRATION_THROTTLE_RATE_US_PER_S,
+    DriveLimits,
+    limit_action,
+    limit_pulses,
+)
 
 LIMITS = DriveLimits(max_speed_mps=1.5, max_reverse_speed_mps=0.5, max_steering_angle_deg=28.0)
 ANY_NUMBER = st.floats(allow_nan=True, allow_infinity=True)
@@ -67,3 +73,45 @@ def test_the_wheels_turn_no_faster_than_allowed() -> None:
 
 def test_reverse_is_forbidden_unless_allowed() -> None:
     assert limit_action(Action(0.0, -1.0), STOP, DriveLimits(), dt_s=1.0).speed_mps == 0.0
+
+
+@pytest.mark.parametrize("cap_mps", [*around(1.5)[4:], *around(0.5)[4:], 0.0, 0.3, math.inf])
+@pytest.mark.parametrize("speed_mps", [*around(1.5), *around(0.5), -20.0, 20.0])
+def test_the_cap_of_mode_and_health_holds_in_both_directions(cap_mps: float, speed_mps: float) -> None:
+    limited = limit_action(Action(0.0, speed_mps), STOP, LIMITS, dt_s=10.0, speed_cap_mps=cap_mps)
+    assert -min(cap_mps, 0.5) <= limited.speed_mps <= min(cap_mps, 1.5)
+    if abs(speed_mps) <= min(cap_mps, 0.5):
+        assert limited.speed_mps == speed_mps
+
+
+@pytest.mark.parametrize("cap_mps", [math.nan, -1e-9, -math.inf])
+def test_a_cap_that_is_none_stops_the_car(cap_mps: float) -> None:
+    limited = limit_action(Action(9.0, 1.0), Action(5.0, 1.0), LIMITS, dt_s=0.02, speed_cap_mps=cap_mps)
+    assert limited == Action(5.0, 0.0)
+
+
+def test_a_cap_that_falls_while_driving_holds_at_once() -> None:
+    limited = limit_action(Action(0.0, 1.5), Action(0.0, 1.5), LIMITS, dt_s=0.0, speed_cap_mps=0.7)
+    assert limited.speed_mps == 0.7
+
+
+@given(wanted=st.builds(Pulses, ANY_NUMBER, ANY_NUMBER), dt_s=ANY_NUMBER, before_us=st.floats(900.0, 2100.0))
+def test_pulses_of_a_calibration_stay_within_what_servos_take(wanted: Pulses, dt_s: float, before_us: float) -> None:
+    limited = limit_pulses(wanted, Pulses(1400.0, before_us), neutral_us=1500.0, dt_s=dt_s)
+    assert 900.0 <= limited.steering_us <= 2100.0
+    assert 900.0 - 1e-9 <= limited.throttle_us <= 2100.0 + 1e-9
+    if not all(map(math.isfinite, (wanted.steering_us, wanted.throttle_us, dt_s))) or dt_s < 0:
+        assert limited == Pulses(1400.0, 1500.0)
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_throttle_of_a_calibration_grows_slowly_falls_at_once_and_passes_neutral(side: float) -> None:
+    def limited_us(wanted_us: float, before_us: float) -> float:
+        step = Pulses(1500.0, 1500.0 + side * wanted_us), Pulses(1500.0, 1500.0 + side * before_us)
+        return side * (limit_pulses(*step, neutral_us=1500.0, dt_s=0.02).throttle_us - 1500.0)
+
+    step_us = 0.02 * CALIBRATION_THROTTLE_RATE_US_PER_S
+    assert limited_us(400.0, 0.0) == pytest.approx(step_us)
+    assert limited_us(400.0, 100.0) == pytest.approx(100.0 + step_us)
+    assert limited_us(20.0, 100.0) == pytest.approx(20.0)
+    assert limited_us(-100.0, 100.0) == 0.0

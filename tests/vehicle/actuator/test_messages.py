@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from shared.actions import Action
 from shared.errors import LinkError
 from vehicle.actuator.core import ActuatorStatus
-from vehicle.actuator.lease import Driver, Lease
+from vehicle.actuator.lease import Driver, Lease, Pulses
 from vehicle.actuator.messages import (
     Answer,
     ArmRequest,
@@ -24,6 +25,7 @@ from vehicle.actuator.messages import (
     encode_answer,
     encode_request,
 )
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 
 LEASE = Lease(7, Driver.AUTONOMOUS, 3, 10.5, 0.1, Action(-12.5, 1.25), 10.45)
@@ -34,7 +36,8 @@ STATUS = ActuatorStatus(Phase.ARMED, Driver.MANUAL, 9, "why", "not now", Action(
     "request_",
     [
         LEASE,
-        ArmRequest(Driver.MANUAL, 1.5),
+        replace(LEASE, driver=Driver.MANUAL, action=Pulses(1480.5, 1500.0)),
+        *(ArmRequest(mode, 1.5) for mode in Mode),
         StopRequest("the button"),
         ClearRequest(),
         StatusRequest(),
@@ -45,8 +48,9 @@ def test_every_request_survives_the_socket(request_: object) -> None:
 
 
 @pytest.mark.parametrize("problem", [None, "not yet"])
-def test_the_answer_survives_the_socket(problem: str | None) -> None:
-    assert decode_answer(encode_answer(Answer(STATUS, problem))) == Answer(STATUS, problem)
+@pytest.mark.parametrize("status", [STATUS, replace(STATUS, mode=Mode.DRY_RUN, warnings=("hot", "low"))])
+def test_the_answer_survives_the_socket(status: ActuatorStatus, problem: str | None) -> None:
+    assert decode_answer(encode_answer(Answer(status, problem))) == Answer(status, problem)
 
 
 def test_nan_is_carried_so_that_the_core_can_refuse_it() -> None:
@@ -65,12 +69,14 @@ def test_nan_is_carried_so_that_the_core_can_refuse_it() -> None:
         b"{}",
         b'{"kind": "explode"}',
         b'{"kind": "status", "more": 1}',
-        b'{"kind": "arm", "driver": "cat", "top_speed_mps": 1}',
-        b'{"kind": "arm", "driver": "manual"}',
-        b'{"kind": "arm", "driver": "manual", "top_speed_mps": 1' + b"0" * 400 + b"}",
+        b'{"kind": "arm", "mode": "cat", "top_speed_mps": 1}',
+        b'{"kind": "arm", "mode": "manual"}',
+        b'{"kind": "arm", "mode": "manual", "top_speed_mps": 1' + b"0" * 400 + b"}",
         b'{"kind": "stop"}',
         b'{"kind": "lease"}',
         b'{"kind": "lease", "action": 3}',
+        b'{"kind": "lease", "pulses": 3}',
+        encode_request(LEASE).replace(b'"action"', b'"pulses": {"steering_us": 1, "throttle_us": 2}, "action"'),
         b"[" * 4000,
     ],
 )

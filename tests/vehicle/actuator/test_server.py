@@ -8,17 +8,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from shared.actions import Action
 from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.core import ActuatorCore
+from vehicle.actuator.core import TURN_S, ActuatorCore
+from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
 from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.messages import ArmRequest, StatusRequest, StopRequest, decode_answer, encode_request
-from vehicle.actuator.server import ActuatorServer
+from vehicle.actuator.mode import Mode
+from vehicle.actuator.server import MOST_CONNECTIONS, ActuatorServer
 from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
@@ -62,6 +65,7 @@ class Running:
             StraightPulses(),
             DriveLimits(acceleration_mps2=50.0),
             new_epoch=lambda: next(epochs),
+            guard=SameProcess(),
         )
         self.stop = threading.Event()
         self.thread = threading.Thread(target=ActuatorServer(core, self.path).run, args=(self.stop,))
@@ -80,6 +84,14 @@ class Running:
         with self.board.wire.quiet():
             history = self.board.chip.settled_history()
         return [(change.start_s, change.width_us) for change in history if change.channel == THROTTLE]
+
+    def first_neutral_after(self, moment_s: float) -> float:
+        """How long after a moment the first neutral pulse began; waits for it."""
+        while True:
+            for start_s, width_us in self.throttle_pulses():
+                if start_s > moment_s and width_us == pytest.approx(1500, abs=3):
+                    return start_s - moment_s
+            time.sleep(0.002)
 
 
 @pytest.fixture
@@ -102,7 +114,7 @@ def lease(epoch: int, sequence: int) -> Lease:
 def test_a_drive_over_the_socket_and_its_end_when_the_driver_hangs_up(actuator: Running) -> None:
     driver, watcher = actuator.client(), actuator.client()
     wait_until_ready(watcher)
-    epoch = watcher.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    epoch = driver.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).status.epoch
     assert driver.command(lease(epoch, 1)).phase is Phase.ARMED
     for sequence in range(2, 10):
         time.sleep(0.02)
@@ -111,21 +123,61 @@ def test_a_drive_over_the_socket_and_its_end_when_the_driver_hangs_up(actuator: 
     gone_at_s = time.monotonic()
     driver.close()
     while watcher.status().phase is Phase.ARMED:
-        time.sleep(0.02)
+        time.sleep(0.002)
+    assert time.monotonic() - gone_at_s < LONGEST_TTL_S  # at once, not when the lease has run out
     assert watcher.status().reason == "whoever drove is gone"
-    neutral_at_s = next(
-        start_s for start_s, width_us in actuator.throttle_pulses()
-        if start_s > gone_at_s and width_us == pytest.approx(1500, abs=3)
-    )  # fmt: skip
-    assert neutral_at_s - gone_at_s < LONGEST_TTL_S
+    assert actuator.first_neutral_after(gone_at_s) < LONGEST_TTL_S
     watcher.close()
+
+
+def test_only_who_armed_the_car_drives_it(actuator: Running) -> None:
+    driver, stranger = actuator.client(), actuator.client()
+    wait_until_ready(driver)
+    epoch = driver.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).status.epoch
+    for sequence in range(1, 5):
+        assert driver.command(lease(epoch, sequence)).refused == ""
+        answer = stranger.ask(lease(epoch, 100 + sequence))
+        assert "Another connection" in (answer.problem or "")
+        assert answer.status.refused == ""  # and the driver is not made to suffer for it
+        time.sleep(0.02)
+    assert driver.status().applied == Action(10.0, 1.0)
+    stranger.close()
+    assert driver.command(lease(epoch, 5)).phase is Phase.ARMED
+    driver.close()
+
+
+def test_a_changed_command_is_written_at_once_and_an_unchanged_one_is_not(actuator: Running) -> None:
+    driver = actuator.client()
+    wait_until_ready(driver)
+    epoch = driver.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).status.epoch
+    turns = driver.command(lease(epoch, 1)).turns
+    begun_s = time.monotonic()
+    for sequence in range(2, 300):
+        driver.command(lease(epoch, sequence))
+    flooded_s = time.monotonic() - begun_s
+    assert driver.status().turns - turns <= flooded_s / TURN_S + 2
+    before = driver.status().turns
+    assert driver.command(replace(lease(epoch, 300), action=Action(11.0, 1.0))).turns > before
+    driver.close()
+
+
+def test_more_connections_than_a_car_needs_are_turned_away(actuator: Running) -> None:
+    clients = []
+    for _ in range(MOST_CONNECTIONS):
+        clients.append(actuator.client())
+        clients[-1].status()
+    with pytest.raises(LinkError):
+        actuator.client().status()
+    assert clients[0].status().phase in (Phase.SAFE, Phase.READY)
+    for client in clients:
+        client.close()
 
 
 def test_anybody_may_stop_and_a_restart_begins_safe(actuator: Running) -> None:
     driver, phone = actuator.client(), actuator.client()
     assert driver.status().phase in (Phase.SAFE, Phase.READY)
     wait_until_ready(driver)
-    epoch = driver.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    epoch = driver.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).status.epoch
     driver.command(lease(epoch, 1))
     answer = phone.ask(StopRequest("the red button"))
     assert answer.status.phase is Phase.STOPPING
@@ -137,10 +189,10 @@ def test_anybody_may_stop_and_a_restart_begins_safe(actuator: Running) -> None:
 
 def test_a_refused_arming_says_why(actuator: Running) -> None:
     client = actuator.client()
-    answer = client.ask(ArmRequest(Driver.AUTONOMOUS, 1.0))
+    answer = client.ask(ArmRequest(Mode.AUTONOMOUS, 1.0))
     assert answer.problem is not None
     assert "neutral" in answer.problem
-    assert "top speed" in (client.ask(ArmRequest(Driver.AUTONOMOUS, float("nan"))).problem or "")
+    assert "top speed" in (client.ask(ArmRequest(Mode.AUTONOMOUS, float("nan"))).problem or "")
     client.close()
 
 
@@ -159,7 +211,7 @@ def test_ending_the_process_leaves_neutral_and_then_silence(folder: RuntimeFolde
     running = Running(folder)
     driver = running.client()
     wait_until_ready(driver)
-    epoch = driver.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    epoch = driver.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).status.epoch
     for sequence in range(1, 8):
         driver.command(lease(epoch, sequence))
         time.sleep(0.02)
@@ -176,7 +228,7 @@ def test_a_transaction_lost_on_the_way_out_does_not_lose_the_neutral(folder: Run
     running = Running(folder)
     driver = running.client()
     wait_until_ready(driver)
-    epoch = driver.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
+    epoch = driver.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).status.epoch
     for sequence in range(1, 8):
         driver.command(lease(epoch, sequence))
         time.sleep(0.02)
@@ -191,9 +243,10 @@ def test_a_transaction_lost_on_the_way_out_does_not_lose_the_neutral(folder: Run
 def test_a_driver_that_talks_nonsense_loses_its_lease_at_once(actuator: Running) -> None:
     watcher = actuator.client()
     wait_until_ready(watcher)
-    epoch = watcher.ask(ArmRequest(Driver.AUTONOMOUS, 1.0)).status.epoch
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as driver:
         driver.connect(str(actuator.path))
+        driver.send(encode_request(ArmRequest(Mode.AUTONOMOUS, 1.0)))
+        epoch = decode_answer(driver.recv(4096)).status.epoch
         driver.send(encode_request(lease(epoch, 1)))
         driver.recv(4096)
         driver.send(encode_request(lease(epoch, 2)).replace(b"10.0", b"null"))
@@ -206,7 +259,13 @@ def test_a_driver_that_talks_nonsense_loses_its_lease_at_once(actuator: Running)
 
 def test_one_actuator_serves_a_socket(actuator: Running) -> None:
     second = ActuatorServer(
-        ActuatorCore(Pca9685Board(LocalI2C(actuator.board.wire)), StraightPulses(), DriveLimits(), new_epoch=lambda: 1),
+        ActuatorCore(
+            Pca9685Board(LocalI2C(actuator.board.wire)),
+            StraightPulses(),
+            DriveLimits(),
+            new_epoch=lambda: 1,
+            guard=SameProcess(),
+        ),
         actuator.path,
     )
     with pytest.raises(LinkError, match="already serves"):

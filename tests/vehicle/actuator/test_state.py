@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vehicle.actuator.lease import Driver
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import (
     NEUTRAL_HOLD_S,
     STOP_HOLD_S,
@@ -22,25 +23,34 @@ from vehicle.actuator.state import (
 BY_PHASE = {phase: ActuatorState(phase, since_s=10.0, reason="it broke") for phase in Phase}
 
 
+def test_a_controller_that_needs_longer_is_given_longer_after_every_first_pulse_and_never_less_than_a_second() -> None:
+    for state in (booted(ActuatorState(), 10.0, hold_s=3.0), cleared(BY_PHASE[Phase.FAULT], 10.0, hold_s=3.0)):
+        assert advanced(state, 12.999).phase is Phase.SAFE
+        assert advanced(state, 13.0).phase is Phase.READY
+    short = booted(ActuatorState(), 10.0, hold_s=0.1)
+    assert advanced(short, 10.999).phase is Phase.SAFE
+    assert "3 s" in (arm_refusal(booted(ActuatorState(), 10.0, hold_s=3.0)) or "")
+
+
 def test_the_way_to_driving_leads_over_neutral_held_for_a_second() -> None:
     state = booted(ActuatorState(), 10.0)
     assert state.phase is Phase.SAFE
     assert advanced(state, 10.0 + NEUTRAL_HOLD_S - 0.001).phase is Phase.SAFE
     state = advanced(state, 10.0 + NEUTRAL_HOLD_S)
     assert state.phase is Phase.READY
-    state = armed(state, Driver.AUTONOMOUS, top_speed_mps=1.0, epoch=42, now_s=12.0)
+    state = armed(state, Mode.AUTONOMOUS, top_speed_mps=1.0, epoch=42, now_s=12.0)
     assert (state.phase, state.driver, state.epoch) == (Phase.ARMED, Driver.AUTONOMOUS, 42)
 
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.READY])
 def test_only_a_ready_car_can_be_armed(phase: Phase) -> None:
     assert arm_refusal(BY_PHASE[phase])
-    state = armed(BY_PHASE[phase], Driver.MANUAL, top_speed_mps=1.0, epoch=1, now_s=11.0)
+    state = armed(BY_PHASE[phase], Mode.MANUAL, top_speed_mps=1.0, epoch=1, now_s=11.0)
     assert state == BY_PHASE[phase]
 
 
 def test_a_stop_latches_and_leads_back_over_neutral() -> None:
-    driving = armed(BY_PHASE[Phase.READY], Driver.MANUAL, top_speed_mps=1.0, epoch=9, now_s=11.0)
+    driving = armed(BY_PHASE[Phase.READY], Mode.MANUAL, top_speed_mps=1.0, epoch=9, now_s=11.0)
     state = stopped(driving, "the button", 12.0)
     assert (state.phase, state.driver, state.reason) == (Phase.STOPPING, None, "the button")
     assert advanced(state, 12.0 + STOP_HOLD_S - 0.001).phase is Phase.STOPPING

@@ -52,3 +52,26 @@ def test_a_cutting_controller_cuts_a_tenth_of_a_second_after_the_last_pulse() ->
     assert controller.drive_pulse_us == 1650.0
     controller.hear(None, 1.0 + CUT_AFTER_S)
     assert controller.drive_pulse_us is None
+
+
+def test_a_double_tap_controller_goes_backwards_only_after_brake_and_neutral() -> None:
+    controller = SpeedController(double_tap=True)
+    heard: list[float | None] = []
+    script = [(1500.0, 0.6), (1600.0, 0.2), (1400.0, 0.2), (1500.0, 0.2), (1400.0, 0.2), (1600.0, 0.2), (1400.0, 0.2)]
+    now_s = 0.0
+    for pulse_us, duration_s in script:
+        for _ in range(round(duration_s / 0.02)):
+            controller.hear(pulse_us, now_s)
+            now_s += 0.02
+        heard.append(controller.drive_pulse_us)
+    assert heard == [1500.0, 1600.0, 1500.0, 1500.0, 1400.0, 1600.0, 1500.0]
+
+
+def test_a_tap_that_is_too_short_opens_nothing() -> None:
+    controller = SpeedController(double_tap=True)
+    now_s = 0.0
+    for pulse_us, periods in ((1500.0, 30), (1600.0, 10), (1400.0, 2), (1500.0, 10), (1400.0, 10)):
+        for _ in range(periods):
+            controller.hear(pulse_us, now_s)
+            now_s += 0.02
+    assert controller.drive_pulse_us == 1500.0

@@ -14,6 +14,7 @@ from calibration.profile_file import export_profile, import_profile, shipped_pro
 from calibration.pulses import CalibratedPulses
 from shared.errors import CalibrationError, HardwareError
 from vehicle.actuator.core import ActuatorCore
+from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.neutral import bring_to_rest
 from vehicle.actuator.server import ActuatorServer
@@ -105,7 +106,7 @@ def test_neutral_does_not_claim_what_a_faulty_actuator_cannot_promise(
 ) -> None:
     profile, stop = load_profile(emulated_car), threading.Event()
     servo_board = open_servo_board(emulated_car, profile)
-    core = ActuatorCore(servo_board, CalibratedPulses(profile), DriveLimits(), new_epoch=lambda: 1)
+    core = ActuatorCore(servo_board, CalibratedPulses(profile), DriveLimits(), new_epoch=lambda: 1, guard=SameProcess())
     actuator = threading.Thread(target=ActuatorServer(core, emulated_car.folder.actuator).run, args=(stop,))
     actuator.start()
     while core.state.phase is not Phase.READY:
