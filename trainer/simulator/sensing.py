@@ -54,7 +54,9 @@ def make_sensor_arrays(cars: int, wanted: Collection[str], settings: SimulatorSe
     )
 
 
-def device_records(settings: SimulatorSettings, car: CarModel) -> tuple[NDArray[np.generic], ...]:
+def device_records(
+    settings: SimulatorSettings, car: CarModel
+) -> tuple[NDArray[np.void], NDArray[np.void], NDArray[np.float64]]:
     """The camera's mount, the LiDAR and its rays, as the kernels take them."""
     return (
         mount_record(settings.camera, car.camera),
