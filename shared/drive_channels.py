@@ -118,6 +118,29 @@ class PoseSample:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectSample:
+    """One thing on the road: its middle, its heading as in PoseSample. kind: a name of the simulator's, lower case."""
+
+    kind: str
+    x_m: float
+    y_m: float
+    heading_deg: float
+    speed_mps: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsSample:
+    """`/objects`: what shares the road with the car, in an order that lasts; `nothing` holds an empty place.
+
+    Written just before the `/pose` of the same moment.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _JSON
+    objects: tuple[ObjectSample, ...]
+    source: str = "simulator"
+
+
+@dataclass(frozen=True, slots=True)
 class SystemSample:
     """`/system`: how the computer is, about once a second. throttled_bits: the Pi firmware's flags."""
 
@@ -140,6 +163,7 @@ DriveMessage = (
     | DriveState
     | DriveEvent
     | PoseSample
+    | ObjectsSample
     | SystemSample
 )
 
@@ -153,6 +177,7 @@ CHANNELS: dict[str, type[DriveMessage]] = {
     "/state": DriveState,
     "/event": DriveEvent,
     "/pose": PoseSample,
+    "/objects": ObjectsSample,
     "/system": SystemSample,
 }
 CHANNEL_OF: dict[type[DriveMessage], str] = {kind: channel for channel, kind in CHANNELS.items()}

@@ -24,6 +24,8 @@ from shared.drive_channels import (
     DriveState,
     ModelInput,
     ModelOutput,
+    ObjectSample,
+    ObjectsSample,
     PoseSample,
     SystemSample,
     decode_message,
@@ -42,6 +44,7 @@ EXAMPLES: tuple[DriveMessage, ...] = (
     DriveState(state="armed", mode="autonomous", is_armed=True, reason="", epoch=4),
     DriveEvent(kind="lap", text="first", value=17.3),
     PoseSample(x_m=1.0, y_m=2.0, heading_deg=90.0, speed_mps=0.5, progress_percent=40.0, lap=1),
+    ObjectsSample((ObjectSample("box", 3.0, 1.0, 0.0), ObjectSample("bot_car", 2.0, -1.0, 90.0, speed_mps=0.5))),
     SystemSample(cpu_percent=35.0, cpu_temperature_c=51.5, throttled_bits=0),
 )
 

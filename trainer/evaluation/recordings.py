@@ -24,6 +24,8 @@ from shared.drive_channels import (
     DriveState,
     ModelInput,
     ModelOutput,
+    ObjectSample,
+    ObjectsSample,
     PoseSample,
 )
 from shared.drive_log import DriveLogWriter
@@ -33,6 +35,8 @@ from trainer.evaluation.mp4 import check_film_name
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.video import LapVideo, VideoFrame, View
 from trainer.simulator import Column, EpisodeStatus, Simulator
+from trainer.simulator.measurements import ObjectColumn
+from trainer.simulator.things import Kind
 
 HOLD_LAST_S = 1.0  # long enough to read how it ended
 TENSOR_EVERY = 10  # pictures whose tensor is logged whole; of the others only the hash, as on the car
@@ -180,6 +184,9 @@ class TrialLog:
 
     def _pose(self, simulator: Simulator, time_s: float) -> None:
         record, row = simulator.cars.records[self._car], simulator.measurements[self._car]
+        objects = row[len(Column) :].reshape(-1, len(ObjectColumn))
+        if len(objects):
+            self._writer.write(ObjectsSample(tuple(map(object_sample, objects.tolist()))), time_s)
         self._writer.write(
             PoseSample(
                 x_m=float(record["x_m"]),
@@ -193,6 +200,17 @@ class TrialLog:
             ),
             time_s,
         )
+
+
+def object_sample(columns: list[float]) -> ObjectSample:
+    """What a log says of one object of a row of measurements, given its ObjectColumn numbers."""
+    return ObjectSample(
+        kind=Kind(int(columns[ObjectColumn.KIND])).name.lower(),
+        x_m=columns[ObjectColumn.X_M],
+        y_m=columns[ObjectColumn.Y_M],
+        heading_deg=math.degrees(columns[ObjectColumn.HEADING_RAD]),
+        speed_mps=columns[ObjectColumn.SPEED_MPS],
+    )
 
 
 def jpeg_of(grey: NDArray[np.uint8]) -> bytes:

@@ -8,17 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from shared.cars import DEEPRACER
-from shared.drive_channels import Command, PoseSample
+from shared.drive_channels import Command, DriveEvent, ObjectSample, ObjectsSample, PoseSample
 from shared.drive_log import read_drive_log
 from shared.errors import RewardError, StorageError
 from trainer.rewards.batch import Floats
+from trainer.rewards.seen_objects import count_passing, in_the_world
 from trainer.rewards.situations import Situation, on_road
 from trainer.simulator.measurements import Column
 from trainer.simulator.state import EpisodeStatus
+from trainer.simulator.things import Kind
 from trainer.tracks import Track
 
 MOST_EPISODES = 64
 MOST_ROWS = 20_000
+NOTHING = ObjectSample("nothing", 0.0, 0.0, 0.0)
+KINDS = {kind.name.lower(): kind for kind in Kind}
+CRASHED = EpisodeStatus.CRASHED.name.lower()
 TRACE_COLUMNS = ("episode", "steps", "X", "Y", "yaw", "steer", "throttle", "progress", "tstamp")
 
 
@@ -63,19 +68,25 @@ def _from_trace(lines: list[dict[str, str]], track: Track, path: Path) -> Floats
 
 
 def _from_drive_log(path: Path, track: Track) -> Floats:
-    """Every pose, with the newest command before it."""
+    """Every pose, with the newest command and the newest objects before it."""
     try:
-        log = read_drive_log(path, channels=("/pose", "/cmd"))
+        log = read_drive_log(path, channels=("/pose", "/cmd", "/objects", "/event"))
     except StorageError as error:
         raise RewardError(str(error)) from error
-    command = Command(0.0, 0.0, "stop")
+    command, objects, crashes = Command(0.0, 0.0, "stop"), ObjectsSample(()), set()
     found: list[tuple[float, PoseSample, Command]] = []
+    seen: list[tuple[ObjectSample, ...]] = []
     for entry in log.entries:
         if isinstance(entry.message, Command):
             command = entry.message
+        elif isinstance(entry.message, ObjectsSample):
+            objects = entry.message
         elif isinstance(entry.message, PoseSample):
             found.append((entry.time_s, entry.message, command))
-    found = found[:MOST_ROWS]
+            seen.append(objects.objects)
+        elif isinstance(entry.message, DriveEvent) and entry.message.kind == CRASHED:
+            crashes.add(len(found) - 1)
+    found, seen = found[:MOST_ROWS], seen[:MOST_ROWS]
     if not found:
         raise RewardError(f"{path} holds no poses (/pose): nothing says where the car was. Use a simulated drive.")
     heading = np.radians([pose.heading_deg for _, pose, _ in found])
@@ -84,6 +95,7 @@ def _from_drive_log(path: Path, track: Track) -> Floats:
     rows, is_reversed = _rows_on(track, front, heading)
     rows[:, Column.STEPS] = np.arange(2, 2 + len(found))
     rows[:, Column.TIME_S] = [time_s - found[0][0] for time_s, _, _ in found]
+    rows[[row for row in crashes if 0 <= row < len(rows)], Column.IS_CRASHED] = 1.0
     for column, values in {
         Column.PROGRESS_PERCENT: [pose.progress_percent for _, pose, _ in found],
         Column.MEASURED_SPEED_MPS: [pose.speed_mps for _, pose, _ in found],
@@ -93,7 +105,20 @@ def _from_drive_log(path: Path, track: Track) -> Floats:
     }.items():
         rows[:, column] = values
     rows[:, Column.IS_REVERSED] = is_reversed
-    return rows
+    return _with_objects(rows, track.reversed() if is_reversed else track, seen)
+
+
+def _with_objects(rows: Floats, road: Track, seen: list[tuple[ObjectSample, ...]]) -> Floats:
+    """The rows with the columns of every object that was seen (one tuple per row) behind them."""
+    columns = []
+    for place in range(max(len(objects) for objects in seen)):
+        samples = [objects[place] if place < len(objects) else NOTHING for objects in seen]
+        kinds = np.array([KINDS.get(sample.kind, Kind.NOTHING) for sample in samples], dtype=np.int64)
+        middle = np.array([(sample.x_m, sample.y_m) for sample in samples])
+        heading = np.radians([sample.heading_deg for sample in samples])
+        columns.append(in_the_world(rows, road, kinds, middle, heading, [sample.speed_mps for sample in samples]))
+        count_passing(rows, columns[-1])
+    return np.hstack([rows, *columns])
 
 
 def _rows_on(track: Track, front_m: Floats, heading_rad: Floats) -> tuple[Floats, bool]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shared.cars import DEEPRACER, CarModel
 from trainer.rewards.batch import Floats
-from trainer.rewards.made_up_objects import Thing, with_things
+from trainer.rewards.seen_objects import Thing, with_things
 from trainer.simulator.measurements import Column, ObjectColumn
 from trainer.simulator.state import EpisodeStatus
 from trainer.simulator.things import Kind

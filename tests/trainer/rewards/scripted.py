@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainer.rewards.catalogue import open_rewards
-from trainer.rewards.made_up_objects import object_columns
+from trainer.rewards.seen_objects import count_passing, on_the_road
 from trainer.rewards.settings import RewardSettings
 from trainer.rewards.situations import STEP_S, on_road
-from trainer.simulator.measurements import Column, ObjectColumn
+from trainer.simulator.measurements import Column
 from trainer.simulator.state import EpisodeStatus
 from trainer.simulator.things import Kind
 from trainer.tracks import Track
@@ -70,12 +70,9 @@ class Drive:
         last = len(rows) - 1 if self.end_m is None else int(np.argmax(self.arc_m >= self.end_m))
         rows[last, Column.STATUS] = self.end
         rows[last, Column.IS_CRASHED] = self.end == EpisodeStatus.CRASHED
-        seen = [
-            object_columns(rows, self.track, one.kind, one.arc_m, one.lateral_m, speed_mps=one.speed_mps)
-            for one in self.others
-        ]
+        seen = [on_the_road(rows, self.track, one.kind, one.arc_m, one.lateral_m, one.speed_mps) for one in self.others]
         for columns in seen:
-            _count_passing(rows, columns)
+            count_passing(rows, columns)
         return np.hstack([rows, *seen])[: last + 1]
 
 
@@ -92,14 +89,3 @@ def worth(example: str, drive: Drive, discount: float = 0.99) -> float:
     """What the drive is worth to a learner at its beginning; nothing comes after its last step."""
     rewards = rewards_of(example, drive)
     return float(rewards @ discount ** np.arange(len(rewards)))
-
-
-def _count_passing(rows: Floats, columns: Floats) -> None:
-    """As the simulator counts: a moving thing that was ahead and is behind, or the other way round."""
-    gap, moves = columns[:, ObjectColumn.GAP_M], columns[0, ObjectColumn.KIND] >= Kind.BOT_CAR
-    is_ahead = gap > 0
-    near = np.abs(gap) < 2.0
-    passed = is_ahead[:-1] & ~is_ahead[1:] & near[1:] & moves
-    passing = ~is_ahead[:-1] & is_ahead[1:] & near[1:] & moves
-    rows[1:, Column.OVERTAKES] += np.cumsum(passed)
-    rows[1:, Column.OVERTAKEN] += np.cumsum(passing)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from shared.cars import DEEPRACER
-from shared.drive_channels import Command, PoseSample
+from shared.drive_channels import Command, DriveEvent, ObjectSample, ObjectsSample, PoseSample
 from shared.drive_log import DriveLogWriter
 from shared.errors import RewardError
 from trainer.commands.reward import command
@@ -270,6 +270,26 @@ def test_a_recorded_drive_log_is_replayed_from_the_front_of_the_car(tmp_path: Pa
     )
     assert situation.rows[:, Column.COMMANDED_SPEED_MPS].tolist() == [0.8, 0.8]
     assert situation.rows[:, Column.MEASURED_SPEED_MPS].tolist() == [0.5, 0.6]
+
+
+def test_a_recorded_drive_log_tells_of_the_objects_on_the_road(tmp_path: Path, track: Track) -> None:
+    path = tmp_path / "drive.mcap"
+    box, empty = ObjectSample("box", 3.0, 0.3, 0.0), ObjectSample("nothing", 0.0, 0.0, 0.0)
+    with DriveLogWriter(path) as log:
+        for step in range(3):
+            bot = ObjectSample("bot_car", 1.4, -0.2, 0.0, 0.5)
+            log.write(ObjectsSample((box, empty, bot)), 0.1 * step)
+            log.write(PoseSample(1.0 + 0.2 * step, 0.2, 0.0), 0.1 * step)
+        log.write(DriveEvent("crashed"), 0.2)
+    [situation] = read_recorded(path, track)
+    params = [ParamsBuilder(COLUMNS, roads_of([track])).build(row, 0.0) for row in situation.rows.tolist()]
+    assert [one["objects_location"] for one in params] == [[(3.0, 0.3), (1.4, -0.2)]] * 3
+    assert params[0]["objects_left_of_center"] == [True, False]
+    assert params[0]["objects_distance"] == pytest.approx([3.0, 1.4])
+    assert params[0]["objects_speed"] == [0.0, 0.5]
+    assert [one["closest_objects"] for one in params] == [[0, 1], [0, 1], [1, 0]]
+    assert [one["overtakes"] for one in params] == [0, 0, 1]
+    assert [one["is_crashed"] for one in params] == [False, False, True]
 
 
 @pytest.mark.parametrize(
