@@ -144,6 +144,7 @@ QUANTITIES: dict[str, Row] = {
     "wheel_speed_noise_mps": (0, 1, 0, (0.0, 0.03), (0.0, 0.1), "Standard deviation of the measured wheel speed."),
     "yaw_rate_noise_rps": (0, 1, 0, (0.0, 0.03), (0.0, 0.1), "Standard deviation of the measured yaw rate."),
     "yaw_rate_bias_rps": (-1, 1, 0, (-0.02, 0.02), (-0.06, 0.06), "Added to the measured yaw rate."),
+    "shadow_strength": (0, 1, 0.35, (0.15, 0.55), (0.0, 0.8), "Share of the light missing under boxes and cars."),
 }
 
 # One row per car: the values that hold in its episode.
