@@ -13,14 +13,29 @@ import numpy as np
 
 from trainer.simulator.fused import fma
 from trainer.simulator.kernels import kernel
-from trainer.simulator.surface_rows import BITS, COLUMN, HALF, ONE, PLACE_X, ZERO, F, saturated
+from trainer.simulator.surface_rows import (
+    BITS,
+    BLOCK_PX,
+    COLUMN,
+    FALL,
+    HALF,
+    HEIGHT,
+    ONE,
+    PLACE_X,
+    PLACE_Y,
+    WIDTH,
+    ZERO,
+    F,
+    saturated,
+)
 
 # Corners of a block: bit 0 front, bit 1 left, bit 2 top. Its bottom seen from above, counter-clockwise; side k, in the
 # order front, left, rear, right, goes from corner k of these to the next.
 RING = np.array([1, 3, 2, 0])
 TOP, BOTTOM = 4, 5
-SHADED = PLACE_X  # the block's own level along a row of pixels, in the thread's scratch
-# Planes of a row of pixels: how the distance from the edge in pixels changes with x, y, 1 and x^2 + y^2.
+# Of a block of pixels, in the thread's scratch: their rays, the block's own level there, the share that it covers.
+RIGHT, DOWN, AHEAD, SHADED, COVERED = PLACE_X, PLACE_Y, FALL, HEIGHT, WIDTH
+VECTOR = 16
 ALWAYS_INSIDE = 1e6
 # Outlines are sorted by the side of the picture that they bound, two planes each.
 LEFT_SIDE, RIGHT_SIDE, UPPER_SIDE, LOWER_SIDE = 0, 2, 4, 6
@@ -36,9 +51,9 @@ SMALLEST_PX = 0.3
 # first column, last column + 1. stripe: what it is, from where to where; ends: of its edge.
 PRISM_FIELDS = (
     ("corners", np.float64, (8, 3)),
-    ("outline", np.float32, (OUTLINE_PLANES, 4)),
+    ("outline", np.float32, (OUTLINE_PLANES, 3)),
     ("used", np.int64, (OUTLINE_PLANES,)),
-    ("faces", np.float32, (FACES, FACE_PLANES, 4)),
+    ("faces", np.float32, (FACES, FACE_PLANES, 3)),
     ("visible", np.int64, (6,)),
     ("levels", np.float32, (FACES, 2)),
     ("face_order", np.int64, (FACES,)),
@@ -57,14 +72,16 @@ def paint_prism(levels, rows, view, prism):
     edge = 0.5 * width / view.focal_px
     outline_block(prism, view, edge)
     faces = divide_faces(prism, view, edge)
-    top, bottom, left, right = prism.area[0], prism.area[1], prism.area[2], prism.area[3]
-    inverse_focal = 1.0 / view.focal_px
-    for row in range(top, bottom):
-        y = F((row + 0.5 - 0.5 * height) * inverse_focal)
+    wide = prism.area[3] - prism.area[2]
+    block = max(1, BLOCK_PX // wide)
+    for first in range(prism.area[0], prism.area[1], block):
+        last = min(first + block, prism.area[1])
+        count = aim_rays(rows, view, first, last, prism.area[2], wide, height)
         for k in range(faces):
             face = prism.face_order[k]
-            shade_row(rows, prism.faces[face], y, left, right, prism.levels[face, 0], prism.levels[face, 1], k == 0)
-        cover_row(levels[row + 1], rows, prism.outline, y, left, right)
+            shade_face(rows, prism.faces[face], count, prism.levels[face, 0], prism.levels[face, 1], k == 0)
+        cover_outline(rows, prism.outline, count)
+        blend(levels, rows, first, last, prism.area[2], wide)
 
 
 @kernel
@@ -153,7 +170,7 @@ def place_plane(plane, start, end, view, edge):
     if length < 1e-12:
         return 0.0, 0.0
     scale = view.focal_px / length
-    plane[0], plane[1], plane[2], plane[3] = x * scale, y * scale, z * scale, view.curve * z * scale
+    plane[0], plane[1], plane[2] = x * scale, y * scale, z * scale
     return to_right / length, to_below / length
 
 
@@ -272,56 +289,78 @@ def between(point, start, end, share):
 
 
 @kernel
-def along_row(planes, k, y):
-    """A plane's distance along the row at y: factors of x^2 and of x, and the rest."""
-    bent = planes[k, 3]
-    return bent, planes[k, 0], fma(y, fma(y, bent, planes[k, 1]), planes[k, 2])
+def aim_rays(rows, view, first, last, left, wide, height):
+    """Fill the rays of a block of pixels, rows first to last - 1 and wide columns from the left; returns how many.
+
+    They are padded to a whole number of vectors.
+    """
+    curve, inverse_focal = F(view.curve), 1.0 / view.focal_px
+    wide &= BITS
+    for row in range(first, last):
+        y = F((row + 0.5 - 0.5 * height) * inverse_focal)
+        straight = fma(y * y, curve, ONE)
+        base = ((row - first) * wide) & BITS
+        for c in range(wide):
+            x = rows[COLUMN + left + c]
+            rows[RIGHT + base + c] = x
+            rows[DOWN + base + c] = y
+            rows[AHEAD + base + c] = fma(x * x, curve, straight)
+    return ((last - first) * wide + VECTOR - 1) // VECTOR * VECTOR
 
 
 @kernel
-def shade_row(rows, planes, y, first, last, level, stripe, whole):
-    """Lay a face with its stripe over the block's own levels, in the columns first to last - 1."""
-    bent_a, slope_a, rest_a = along_row(planes, 0, y)
-    bent_b, slope_b, rest_b = along_row(planes, 1, y)
-    bent_c, slope_c, rest_c = along_row(planes, 2, y)
-    bent_d, slope_d, rest_d = along_row(planes, 3, y)
-    bent_e, slope_e, rest_e = along_row(planes, STRIPE_PLANES, y)
-    bent_f, slope_f, rest_f = along_row(planes, STRIPE_PLANES + 1, y)
+def shade_face(rows, planes, count, level, stripe, whole):
+    """Lay a face with its stripe over the block's own levels; whole: it is the first and fills all of the outline."""
+    ax, ay, az = planes[0, 0], planes[0, 1], planes[0, 2]
+    bx, by, bz = planes[1, 0], planes[1, 1], planes[1, 2]
+    cx, cy, cz = planes[2, 0], planes[2, 1], planes[2, 2]
+    dx, dy, dz = planes[3, 0], planes[3, 1], planes[3, 2]
+    ex, ey, ez = planes[STRIPE_PLANES, 0], planes[STRIPE_PLANES, 1], planes[STRIPE_PLANES, 2]
+    fx, fy, fz = planes[STRIPE_PLANES + 1, 0], planes[STRIPE_PLANES + 1, 1], planes[STRIPE_PLANES + 1, 2]
     stripe -= level
-    start, count = np.int32(first & BITS), (last - first) & BITS
-    for c in range(count):
-        x = rows[COLUMN + start + c]
-        e, f = fma(x, fma(x, bent_e, slope_e), rest_e), fma(x, fma(x, bent_f, slope_f), rest_f)
+    for c in range((count // VECTOR & BITS) * VECTOR):
+        x, y, z = rows[RIGHT + c], rows[DOWN + c], rows[AHEAD + c]
+        e, f = fma(x, ex, fma(y, ey, z * ez)), fma(x, fx, fma(y, fy, z * fz))
         value = fma(saturated((e if e < f else f) + HALF), stripe, level)
-        a, b = fma(x, fma(x, bent_a, slope_a), rest_a), fma(x, fma(x, bent_b, slope_b), rest_b)
-        p, q = fma(x, fma(x, bent_c, slope_c), rest_c), fma(x, fma(x, bent_d, slope_d), rest_d)
+        a, b = fma(x, ax, fma(y, ay, z * az)), fma(x, bx, fma(y, by, z * bz))
+        p, q = fma(x, cx, fma(y, cy, z * cz)), fma(x, dx, fma(y, dy, z * dz))
         a, p = a if a < b else b, p if p < q else q
         share = ONE if whole else saturated((a if a < p else p) + HALF)
-        below = ZERO if whole else rows[SHADED + start + c]
-        rows[SHADED + start + c] = fma(share, value - below, below)
+        below = ZERO if whole else rows[SHADED + c]
+        rows[SHADED + c] = fma(share, value - below, below)
 
 
 @kernel
-def cover_row(level, rows, planes, y, first, last):
-    """Put the block's own levels over the picture's by the share of each pixel within the outline."""
-    bent_a, slope_a, rest_a = along_row(planes, LEFT_SIDE, y)
-    bent_b, slope_b, rest_b = along_row(planes, LEFT_SIDE + 1, y)
-    bent_c, slope_c, rest_c = along_row(planes, RIGHT_SIDE, y)
-    bent_d, slope_d, rest_d = along_row(planes, RIGHT_SIDE + 1, y)
-    bent_e, slope_e, rest_e = along_row(planes, UPPER_SIDE, y)
-    bent_f, slope_f, rest_f = along_row(planes, UPPER_SIDE + 1, y)
-    bent_g, slope_g, rest_g = along_row(planes, LOWER_SIDE, y)
-    bent_h, slope_h, rest_h = along_row(planes, LOWER_SIDE + 1, y)
-    start, count = np.int32(first & BITS), (last - first) & BITS
-    for c in range(count):
-        x = rows[COLUMN + start + c]
-        a, b = fma(x, fma(x, bent_a, slope_a), rest_a), fma(x, fma(x, bent_b, slope_b), rest_b)
-        p, q = fma(x, fma(x, bent_c, slope_c), rest_c), fma(x, fma(x, bent_d, slope_d), rest_d)
+def cover_outline(rows, planes, count):
+    """Fill the share of each pixel that lies within the outline."""
+    ax, ay, az = planes[LEFT_SIDE, 0], planes[LEFT_SIDE, 1], planes[LEFT_SIDE, 2]
+    bx, by, bz = planes[LEFT_SIDE + 1, 0], planes[LEFT_SIDE + 1, 1], planes[LEFT_SIDE + 1, 2]
+    cx, cy, cz = planes[RIGHT_SIDE, 0], planes[RIGHT_SIDE, 1], planes[RIGHT_SIDE, 2]
+    dx, dy, dz = planes[RIGHT_SIDE + 1, 0], planes[RIGHT_SIDE + 1, 1], planes[RIGHT_SIDE + 1, 2]
+    ex, ey, ez = planes[UPPER_SIDE, 0], planes[UPPER_SIDE, 1], planes[UPPER_SIDE, 2]
+    fx, fy, fz = planes[UPPER_SIDE + 1, 0], planes[UPPER_SIDE + 1, 1], planes[UPPER_SIDE + 1, 2]
+    gx, gy, gz = planes[LOWER_SIDE, 0], planes[LOWER_SIDE, 1], planes[LOWER_SIDE, 2]
+    hx, hy, hz = planes[LOWER_SIDE + 1, 0], planes[LOWER_SIDE + 1, 1], planes[LOWER_SIDE + 1, 2]
+    for c in range((count // VECTOR & BITS) * VECTOR):
+        x, y, z = rows[RIGHT + c], rows[DOWN + c], rows[AHEAD + c]
+        a, b = fma(x, ax, fma(y, ay, z * az)), fma(x, bx, fma(y, by, z * bz))
+        p, q = fma(x, cx, fma(y, cy, z * cz)), fma(x, dx, fma(y, dy, z * dz))
         # What is missing on the left and on the right adds up: right for things thinner than a pixel too.
         beside = saturated((a if a < b else b) + HALF) + saturated((p if p < q else q) + HALF) - ONE
-        a, b = fma(x, fma(x, bent_e, slope_e), rest_e), fma(x, fma(x, bent_f, slope_f), rest_f)
-        p, q = fma(x, fma(x, bent_g, slope_g), rest_g), fma(x, fma(x, bent_h, slope_h), rest_h)
+        a, b = fma(x, ex, fma(y, ey, z * ez)), fma(x, fx, fma(y, fy, z * fz))
+        p, q = fma(x, gx, fma(y, gy, z * gz)), fma(x, hx, fma(y, hy, z * hz))
         above = saturated((a if a < b else b) + HALF) + saturated((p if p < q else q) + HALF) - ONE
         beside, above = beside if beside > ZERO else ZERO, above if above > ZERO else ZERO
-        under = level[start + c + 1]
-        level[start + c + 1] = fma(beside * above, rows[SHADED + start + c] - under, under)
+        rows[COVERED + c] = beside * above
+
+
+@kernel
+def blend(levels, rows, first, last, left, wide):
+    """Put the block's own levels over those of the picture."""
+    wide &= BITS
+    for row in range(first, last):
+        level = levels[row + 1]
+        base = ((row - first) * wide) & BITS
+        for c in range(wide):
+            under = level[left + 1 + c]
+            level[left + 1 + c] = fma(rows[COVERED + base + c], rows[SHADED + base + c] - under, under)

@@ -13,17 +13,22 @@ from trainer.simulator.fused import fma
 from trainer.simulator.kernels import kernel
 from trainer.simulator.occlusion import compare_blocks, compare_footprints, look_at_footprint, order_from_far
 from trainer.simulator.prisms import (
+    AHEAD,
+    COVERED,
+    DOWN,
     NEAR_M,
     PRISM_FIELDS,
+    RIGHT,
     SMALLEST_PX,
     TOP,
-    along_row,
+    VECTOR,
+    aim_rays,
     bound_corners,
     clear_planes,
     paint_prism,
     place_plane,
 )
-from trainer.simulator.surface_rows import BITS, COLUMN, HALF, ONE, F, saturated
+from trainer.simulator.surface_rows import BITS, BLOCK_PX, HALF, ONE, F, saturated
 from trainer.simulator.thing_shapes import (
     BLOCKS,
     BLOCKS_OF_KIND,
@@ -212,31 +217,43 @@ def paint_shadow(levels, rows, view, solids, thing, share, reach, strength):
     for k in range(count):
         place_plane(planes[k], corners[k], corners[(k + 1) % count], view, edge)
         planes[k] /= F(soft_px)
-    inverse_focal = 1.0 / view.focal_px
-    for row in range(solids.area[0], solids.area[1]):
-        y = F((row + 0.5 - 0.5 * height) * inverse_focal)
-        darken_row(levels[row + 1], rows, planes, y, solids.area[2], solids.area[3], F(strength))
+    wide = solids.area[3] - solids.area[2]
+    block = max(1, BLOCK_PX // wide)
+    for first in range(solids.area[0], solids.area[1], block):
+        last = min(first + block, solids.area[1])
+        cast_shadow(rows, planes, aim_rays(rows, view, first, last, solids.area[2], wide, height), F(strength))
+        darken(levels, rows, first, last, solids.area[2], wide)
 
 
 @kernel
-def darken_row(level, rows, planes, y, first, last, strength):
-    """Darken what lies within all planes, in the columns first to last - 1."""
-    bent_a, slope_a, rest_a = along_row(planes, 0, y)
-    bent_b, slope_b, rest_b = along_row(planes, 1, y)
-    bent_c, slope_c, rest_c = along_row(planes, 2, y)
-    bent_d, slope_d, rest_d = along_row(planes, 3, y)
-    bent_e, slope_e, rest_e = along_row(planes, 4, y)
-    bent_f, slope_f, rest_f = along_row(planes, 5, y)
-    start, count = np.int32(first & BITS), (last - first) & BITS
-    for c in range(count):
-        x = rows[COLUMN + start + c]
-        a, b = fma(x, fma(x, bent_a, slope_a), rest_a), fma(x, fma(x, bent_b, slope_b), rest_b)
-        p, q = fma(x, fma(x, bent_c, slope_c), rest_c), fma(x, fma(x, bent_d, slope_d), rest_d)
-        e, f = fma(x, fma(x, bent_e, slope_e), rest_e), fma(x, fma(x, bent_f, slope_f), rest_f)
+def cast_shadow(rows, planes, count, strength):
+    """Fill how much light is left in each pixel of a block; dark is what lies within all planes."""
+    ax, ay, az = planes[0, 0], planes[0, 1], planes[0, 2]
+    bx, by, bz = planes[1, 0], planes[1, 1], planes[1, 2]
+    cx, cy, cz = planes[2, 0], planes[2, 1], planes[2, 2]
+    dx, dy, dz = planes[3, 0], planes[3, 1], planes[3, 2]
+    ex, ey, ez = planes[4, 0], planes[4, 1], planes[4, 2]
+    fx, fy, fz = planes[5, 0], planes[5, 1], planes[5, 2]
+    for c in range((count // VECTOR & BITS) * VECTOR):
+        x, y, z = rows[RIGHT + c], rows[DOWN + c], rows[AHEAD + c]
+        a, b = fma(x, ax, fma(y, ay, z * az)), fma(x, bx, fma(y, by, z * bz))
+        p, q = fma(x, cx, fma(y, cy, z * cz)), fma(x, dx, fma(y, dy, z * dz))
+        e, f = fma(x, ex, fma(y, ey, z * ez)), fma(x, fx, fma(y, fy, z * fz))
         a, p, e = a if a < b else b, p if p < q else q, e if e < f else f
         a = a if a < p else p
         share = saturated((a if a < e else e) + HALF)
-        level[start + c + 1] *= ONE - strength * share * share * (THREE - share - share)
+        rows[COVERED + c] = ONE - strength * share * share * (THREE - share - share)
+
+
+@kernel
+def darken(levels, rows, first, last, left, wide):
+    """Take the missing light from the picture."""
+    wide &= BITS
+    for row in range(first, last):
+        level = levels[row + 1]
+        base = ((row - first) * wide) & BITS
+        for c in range(wide):
+            level[left + 1 + c] *= rows[COVERED + base + c]
 
 
 @kernel
