@@ -16,6 +16,7 @@ from trainer.simulator.motion_sensor import sense_motion
 from trainer.simulator.picture import choose_blur, develop, draw_levels, mix_grey, noise_key_of, prepare_scene
 from trainer.simulator.random_numbers import mixed
 from trainer.simulator.settings import SimulatorSettings
+from trainer.simulator.solids import GREY, paint_things
 from trainer.simulator.view import look_through_camera, mount_record
 
 
@@ -75,7 +76,7 @@ def sense(i, part, judging, step_s, car, draw, track, count, ground, devices, ta
     mount, lidar, directions = devices
     grain, noise = tables
     pictures, ranges, motion = senses
-    views, scenes, palettes, blurs, plans, levels, rows, words, texels, halves, things = work
+    views, scenes, palettes, blurs, plans, levels, rows, words, texels, halves, things, solids = work
     view, scene, palette, blur = views[part], scenes[part], palettes[part], blurs[part]
     cameras, width = pictures.shape[1], pictures.shape[3]
     key = noise_key_of(car)
@@ -98,6 +99,7 @@ def sense(i, part, judging, step_s, car, draw, track, count, ground, devices, ta
             texels[part],
             halves[part],
         )
+        paint_things(levels[part], view, draw, things[part], count, GREY, rows[part], solids[part])
         develop(pictures[i, camera], levels[part], blur, noise, draw.noise_level, key)
         key = mixed(key)
     if ranges.shape[1] > 0 and (not judging or scan_is_due(car, lidar[0], step_s)):

@@ -12,14 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cars import DEEPRACER, CarModel
-from trainer.simulator.car_parts import (
-    LIDAR_TOWER_BOTTOM_M,
-    LIDAR_TOWER_LENGTH_M,
-    LIDAR_TOWER_TOP_M,
-    LIDAR_TOWER_WIDTH_M,
-    LIDAR_TOWER_X_M,
-    LIDAR_TOWER_Y_M,
-)
+from trainer.simulator.lidar import ROOF_M
 from trainer.simulator.prisms import BAND, NO_STRIPE, TAPE
 from trainer.simulator.things import Kind
 
@@ -34,6 +27,7 @@ Four = tuple[float, float, float, float]
     SHADE, LEVEL, STRIPE, STRIPE_LOW, STRIPE_HIGH, STRIPE_SHADE, STRIPE_LEVEL, STEERED,
 ) = range(22)  # fmt: skip
 MOST_BLOCKS = 16
+CAR_HEIGHT_M = 0.19
 
 # Levels of what has a colour of its own on every car.
 TYRE, DARK, GLASS, LENS = 26.0, 34.0, 48.0, 16.0
@@ -85,18 +79,18 @@ def car(model: CarModel) -> list[Block]:
     body = (-half_length, half_length, -half_width, half_width)
     shoulder = (-half_length + 0.01, half_length - 0.03, -half_width + 0.02, half_width - 0.02)
     camera = (model.camera.x_m - 0.04, model.camera.x_m - 0.015, -0.03, 0.03)
-    tower_x, tower_y = 0.5 * LIDAR_TOWER_LENGTH_M, 0.5 * LIDAR_TOWER_WIDTH_M
-    tower = (LIDAR_TOWER_X_M - tower_x, LIDAR_TOWER_X_M + tower_x, LIDAR_TOWER_Y_M - tower_y, LIDAR_TOWER_Y_M + tower_y)
+    lidar, half = model.lidar, 0.5 * model.lidar.body_m
+    tower = (lidar.x_m - half, lidar.x_m + half, lidar.y_m - half, lidar.y_m + half)
     return [
         *blocks,
         Block((-0.13, 0.13, -0.055, 0.055), (-0.13, 0.13, -0.055, 0.055), (0.018, 0.055), 0.0, DARK),
         Block(body, shoulder, (0.05, 0.09)),
         Block(
-            (-0.105, 0.1, -0.068, 0.068), (-0.075, 0.076, -0.05, 0.05), (0.088, 0.12), 0.85,
+            (-0.105, 0.1, -0.068, 0.068), (-0.075, 0.076, -0.05, 0.05), (0.088, ROOF_M), 0.85,
             stripe=Stripe(BAND, 0.2, 0.85, level=GLASS),
         ),
         Block(camera, camera, (0.088, model.camera.z_m + 0.012), 0.0, LENS),
-        Block(tower, tower, (LIDAR_TOWER_BOTTOM_M - 0.002, LIDAR_TOWER_TOP_M), 0.0, DARK),
+        Block(tower, tower, (ROOF_M - 0.002, CAR_HEIGHT_M), 0.0, DARK),
     ]  # fmt: skip
 
 
@@ -122,7 +116,7 @@ def _row(block: Block, half_length: float, half_width: float, height: float) -> 
 
 def _table() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """BLOCKS of all kinds, and (kinds, 2) first and last + 1 of each kind's."""
-    of_car = [_row(block, DEEPRACER.length_m / 2, DEEPRACER.width_m / 2, LIDAR_TOWER_TOP_M) for block in car(DEEPRACER)]
+    of_car = [_row(block, DEEPRACER.length_m / 2, DEEPRACER.width_m / 2, CAR_HEIGHT_M) for block in car(DEEPRACER)]
     shapes = {
         Kind.BOX: box(),
         Kind.STRIPED_BOX: box(Stripe(BAND, 0.35, 0.7, shade=0.45)),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.simulator.colours import PALETTE
+from trainer.simulator.solids import SOLIDS
 from trainer.simulator.surface_rows import FLOAT_PARTS, INT_PARTS, PITCH, RAY_ROW, SCENE
 from trainer.simulator.things import MOST_THINGS, THING
 from trainer.simulator.view import VIEW
@@ -32,6 +33,7 @@ class WorkSpace:
     texels: NDArray[np.int64]
     halves: NDArray[np.int32]  # the same memory as texels
     things: NDArray[np.void]  # (parts, MOST_THINGS) THING: what one car may see and touch
+    solids: NDArray[np.void]
 
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
         """All arrays in the order of the fields, as the kernels take them."""
@@ -53,6 +55,7 @@ def make_work_space(parts: int, height_px: int, width_px: int) -> WorkSpace:
         texels=texels,
         halves=texels.view(np.int32),
         things=np.zeros((parts, MOST_THINGS), THING),
+        solids=np.zeros(parts, SOLIDS),
     )
 
 
