@@ -81,6 +81,17 @@ def simulator_settings_of(
     return _parsed({**settings.model_dump(), "randomisation": {"preset": randomisation}})
 
 
+def cars_per_world_of(settings: SimulatorSettings, cars: int) -> int:
+    """How many cars share a road, if so many cars fill their worlds."""
+    each = settings.race.cars_per_world
+    if cars % each:
+        raise SettingsError(
+            f"num_envs is {cars}, and race.cars_per_world is {each}: the cars do not fill their worlds. "
+            f"Make num_envs a multiple of {each}, for example {(cars // each + 1) * each}."
+        )
+    return each
+
+
 def autoreset_mode_of(mode: str | AutoresetMode) -> AutoresetMode:
     """The mode by Gymnasium's value ('NextStep') or name ('next_step')."""
     if isinstance(mode, AutoresetMode):

@@ -9,6 +9,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from shared.errors import SettingsError
+from trainer.environment.arguments import simulator_settings_of
 from trainer.environment.vector import Observation, RacingVectorEnv
 
 
@@ -34,6 +36,17 @@ class RacingEnv(gymnasium.Env):
     | 1 | 120 | rows, from the top |
     | 2 | 160 | columns, from the left |
 
+    With several `sensors` it is a `Dict` of such boxes by the sensor's name, exactly one of them a camera:
+
+    | sensor | box | meaning |
+    |---|---|---|
+    | FRONT_FACING_CAMERA, LEFT_CAMERA | (stack_size, 120, 160) uint8 | as above |
+    | STEREO_CAMERAS | (2 stack_size, 120, 160) uint8 | left and right picture, newest pair last |
+    | LIDAR | (64,) float32 | metres, limited to 1: nothing is nearer |
+    | SECTOR_LIDAR | (8,) float32 | 1: something in this sector is nearer than 0.5 m |
+    | DISCRETIZED_SECTOR_LIDAR | (8 x 7,) float32 | how near, one of 7 distances per sector; none: nothing |
+    | WHEEL_SPEED_AND_YAW_RATE | (2,) float32 | m/s and rad/s, left positive |
+
     ## Rewards
     Whatever `reward` says: an example by name (default `follow_center_line`: near the centre line, and
     fast), a file with a `reward_function(params)` or such a function. It runs once per step, on the last
@@ -45,8 +58,8 @@ class RacingEnv(gymnasium.Env):
     every episode. `reset(options={...})` takes `track`, `start_fraction`, `start_lateral_m` and `reversed`.
 
     ## Episode End
-    Terminated: a lap is complete, all four wheels are off the road, or the car drives backwards or stands
-    still for 15 steps. Truncated: the time limit is reached (120 s, the setting
+    Terminated: a lap is complete, all four wheels are off the road, the car ran into something, or it drives
+    backwards or stands still for 15 steps. Truncated: the time limit is reached (120 s, the setting
     `simulator.rules.time_limit_s`).
 
     ## Arguments
@@ -57,7 +70,9 @@ class RacingEnv(gymnasium.Env):
     | reward | "follow_center_line" | an example, a file or a function |
     | isolated | False | run the reward file in a process without network or files |
     | randomisation | None | "off", "light" or "strong"; None: as `simulator` says (light) |
-    | simulator | None | `SimulatorSettings`, or a dictionary of what differs from them |
+    | simulator | None | `SimulatorSettings`, or a dictionary of what differs from them: `{"race": {"boxes": …}}` |
+    | sensors | ("FRONT_FACING_CAMERA",) | what is observed, by name |
+    | lidar_config | None | as `lidar_config` in model_metadata.json: rays, sectors, clip distance |
     | stack_size | 1 | pictures in an observation |
     | render_mode | None | "rgb_array" |
     | render_view | "chase" | or "camera" or "top" |
@@ -74,6 +89,12 @@ class RacingEnv(gymnasium.Env):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012 - Gymnasium's own form
 
     def __init__(self, **arguments: Any) -> None:
+        settings = simulator_settings_of(arguments.get("simulator"), None)
+        if settings.race.cars_per_world > 1:
+            raise SettingsError(
+                f"race.cars_per_world is {settings.race.cars_per_world}, and a RacingEnv is one car alone. Use "
+                "RacingVectorEnv (gymnasium.make_vec) with as many cars or a multiple, or let it race bots: race.bots."
+            )
         self.cars = RacingVectorEnv(1, autoreset_mode=AutoresetMode.DISABLED, **arguments)
         self.metadata = {key: value for key, value in self.cars.metadata.items() if key != "autoreset_mode"}
         self.render_mode = self.cars.render_mode

@@ -19,6 +19,7 @@ from shared.sensors import FRONT_CAMERA, check_sensor_set
 from trainer.environment.arguments import (
     action_space_of,
     autoreset_mode_of,
+    cars_per_world_of,
     checked_view,
     lidar_config_of,
     reset_mask_of,
@@ -57,7 +58,7 @@ class RacingVectorEnv(VectorEnv):
 
     Car i behaves exactly as a `RacingEnv` reset with its seed does, in every autoreset mode. Arguments
     beyond those of `RacingEnv`:
-        num_envs: number of cars.
+        num_envs: number of cars; a multiple of `simulator.race.cars_per_world`, so many share a road.
         autoreset_mode: "next_step" (default), "same_step" or "disabled", as Gymnasium defines them.
         max_episode_steps: cut every episode short after this many steps, as `TimeLimit` does for a
         `RacingEnv`.
@@ -85,6 +86,7 @@ class RacingVectorEnv(VectorEnv):
         self.tracks = tracks_of(track)
         self.actions = action_space_of(action_space)
         self.simulator_settings = simulator_settings_of(simulator, randomisation)
+        self._cars_per_world = cars_per_world_of(self.simulator_settings, num_envs)
         self.render_mode, self.render_view = render_mode, checked_view(render_mode, render_view)
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {**metadata_of(self.simulator_settings), "autoreset_mode": self.autoreset_mode}
@@ -262,16 +264,15 @@ class RacingVectorEnv(VectorEnv):
                 self.tracks,
                 self.simulator_settings,
                 seeds=self._car_seeds,
+                track_index=0,
                 start_fraction=0.0,
+                world_index=np.arange(self.num_envs) // self._cars_per_world,
                 sensors=self.sensors,
             )
 
     def _start_episodes(self, mask: Mask, *, track_index: int | None = None, **start: Any) -> None:
         """New episodes for the cars in the mask, each on a track it draws unless one is given."""
-        tracks = np.zeros(self.num_envs, dtype=np.int64)
-        if len(self.tracks) > 1:
-            for car in np.flatnonzero(mask):
-                tracks[car] = self._track_draws[car].integers(len(self.tracks)) if track_index is None else track_index
+        tracks = self._tracks_for(mask, track_index)
         fresh = mask & self._is_new
         if fresh.any():
             self.simulator.reset(fresh, seeds=self._car_seeds, track_index=tracks, **start)
@@ -281,3 +282,14 @@ class RacingVectorEnv(VectorEnv):
         self._is_new[mask] = False
         self._over = self._over & ~mask
         self._observer.renew(mask, self.simulator.readings())
+
+    def _tracks_for(self, mask: Mask, given: int | None) -> NDArray[np.int64]:
+        """(N,) tracks for the cars in the mask. The first car of a world draws one when the whole world starts anew."""
+        tracks = self.simulator.cars.track_index.astype(np.int64)
+        if given is not None:
+            tracks[mask] = given
+        elif len(self.tracks) > 1:
+            worlds = tracks.reshape(-1, self._cars_per_world)
+            for world in np.flatnonzero(mask.reshape(worlds.shape).all(axis=1)):
+                worlds[world] = self._track_draws[world * self._cars_per_world].integers(len(self.tracks))
+        return tracks

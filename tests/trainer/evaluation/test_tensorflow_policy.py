@@ -16,10 +16,12 @@ from shared.errors import LapwingError
 from shared.model_archive import write_archive
 from shared.model_metadata import ModelMetadata
 from shared.sensors import FRONT_CAMERA
+from tests.trainer.sensor_sets import made_up
 from trainer.evaluation.policy import load_policy
 
 ROOT = "main_level/agent/main/online/"
-CAMERA = ROOT + "network_0/FRONT_FACING_CAMERA/FRONT_FACING_CAMERA"
+NETWORK = ROOT + "network_1/"
+CAMERA = NETWORK + "FRONT_FACING_CAMERA/FRONT_FACING_CAMERA"
 POLICY = ROOT + "network_1/ppo_head_0/policy"
 SPACE = DiscreteActionSpace((Action(-20.0, 1.0), Action(0.0, 1.0), Action(20.0, 1.0)))
 FLOAT, INT32 = 1, 3  # DataType of tensorflow/core/framework/types.proto
@@ -79,14 +81,36 @@ def graph(weights: np.ndarray, policy_name: str = POLICY) -> bytes:
     )
 
 
+def graph_of_sensors(inputs: dict[str, tuple[int, ...]], weights: dict[str, np.ndarray]) -> bytes:
+    """softmax of the sum of flat(input) @ weights, over inputs of these shapes without the batch, in this order."""
+    kind = whole(6, FLOAT)
+    nodes, total = [], ""
+    for name, sizes in inputs.items():
+        nodes += [
+            node(NETWORK + f"{name}/{name}", "Placeholder", dtype=kind, shape=nested(7, shape((-1, *sizes)))),
+            constant(f"{name}/to", np.array([-1, int(np.prod(sizes))], np.int32)),
+            node(f"{name}/flat", "Reshape", (NETWORK + f"{name}/{name}", f"{name}/to"), T=kind, Tshape=whole(6, INT32)),
+            constant(f"{name}/w", weights[name]),
+            node(f"{name}/out", "MatMul", (f"{name}/flat", f"{name}/w"), T=kind, transpose_a=whole(5, 0),
+                 transpose_b=whole(5, 0)),
+        ]  # fmt: skip
+        if total:
+            nodes.append(node(f"{name}/sum", "AddV2", (total, f"{name}/out"), T=kind))
+        total = f"{name}/sum" if total else f"{name}/out"
+    return b"".join([*nodes, node(POLICY, "Softmax", (total,), T=kind), nested(4, whole(1, 27))])
+
+
 @pytest.fixture
 def weights() -> np.ndarray:
     return (np.random.default_rng(3).normal(size=(120 * 160, 3)) / 40).astype(np.float32)
 
 
-def archive(folder: Path, model: bytes, space: DiscreteActionSpace = SPACE) -> Path:
+def archive(
+    folder: Path, model: bytes, space: DiscreteActionSpace = SPACE, sensors: tuple[str, ...] = (FRONT_CAMERA,)
+) -> Path:
     path = folder / "stock.tar.gz"
-    write_archive(path, metadata=ModelMetadata(space, version="4"), model=model, model_format="pb")
+    metadata = ModelMetadata(space, sensors=sensors, version="4")
+    write_archive(path, metadata=metadata, model=model, model_format="pb")
     return path
 
 
@@ -103,6 +127,29 @@ def test_a_graph_for_other_actions_is_refused(tmp_path: Path, weights: np.ndarra
     space = DiscreteActionSpace((*SPACE.actions, Action(5.0, 0.5)))
     with pytest.raises(LapwingError, match=r"answers \[3\] values, its model_metadata.json has 4 actions"):
         load_policy(archive(tmp_path, graph(weights), space), tmp_path)
+
+
+LIDAR_FIRST = {"LIDAR": (64,), "STEREO_CAMERAS": (120, 160, 2)}
+
+
+def test_inputs_of_several_sensors_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    chance = np.random.default_rng(4)
+    weights = {name: chance.normal(size=(int(np.prod(sizes)), 3)) for name, sizes in LIDAR_FIRST.items()}
+    weights["STEREO_CAMERAS"] /= 10_000
+    graph = graph_of_sensors(LIDAR_FIRST, {name: array.astype(np.float32) for name, array in weights.items()})
+    policy = load_policy(archive(tmp_path, graph, sensors=("STEREO_CAMERAS", "LIDAR")), tmp_path)
+    seen = made_up(policy.metadata.sensors, 3)
+    last = seen["STEREO_CAMERAS"].transpose(0, 2, 3, 1).reshape(3, -1)
+    logits = last @ weights["STEREO_CAMERAS"] + seen["LIDAR"] @ weights["LIDAR"]
+    expected = np.exp(logits - logits.max(axis=1, keepdims=True))
+    assert np.abs(policy.act(seen) - expected / expected.sum(axis=1, keepdims=True)).max() < 1e-4
+
+
+@pytest.mark.parametrize("sensors", [("FRONT_FACING_CAMERA", "LIDAR"), ("STEREO_CAMERAS",)])
+def test_a_graph_that_takes_other_sensors_is_refused(tmp_path: Path, sensors: tuple[str, ...]) -> None:
+    weights = {name: np.zeros((int(np.prod(sizes)), 3), np.float32) for name, sizes in LIDAR_FIRST.items()}
+    with pytest.raises(LapwingError, match=r"has the inputs .*LIDAR/LIDAR.* parts belong together"):
+        load_policy(archive(tmp_path, graph_of_sensors(LIDAR_FIRST, weights), sensors=sensors), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"no graph at all", b""])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shared.actions import Action, ActionSpace, ContinuousActionSpace, DiscreteActionSpace
-from shared.sensors import FRONT_CAMERA
+from shared.sensors import FRONT_CAMERA, LIDAR
 from trainer.ppo.adam import FlatAdam
 from trainer.ppo.exploration import choose, state_values
 from trainer.ppo.networks import ActorCritic, build_network
@@ -30,6 +30,8 @@ class Signpost:
     -1 to 1, is the steering wanted, and its opposite the speed.
     """
 
+    sensors: tuple[str, ...] = (FRONT_CAMERA,)
+
     def __init__(self, discrete: bool, seed: int) -> None:
         self._discrete = discrete
         self._generator = torch.Generator().manual_seed(seed)
@@ -41,7 +43,7 @@ class Signpost:
         column = (self._wanted * 53 + 27) if self._discrete else place * 140 + 10
         distance = (torch.arange(160)[None] - column[:, None]).abs()
         bar = torch.where(distance < 10, 230, 60).to(torch.uint8)
-        self.camera = bar[:, None, None, :].expand(CARS, 1, 120, 160).contiguous()
+        self.seen = [bar[:, None, None, :].expand(CARS, 1, 120, 160).contiguous()]
 
     def reward(self, actions: torch.Tensor) -> torch.Tensor:
         if self._discrete:
@@ -50,11 +52,24 @@ class Signpost:
         return 1 - (actions.clamp(-1, 1) - targets).abs().mean(1)
 
 
-def learn(space: ActionSpace, updates: int, *, epsilon: float | None = None) -> tuple[ActorCritic, list[UpdateReport]]:
+class Wall(Signpost):
+    """The picture is the same everywhere; something near, in a third of the LiDAR's rays, is what to do."""
+
+    sensors = (FRONT_CAMERA, LIDAR)
+
+    def turn(self) -> None:
+        self._wanted = (torch.rand(CARS, generator=self._generator) * 3).long()
+        near = torch.arange(64)[None] // 22 == self._wanted[:, None]
+        self.seen = [torch.full((CARS, 1, 120, 160), 80, dtype=torch.uint8), torch.where(near, 0.4, 1.0)]
+
+
+def learn(
+    space: ActionSpace, updates: int, *, epsilon: float | None = None, world: type[Signpost] = Signpost
+) -> tuple[ActorCritic, list[UpdateReport]]:
     torch.manual_seed(0)
-    network, generator = build_network("fast", (FRONT_CAMERA,), 1, space), torch.Generator().manual_seed(1)
-    optimiser, signpost = FlatAdam(network), Signpost(space.kind == "discrete", seed=2)
-    example = choose(network, [signpost.camera], generator)
+    network, generator = build_network("fast", world.sensors, 1, space), torch.Generator().manual_seed(1)
+    optimiser, signpost = FlatAdam(network), world(space.kind == "discrete", seed=2)
+    example = choose(network, signpost.seen, generator)
     seen = [one[:1] for one in example.observations]
     rollout = Rollout(STEPS, CARS, seen, example.actions[:1], torch.device("cpu"))
     ends = torch.ones(CARS, dtype=torch.bool)
@@ -62,20 +77,20 @@ def learn(space: ActionSpace, updates: int, *, epsilon: float | None = None) -> 
     for _ in range(updates):
         rollout.clear()
         for _ in range(STEPS):
-            choice = choose(network, [signpost.camera], generator, epsilon=epsilon)
+            choice = choose(network, signpost.seen, generator, epsilon=epsilon)
             rollout.add(choice.observations, choice.actions, choice.log_probs, choice.values)
             rollout.finish_step(signpost.reward(choice.actions), ends, ends)
             signpost.turn()
-        rollout.close(state_values(network, [signpost.camera]))
+        rollout.close(state_values(network, signpost.seen))
         batch = rollout.batch(gamma=0.9, gae_lambda=0.95)
         reports.append(update(network, optimiser, batch, RULE, generator))
     return network, reports
 
 
-def greedy_reward(network: ActorCritic, space: ActionSpace) -> float:
-    signpost = Signpost(space.kind == "discrete", seed=99)
+def greedy_reward(network: ActorCritic, space: ActionSpace, world: type[Signpost] = Signpost) -> float:
+    signpost = world(space.kind == "discrete", seed=99)
     with torch.no_grad():
-        policy, _ = network(signpost.camera)
+        policy, _ = network(*signpost.seen)
     return signpost.reward(policy.argmax(-1) if space.kind == "discrete" else policy).mean().item()
 
 
@@ -88,6 +103,11 @@ def test_discrete_actions_are_learnt() -> None:
 def test_continuous_actions_are_learnt() -> None:
     network, _ = learn(ANY_WAY, updates=60)
     assert greedy_reward(network, ANY_WAY) >= 0.9
+
+
+def test_what_only_the_lidar_shows_is_learnt() -> None:
+    network, _ = learn(THREE_WAYS, updates=12, world=Wall)
+    assert greedy_reward(network, THREE_WAYS, Wall) >= 0.95
 
 
 def test_a_share_of_random_actions_does_not_keep_it_from_learning() -> None:
