@@ -118,7 +118,7 @@ ActionSettings = Annotated[
 ]
 
 
-class LidarSettings(Settings):
+class LidarInputSettings(Settings):
     """How the car sees with its LiDAR, if it has one among its sensors; the defaults are DeepRacer's."""
 
     num_rays: int = Field(64, ge=FEWEST_RAYS, le=MOST_RAYS, description="Rays, evenly spread over the field of view.")
@@ -148,7 +148,7 @@ class CarSettings(Settings):
     model: str = Field("deepracer", description="Which car: an entry of shared/cars.py.")
     actions: ActionSettings = Field(default_factory=DiscreteActions)
     sensors: tuple[str, ...] = Field((FRONT_CAMERA,), description="What the policy sees.")
-    lidar: LidarSettings = Field(default_factory=LidarSettings)
+    lidar: LidarInputSettings = Field(default_factory=LidarInputSettings)
     network: NetworkName = Field("fast", description="Neural network; DeepRacer's three by their names.")
     stack_size: int = Field(1, ge=1, le=4, description="Newest camera pictures the policy sees at once.")
 

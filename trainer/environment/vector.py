@@ -262,7 +262,7 @@ class RacingVectorEnv(VectorEnv):
         if self._simulator is None:
             self._simulator = Simulator(
                 self.tracks,
-                self.simulator_settings,
+                self.simulator_settings.for_lidar(self.lidar_config),
                 seeds=self._car_seeds,
                 track_index=0,
                 start_fraction=0.0,

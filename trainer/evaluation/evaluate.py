@@ -53,7 +53,7 @@ def evaluate(
     starts = plan_starts(plan)
     simulator = Simulator(
         plan.tracks,
-        plan.settings(),
+        plan.settings().for_lidar(policy.metadata.lidar),
         seeds=starts.seeds,
         track_index=starts.track_index,
         car=plan.car,

@@ -34,7 +34,7 @@ def rendered_frames(
     worlds = np.arange(cars) // cars_per_world
     simulator = Simulator(
         tracks,
-        settings,
+        settings.for_lidar(metadata.lidar),
         seeds=np.arange(seed, seed + cars, dtype=np.uint64),
         track_index=worlds % len(tracks),
         start_fraction=chance.random(cars),

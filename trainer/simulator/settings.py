@@ -59,7 +59,8 @@ class CameraSettings(Settings):
 class LidarSettings(Settings):
     """LiDAR, DeepRacer's by default; 360 rays over 360 degrees are one turn of an RPLIDAR.
 
-    A part of the mount that is left out stays as the car model has it.
+    A model that sees with a LiDAR brings its own rays, field of view and least range (SimulatorSettings.for_lidar). A
+    part of the mount that is left out stays as the car model has it.
     """
 
     rays: int = Field(64, ge=FEWEST_RAYS, le=MOST_RAYS, description="Rays of one scan.")
@@ -95,3 +96,10 @@ class SimulatorSettings(Settings):
     start: StartSettings = StartSettings()
     rules: EpisodeRules = EpisodeRules()
     race: RaceSettings = RaceSettings()
+
+    def for_lidar(self, config: LidarConfig | None) -> SimulatorSettings:
+        """The same world with a LiDAR as a model needs it; None needs none."""
+        if config is None:
+            return self
+        lidar = self.lidar.changed(rays=config.num_rays, fov_deg=config.fov_deg, min_range_m=config.min_range_m)
+        return self.changed(lidar=lidar)

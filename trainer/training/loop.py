@@ -152,7 +152,11 @@ class Training:
         )
         seeds = np.random.SeedSequence((settings.seed, CARS_STREAM)).generate_state(settings.cars, np.uint64)
         simulator = Simulator(
-            tracks, settings.simulator, seeds=seeds, car=settings.car.car_model(), sensors=settings.car.sensors
+            tracks,
+            settings.simulator.for_lidar(settings.car.lidar_config()),
+            seeds=seeds,
+            car=settings.car.car_model(),
+            sensors=settings.car.sensors,
         )
         self._cars = TrainingCars(
             simulator,

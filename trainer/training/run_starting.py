@@ -94,7 +94,7 @@ def check_same_policy(origin: Origin, car: CarSettings) -> None:
     ):
         if old != new:
             raise RunError(
-                f"Run '{origin.run.name}' was trained with {what} {old}, and the new run would have {new}. "
+                f"Run '{origin.run.name}' was trained with {what} {old}, and the new run would have {what} {new}. "
                 f"A clone keeps it: leave car.{what} out, or start without --from."
             )
     old_space, new_space = before.action_space(), car.action_space()

@@ -108,7 +108,7 @@ class Trials:
 
 def trial_settings(settings: TrainingSettings) -> SimulatorSettings:
     """The training's world with the randomisation of evaluations, one lap each."""
-    world = settings.simulator
+    world = settings.simulator.for_lidar(settings.car.lidar_config())
     rules = world.rules.changed(laps=1)
     return world.changed(rules=rules, randomisation=RandomisationSettings(preset=settings.evaluation.world))
 

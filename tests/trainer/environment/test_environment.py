@@ -11,6 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 from shared.actions import Action, DiscreteActionSpace
 from shared.errors import LapwingError
+from tests.trainer.sensor_sets import SENSOR_SETS, set_name
 from trainer.environment import RacingEnv
 
 ID = "trainer.environment:Lapwing/Racing-v0"
@@ -40,6 +41,52 @@ def test_gymnasiums_checker_is_content(arguments: dict) -> None:
     env = gymnasium.make(ID, **arguments)
     check_env(env.unwrapped)
     env.close()
+
+
+@pytest.mark.parametrize("sensors", SENSOR_SETS, ids=set_name)
+def test_both_checkers_are_content_with_any_sensors(sensors: tuple[str, ...]) -> None:
+    from stable_baselines3.common.env_checker import check_env as check_for_sb3
+
+    env = gymnasium.make(ID, sensors=sensors, simulator={"rules": {"time_limit_s": 0.3}})
+    check_env(env.unwrapped, skip_render_check=True)
+    check_for_sb3(RacingEnv(sensors=sensors))
+    env.close()
+
+
+def test_an_observation_has_every_sensor_by_its_name() -> None:
+    lidar = {"num_values": 32, "num_sectors": 4, "num_values_per_sector": 3}
+    sensors = ("STEREO_CAMERAS", "DISCRETIZED_SECTOR_LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
+    env = RacingEnv(sensors=sensors, lidar_config=lidar, stack_size=2, randomisation="off")
+    env.reset(seed=0)
+    for _ in range(10):
+        observation, *_ = env.step(STRAIGHT_ON)
+    assert list(observation) == list(sensors)
+    assert {name: (seen.shape, seen.dtype.name) for name, seen in observation.items()} == {
+        "STEREO_CAMERAS": ((4, 120, 160), "uint8"),
+        "DISCRETIZED_SECTOR_LIDAR": ((8,), "float32"),
+        "WHEEL_SPEED_AND_YAW_RATE": ((2,), "float32"),
+    }
+    assert observation["WHEEL_SPEED_AND_YAW_RATE"][0] == pytest.approx(1.0, abs=0.2)
+    older, newer = observation["STEREO_CAMERAS"][:2], observation["STEREO_CAMERAS"][2:]
+    assert not np.array_equal(older, newer)
+    assert not np.array_equal(*newer)  # the two cameras are apart
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"sensors": ("FRONT_CAMERA",)}, "Did you mean 'FRONT_FACING_CAMERA'"),
+        ({"sensors": ("FRONT_FACING_CAMERA", "STEREO_CAMERAS")}, "exactly one camera"),
+        ({"sensors": ("FRONT_FACING_CAMERA", "LIDAR", "SECTOR_LIDAR")}, "at most one LiDAR"),
+        ({"sensors": ("LIDAR", "FRONT_FACING_CAMERA"), "lidar_config": {"num_value": 32}}, "Did you mean 'num_values'"),
+        ({"sensors": ("SECTOR_LIDAR", "FRONT_FACING_CAMERA"), "lidar_config": {"num_sectors": 7}}, "divides 64"),
+        ({"lidar_config": {"num_sectors": 7}}, "no LiDAR among the sensors"),
+        ({"simulator": {"race": {"cars_per_world": 2}}}, "RacingEnv is one car alone. Use RacingVectorEnv"),
+    ],
+)
+def test_sensors_and_worlds_that_cannot_be_are_refused(arguments: dict, words: str) -> None:
+    with pytest.raises(LapwingError, match=words):
+        RacingEnv(**arguments)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"action_space": "continuous", "stack_size": 4}])

@@ -17,6 +17,10 @@ ID = "trainer.environment:Lapwing/Racing-v0"
 CARS = 4
 STEPS = 90
 MAX_STEPS = 40
+SENSORS_OF = {
+    "discrete": ("FRONT_FACING_CAMERA",),
+    "continuous": ("LIDAR", "STEREO_CAMERAS", "WHEEL_SPEED_AND_YAW_RATE"),
+}
 ARGUMENTS: dict[str, Any] = {"track": ["lapwing_loop", "oval"], "randomisation": "light", "stack_size": 2}
 
 
@@ -48,7 +52,8 @@ def assert_same(ours: Any, theirs: Any, place: str) -> None:
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 @pytest.mark.parametrize("action_space", ["discrete", "continuous"])
 def test_a_batch_equals_as_many_single_environments(mode: AutoresetMode, action_space: str) -> None:
-    batch, singles = batch_and_singles(mode, action_space=action_space, **ARGUMENTS)
+    sensors = SENSORS_OF[action_space]
+    batch, singles = batch_and_singles(mode, action_space=action_space, sensors=sensors, **ARGUMENTS)
     assert batch.observation_space == singles.observation_space
     assert batch.action_space == singles.action_space
     seeds = [11, 5, 7, 400]
@@ -122,6 +127,11 @@ def test_a_malformed_reset_mask_is_refused(mask: Any) -> None:
     cars.reset(seed=0)
     with pytest.raises(LapwingError, match="reset_mask"):
         cars.reset(options={"reset_mask": mask})
+
+
+def test_cars_must_fill_their_worlds() -> None:
+    with pytest.raises(LapwingError, match=r"num_envs is 5.* multiple of 3, for example 6"):
+        RacingVectorEnv(5, simulator={"race": {"cars_per_world": 3}})
 
 
 def test_the_number_of_seeds_must_fit() -> None:

@@ -43,6 +43,22 @@ def test_ppo_trains_on_it_unchanged(action_space: str) -> None:
     cars.close()
 
 
+def test_ppo_trains_with_several_sensors() -> None:
+    sensors = ("STEREO_CAMERAS", "LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
+    cars = SB3VecEnv(2, sensors=sensors, max_episode_steps=5)
+    policy = {"net_arch": [16], "features_extractor_kwargs": {"cnn_output_dim": 16}}
+    model = PPO("MultiInputPolicy", cars, n_steps=8, batch_size=16, n_epochs=1, policy_kwargs=policy, seed=0)
+    before = [parameter.detach().clone() for parameter in model.policy.parameters()]
+    model.learn(16)
+    assert any((a != b).any() for a, b in zip(before, model.policy.parameters(), strict=True))
+    for _ in range(5):
+        _, _, dones, infos = cars.step(np.array([STRAIGHT_ON, STRAIGHT_ON]))
+        if dones.any():
+            break
+    assert sorted(infos[0]["terminal_observation"]) == sorted(sensors)
+    cars.close()
+
+
 def test_its_evaluation_runs_on_it() -> None:
     cars = SB3VecEnv(2, max_episode_steps=5, randomisation="off")
     model = PPO("CnnPolicy", cars, n_steps=8, batch_size=16, policy_kwargs=small_network(), seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from shared.actions import DEFAULT_ACTION_SPACE
 from shared.errors import LapwingError
+from shared.lidar import LidarConfig
 from shared.model_archive import read_archive, write_archive
 from shared.model_metadata import ModelMetadata
 from shared.sensors import FRONT_CAMERA
+from tests.trainer.sensor_sets import made_up
 from tests.trainer.untrained_run import untrained_run
 from trainer.evaluation.policy import load_policy
 from trainer.export.checkpoint_export import export_checkpoint
@@ -75,6 +78,21 @@ def test_continuous_policies_and_stacks_answer_too(tmp_path: Path) -> None:
         output = policy.act(pictures)
         assert output.shape == (3, 2)
         assert (np.abs(output) <= 1).all()
+
+
+def test_policies_with_more_sensors_answer_alike_from_everywhere(tmp_path: Path) -> None:
+    sensors = ("LIDAR", "STEREO_CAMERAS", "WHEEL_SPEED_AND_YAW_RATE")
+    lidar = ("car.lidar.num_rays=32", "car.lidar.clip_m=2")
+    run = untrained_run(tmp_path, "seer", f"car.sensors={json.dumps(sensors)}", *lidar, steps=(1,))
+    export_checkpoint(run, frames=2)
+    seen = made_up(sensors, 3, lidar_config=LidarConfig(num_rays=32, clip_m=2))
+    answers = []
+    for source in ("seer", run.archives_path / "seer.tar.gz"):
+        policy = load_policy(source, tmp_path)
+        assert (policy.metadata.sensors, policy.metadata.lidar) == (sensors, LidarConfig(num_rays=32, clip_m=2))
+        answers.append(policy.act(dict(reversed(seen.items()))))  # by name, not by place
+    assert np.abs(answers[0] - answers[1]).max() < 1e-4
+    assert len(np.unique(answers[0].round(6), axis=0)) == 3
 
 
 @pytest.mark.parametrize(

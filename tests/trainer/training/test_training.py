@@ -135,6 +135,10 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "plain": ("hyperparameters.world_steps=7",),
     "isolated rewards": ("reward_worker.isolated=true",),
     "stacked pictures": ("car.stack_size=3",),
+    "every kind of sensor": (
+        'car.sensors=["WHEEL_SPEED_AND_YAW_RATE", "STEREO_CAMERAS", "DISCRETIZED_SECTOR_LIDAR"]',
+        "car.stack_size=2", "car.lidar.num_rays=40", "car.lidar.num_values_per_sector=4",
+    ),
     "continuous": ("car.actions.kind=continuous",),
     "whole episodes": (
         "hyperparameters.preset=deepracer", "hyperparameters.horizon=0", "hyperparameters.num_epochs=3",

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from shared.lidar import LidarConfig
+from shared.model_metadata import ModelMetadata
 from trainer.cli import run as lapwing
 from trainer.config import TrainingSettings
 from trainer.runs.run_folder import RunFolder
@@ -161,6 +163,7 @@ def test_a_clone_begins_with_the_policy_and_keeps_what_is_not_changed(tmp_path: 
             "network fast.*DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
         ),
         ("car.stack_size=2", "stack_size 1.*stack_size 2|stack_size 1.* 2"),
+        ('car.sensors=["STEREO_CAMERAS"]', "sensors .*FRONT_FACING_CAMERA.*STEREO_CAMERAS"),
     ],
 )
 def test_a_clone_that_does_not_fit_is_refused_with_the_reason(
@@ -172,6 +175,16 @@ def test_a_clone_that_does_not_fit_is_refused_with_the_reason(
     assert train(tmp_path, "child", "--from", "parent", "--set", change, "--steps", "64") == 1
     assert re.search(words, capsys.readouterr().err)
     assert not (tmp_path / "runs" / "child").exists()
+
+
+def test_a_clone_keeps_its_lidar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lidar = ("--set", 'car.sensors=["FRONT_FACING_CAMERA", "LIDAR"]', "--set", "car.lidar.num_rays=32")
+    assert train(tmp_path, "parent", *QUICK, *lidar) == 0
+    assert train(tmp_path, "child", "--from", "parent", "--set", "car.lidar.clip_m=2", "--steps", "64") == 1
+    assert "lidar.clip_m None, and the new run would have lidar.clip_m 2.0" in capsys.readouterr().err
+    metadata = ModelMetadata.from_json(RunFolder.open(tmp_path, "parent").metadata_path.read_bytes())
+    assert metadata.sensors == ("FRONT_FACING_CAMERA", "LIDAR")
+    assert metadata.lidar == LidarConfig(num_rays=32, clip_m=1.0)
 
 
 def test_going_on_keeps_the_settings_and_takes_new_limits(tmp_path: Path) -> None:
