@@ -44,8 +44,8 @@ def _policies(context: Context, metadata: ModelMetadata) -> Iterator[tuple[str, 
     import torch
 
     from shared.actions import DEFAULT_ACTION_SPACE
+    from trainer.car_settings import CarSettings
     from trainer.cli import run as lapwing
-    from trainer.config import CarSettings
     from trainer.export.checkpoint_export import load_policy_network
     from trainer.ppo.networks import ExportedPolicy, build_network
     from trainer.ppo.topologies import TOPOLOGIES

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from shared.errors import LapwingError
 from shared.settings import describe_settings, dump_settings, load_settings
-from trainer.config import CarSettings
+from trainer.car_settings import CarSettings
 from trainer.runs import garage
 from trainer.workshop import Workshop
 
@@ -36,6 +37,7 @@ def command() -> None:
 @click.option("--speed-granularity", metavar="N", help="Speeds: 1, 2 or 3.")
 @click.option("--network", metavar="NAME", help="Neural network: fast, or one of DeepRacer's by its name.")
 @click.option("--stack-size", metavar="N", help="Pictures the policy sees at once, 1 to 4.")
+@click.option("--sensor", "sensors", multiple=True, metavar="NAME", help="What it sees with, one camera at least.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting. Repeatable.")
 @click.option("--from", "source", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file to begin with.")
 @click.option("--description", help="A line that says what it is for.")
@@ -44,6 +46,7 @@ def create(
     workshop: Workshop,
     /,
     name: str,
+    sensors: tuple[str, ...],
     overrides: tuple[str, ...],
     source: Path | None,
     description: str | None,
@@ -51,6 +54,8 @@ def create(
 ) -> None:
     """Make a car. Everything that can be set: lapwing cars settings."""
     written = [f"{SHORT_FOR[option]}={value}" for option, value in short.items() if value is not None]
+    if sensors:
+        written.append(f"sensors={json.dumps(sensors)}")
     car = load_settings(CarSettings, source, [*written, *overrides])
     path = garage.add_car(workshop.home, garage.changed_car(car, name=name, description=description))
     click.echo(f"Made car '{name}': {path}\nTrain it with: lapwing train NAME --car {name}")

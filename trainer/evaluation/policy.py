@@ -51,11 +51,6 @@ class LoadedPolicy:
         """What it chooses from."""
         return self.metadata.action_space
 
-    @property
-    def stack_size(self) -> int:
-        """Pictures it sees at once."""
-        return self.metadata.stack_size
-
     def observer(self, cars: int) -> Observer:
         """What so many cars with this policy see."""
         return Observer(self.metadata.sensors, self.metadata.stack_size, self.metadata.lidar, cars)

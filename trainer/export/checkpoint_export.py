@@ -19,7 +19,8 @@ from shared.model_archive import ARCHIVE_SUFFIX, write_archive
 from shared.model_metadata import ModelMetadata
 from shared.policy_io import policy_inputs, policy_output
 from shared.settings import load_settings
-from trainer.config import CarSettings, TrainingSettings
+from trainer.car_settings import CarSettings
+from trainer.config import TrainingSettings
 from trainer.export.onnx_graph import policy_to_onnx
 from trainer.export.parity import Parity, check_parity, measure_parity
 from trainer.export.rendered_frames import rendered_frames

@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.atomic_files import storage_errors, write_atomic
 from shared.errors import RunError, SettingsError
 from shared.settings import dump_settings, load_settings, parse_settings
-from trainer.config import CarSettings
+from trainer.car_settings import CarSettings
 from trainer.runs.names import NAME_RULE, check_name, unknown_name
 
 

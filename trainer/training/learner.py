@@ -13,7 +13,8 @@ from torch import Tensor
 
 from shared.actions import ActionSpace
 from shared.errors import RunError, SettingsError
-from trainer.config import CarSettings, Hyperparameters
+from trainer.car_settings import CarSettings
+from trainer.config import Hyperparameters
 from trainer.ppo.adam import FlatAdam
 from trainer.ppo.advantages import ReturnScale
 from trainer.ppo.exploration import Choice, choose, state_values

@@ -14,7 +14,8 @@ from shared.errors import RunError
 from shared.model_metadata import CameraView, ModelMetadata
 from shared.sensors import sensor_of_kind
 from shared.settings import dump_settings, load_settings
-from trainer.config import CarSettings, TrainingSettings
+from trainer.car_settings import CarSettings
+from trainer.config import TrainingSettings
 from trainer.rewards.catalogue import find_reward
 from trainer.rewards.program import read_reward
 from trainer.runs.garage import load_car

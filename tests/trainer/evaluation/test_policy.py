@@ -74,7 +74,7 @@ def test_continuous_policies_and_stacks_answer_too(tmp_path: Path) -> None:
     pictures = {FRONT_CAMERA: np.repeat(PICTURES[FRONT_CAMERA], 2, axis=1)}
     for source in ("smooth", tmp_path / "runs/smooth/archives/smooth.tar.gz"):
         policy = load_policy(source, tmp_path)
-        assert policy.stack_size == 2
+        assert policy.metadata.stack_size == 2
         output = policy.act(pictures)
         assert output.shape == (3, 2)
         assert (np.abs(output) <= 1).all()

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from shared.errors import RunError, SettingsError
+from shared.lidar import LidarConfig
 from tests.trainer.made_up_run import create_run
+from trainer.car_settings import CarSettings
 from trainer.cli import run
-from trainer.config import CarSettings
 from trainer.runs import garage
 from trainer.runs.run_info import FINISHED
 
@@ -137,6 +138,33 @@ def test_a_car_that_cannot_be_renamed_keeps_its_name(tmp_path: Path) -> None:
         garage.rename_car(tmp_path, "one", "two")
     assert garage.rename_car(tmp_path, "one", "one").name == "one"
     assert garage.car_names(tmp_path) == ["one", "two"]
+
+
+def test_a_car_sees_with_the_sensors_it_is_given(lapwing: Lapwing, tmp_path: Path) -> None:
+    sensors = ("--sensor", "front_facing_camera", "--sensor", "SECTOR_LIDAR")
+    assert lapwing("cars", "create", "seer", *sensors, "--set", "lidar.num_sectors=16")[0] == 0
+    car = garage.load_car(tmp_path, "seer")
+    assert car.sensors == ("FRONT_FACING_CAMERA", "SECTOR_LIDAR")
+    assert car.lidar_config() == LidarConfig(num_sectors=16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--sensor", "LIDAR"), "exactly one camera"),
+        (("--sensor", "FRONT_FACING_CAMERA", "--sensor", "LIDAR", "--sensor", "SECTOR_LIDAR"), "at most one LiDAR"),
+        (("--sensor", "FRONT_FACING_CAMERA", "--sensor", "LIDER"), "Did you mean 'LIDAR'"),
+        (("--sensor", "LEFT_CAMERA", "--sensor", "SECTOR_LIDAR", "--set", "lidar.num_sectors=7"), "divides 64"),
+        (("--set", "lidar.num_rays=7"), "lidar.num_rays"),
+    ],
+)
+def test_sensors_that_do_not_go_together_are_refused(
+    lapwing: Lapwing, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    code, _, error = lapwing("cars", "create", "seer", *arguments)
+    assert code == 1
+    assert words in error
+    assert garage.car_names(tmp_path) == []
 
 
 def test_every_setting_of_a_car_is_listed_with_its_default(lapwing: Lapwing) -> None:
