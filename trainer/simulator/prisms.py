@@ -40,6 +40,7 @@ ALWAYS_INSIDE = 1e6
 # Outlines are sorted by the side of the picture that they bound, two planes each.
 LEFT_SIDE, RIGHT_SIDE, UPPER_SIDE, LOWER_SIDE = 0, 2, 4, 6
 OUTLINE_PLANES, FACE_PLANES, FACES = 8, 6, 5
+SIDE_SEAMS, TOP_SEAMS = 2, 3  # of a block without a stripe
 STRIPE_PLANES = 4  # the first of two
 NEAR_M = 0.02
 # A stripe is none, a band around the sides between two shares of the height, or tape over the top and down the front
@@ -56,6 +57,8 @@ PRISM_FIELDS = (
     ("faces", np.float32, (FACES, FACE_PLANES, 3)),
     ("visible", np.int64, (6,)),
     ("levels", np.float32, (FACES, 2)),
+    ("seams", np.float32, (SIDE_SEAMS + TOP_SEAMS, 3)),
+    ("shades", np.float32, (SIDE_SEAMS + 2,)),
     ("face_order", np.int64, (FACES,)),
     ("stripe", np.float64, (3,)),
     ("ends", np.float64, (2, 3)),
@@ -72,14 +75,18 @@ def paint_prism(levels, rows, view, prism):
     edge = 0.5 * width / view.focal_px
     outline_block(prism, view, edge)
     faces = divide_faces(prism, view, edge)
+    plain = join_faces(prism, faces)
     wide = prism.area[3] - prism.area[2]
     block = max(1, BLOCK_PX // wide)
     for first in range(prism.area[0], prism.area[1], block):
         last = min(first + block, prism.area[1])
         count = aim_rays(rows, view, first, last, prism.area[2], wide, height)
-        for k in range(faces):
-            face = prism.face_order[k]
-            shade_face(rows, prism.faces[face], count, prism.levels[face, 0], prism.levels[face, 1], k == 0)
+        if plain:
+            shade_plain(rows, prism.seams, prism.shades, count)
+        else:
+            for k in range(faces):
+                face = prism.face_order[k]
+                shade_face(rows, prism.faces[face], count, prism.levels[face, 0], prism.levels[face, 1], k == 0)
         cover_outline(rows, prism.outline, count)
         blend(levels, rows, first, last, prism.area[2], wide)
 
@@ -246,13 +253,32 @@ def divide_faces(prism, view, edge):
     if visible[TOP]:
         clear_planes(prism.faces[TOP])
         add_stripe(prism, TOP, view, edge)
-        for k in range(4):
-            if visible[k]:
-                a, b = RING[k] + 4, RING[(k + 1) % 4] + 4
-                place_plane(prism.faces[TOP, k], corners[a], corners[b], view, edge)
+        for step in range(count):
+            k = prism.face_order[step]
+            a, b = RING[k] + 4, RING[(k + 1) % 4] + 4
+            place_plane(prism.faces[TOP, step], corners[a], corners[b], view, edge)
         prism.face_order[count] = TOP
         count += 1
     return count
+
+
+@kernel
+def join_faces(prism, faces):
+    """Fill what shade_plain needs; False if the block has a stripe or too many faces for that."""
+    sides = faces - prism.visible[TOP]
+    if prism.stripe[0] != NO_STRIPE or sides > SIDE_SEAMS + 1:
+        return False
+    prism.seams[:] = ZERO
+    prism.seams[:, 2] = F(-ALWAYS_INSIDE)
+    for k in range(SIDE_SEAMS + 1):
+        prism.shades[k] = prism.levels[prism.face_order[min(k, faces - 1)], 0]
+    prism.shades[SIDE_SEAMS + 1] = prism.levels[TOP, 0]
+    for k in range(1, sides):
+        prism.seams[k - 1] = prism.faces[prism.face_order[k], 0]
+    if prism.visible[TOP] and sides > 0:
+        for k in range(TOP_SEAMS):
+            prism.seams[SIDE_SEAMS + k] = prism.faces[TOP, k]
+    return True
 
 
 @kernel
@@ -295,7 +321,7 @@ def aim_rays(rows, view, first, last, left, wide, height):
     They are padded to a whole number of vectors.
     """
     curve, inverse_focal = F(view.curve), 1.0 / view.focal_px
-    wide &= BITS
+    left, wide = left & BITS, wide & BITS
     for row in range(first, last):
         y = F((row + 0.5 - 0.5 * height) * inverse_focal)
         straight = fma(y * y, curve, ONE)
@@ -306,6 +332,27 @@ def aim_rays(rows, view, first, last, left, wide, height):
             rows[DOWN + base + c] = y
             rows[AHEAD + base + c] = fma(x * x, curve, straight)
     return ((last - first) * wide + VECTOR - 1) // VECTOR * VECTOR
+
+
+@kernel
+def shade_plain(rows, seams, shades, count):
+    """Fill the block's own levels: up to three sides and the top, without stripes."""
+    ax, ay, az = seams[0, 0], seams[0, 1], seams[0, 2]
+    bx, by, bz = seams[1, 0], seams[1, 1], seams[1, 2]
+    cx, cy, cz = seams[2, 0], seams[2, 1], seams[2, 2]
+    dx, dy, dz = seams[3, 0], seams[3, 1], seams[3, 2]
+    ex, ey, ez = seams[4, 0], seams[4, 1], seams[4, 2]
+    first, second, third, top = shades[0], shades[1], shades[2], shades[3]
+    second -= first
+    for c in range((count // VECTOR & BITS) * VECTOR):
+        x, y, z = rows[RIGHT + c], rows[DOWN + c], rows[AHEAD + c]
+        a, b = fma(x, ax, fma(y, ay, z * az)), fma(x, bx, fma(y, by, z * bz))
+        value = fma(saturated(a + HALF), second, first)
+        value = fma(saturated(b + HALF), third - value, value)
+        p, q = fma(x, cx, fma(y, cy, z * cz)), fma(x, dx, fma(y, dy, z * dz))
+        e = fma(x, ex, fma(y, ey, z * ez))
+        p = p if p < q else q
+        rows[SHADED + c] = fma(saturated((p if p < e else e) + HALF), top - value, value)
 
 
 @kernel
@@ -357,7 +404,7 @@ def cover_outline(rows, planes, count):
 @kernel
 def blend(levels, rows, first, last, left, wide):
     """Put the block's own levels over those of the picture."""
-    wide &= BITS
+    left, wide = left & BITS, wide & BITS
     for row in range(first, last):
         level = levels[row + 1]
         base = ((row - first) * wide) & BITS

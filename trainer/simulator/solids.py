@@ -37,9 +37,11 @@ from trainer.simulator.thing_shapes import (
     BOTTOM_Y_HIGH,
     BOTTOM_Y_LOW,
     BOTTOM_Z,
+    FARTHEST,
     LEAN_FRONT,
     LEVEL,
     MOST_BLOCKS,
+    NEAREST,
     SHADE,
     STEERED,
     STRIPE,
@@ -85,6 +87,7 @@ SOLIDS = np.dtype(
         ("eye", np.float64, (3,)),
         ("lamp", np.float64, (2,)),
         ("bounds", np.float64, (MOST_BLOCKS, 3, 2)),
+        ("blocks", np.int64, (MOST_BLOCKS,)),
         ("block_distances", np.float64, (MOST_BLOCKS,)),
         ("block_waits", np.int64, (MOST_BLOCKS,)),
         ("block_order", np.int64, (MOST_BLOCKS,)),
@@ -248,7 +251,7 @@ def cast_shadow(rows, planes, count, strength):
 @kernel
 def darken(levels, rows, first, last, left, wide):
     """Take the missing light from the picture."""
-    wide &= BITS
+    left, wide = left & BITS, wide & BITS
     for row in range(first, last):
         level = levels[row + 1]
         base = ((row - first) * wide) & BITS
@@ -260,6 +263,8 @@ def darken(levels, rows, first, last, left, wide):
 def paint_thing(levels, rows, view, draw, thing, channel, solids):
     """Paint all blocks of a thing, those that others hide first."""
     first, count = BLOCKS_OF_KIND[thing.kind, 0], BLOCKS_OF_KIND[thing.kind, 1] - BLOCKS_OF_KIND[thing.kind, 0]
+    if count > 1 and not is_in_picture(solids, view, thing, levels.shape[0] - 2, levels.shape[1] - 2):
+        return
     light = draw.brightness * (view.light_x * thing.x_m + view.light_y * thing.y_m + view.light_0)
     if channel == GREY:
         own = thing.grey
@@ -267,23 +272,46 @@ def paint_thing(levels, rows, view, draw, thing, channel, solids):
         own = thing.red
     else:
         own = thing.green if channel == GREEN else thing.blue
+    count = choose_blocks(solids, first, count)
     if count > 1:
-        order_blocks(solids, thing, first, count)
+        order_blocks(solids, thing, count)
     else:
         solids.block_order[0] = 0
     for k in range(count):
-        block = BLOCKS[first + solids.block_order[k]]
+        block = BLOCKS[solids.blocks[solids.block_order[k]]]
         place_block(solids, block, thing)
         light_block(solids, block, own, light)
         paint_prism(levels, rows, view, solids)
 
 
 @kernel
-def order_blocks(solids, thing, first, count):
+def is_in_picture(solids, view, thing, height, width):
+    """Whether any of the box around a thing may be in the picture."""
+    for k in range(8):
+        x = thing.half_length_m if k & 1 else -thing.half_length_m
+        y = thing.half_width_m if k & 2 else -thing.half_width_m
+        place_corner(solids.corners[k], solids.frame, x, y, thing.height_m if k & 4 else 0.0)
+    return bound_corners(solids.corners, 8, 0.5, view, height, width, solids.area)
+
+
+@kernel
+def choose_blocks(solids, first, count):
+    """Fill which of a thing's blocks are painted at its distance; returns how many."""
+    frame, chosen = solids.frame, 0
+    distance = math.sqrt(frame[3, 0] * frame[3, 0] + frame[3, 1] * frame[3, 1] + frame[3, 2] * frame[3, 2])
+    for k in range(first, first + count):
+        if BLOCKS[k, NEAREST] <= distance < BLOCKS[k, FARTHEST]:
+            solids.blocks[chosen] = k
+            chosen += 1
+    return chosen
+
+
+@kernel
+def order_blocks(solids, thing, count):
     """Fill the order in which a thing's blocks are painted."""
     bounds = solids.bounds
     for k in range(count):
-        block = BLOCKS[first + k]
+        block = BLOCKS[solids.blocks[k]]
         bounds[k, 0, 0] = min(block[BOTTOM_X_LOW], block[TOP_X_LOW]) * thing.half_length_m
         bounds[k, 0, 1] = max(block[BOTTOM_X_HIGH], block[TOP_X_HIGH]) * thing.half_length_m
         bounds[k, 1, 0] = min(block[BOTTOM_Y_LOW], block[TOP_Y_LOW]) * thing.half_width_m

@@ -25,10 +25,14 @@ Four = tuple[float, float, float, float]
     TOP_X_LOW, TOP_X_HIGH, TOP_Y_LOW, TOP_Y_HIGH, TOP_Z,
     LEAN_FRONT, LEAN_LEFT, LEAN_REAR, LEAN_RIGHT,
     SHADE, LEVEL, STRIPE, STRIPE_LOW, STRIPE_HIGH, STRIPE_SHADE, STRIPE_LEVEL, STEERED,
-) = range(22)  # fmt: skip
+    NEAREST, FARTHEST,
+) = range(24)  # fmt: skip
 MOST_BLOCKS = 16
 CAR_HEIGHT_M = 0.19
 
+# A car's wheels are a pixel or two from here on: there it has one block instead of them.
+FAR_M = 2.5
+NEAR, FAR = (0.0, FAR_M), (FAR_M, math.inf)
 # Levels of what has a colour of its own on every car.
 TYRE, DARK, GLASS, LENS = 26.0, 34.0, 48.0, 16.0
 
@@ -46,7 +50,10 @@ class Stripe:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block. bottom, top: low and high x, low and high y; z: of the bottom and of the top."""
+    """One block. bottom, top: low and high x, low and high y; z: of the bottom and of the top.
+
+    seen_m: between which distances of the thing it is painted.
+    """
 
     bottom: Four
     top: Four
@@ -55,6 +62,7 @@ class Block:
     level: float = 0.0
     stripe: Stripe = Stripe()
     steered: bool = False
+    seen_m: tuple[float, float] = (0.0, math.inf)
 
 
 WHOLE: Four = (-1.0, 1.0, -1.0, 1.0)
@@ -74,8 +82,9 @@ def car(model: CarModel) -> list[Block]:
         for y in (-track, track):
             foot = (x - 0.75 * radius, x + 0.75 * radius, y - tyre, y + tyre)
             middle = (x - radius, x + radius, y - tyre, y + tyre)
-            blocks.append(Block(foot, middle, (0.0, radius), 0.0, TYRE, steered=x > 0))
-            blocks.append(Block(middle, foot, (0.95 * radius, 2 * radius), 0.0, TYRE, steered=x > 0))
+            blocks.append(Block(foot, middle, (0.0, radius), 0.0, TYRE, steered=x > 0, seen_m=NEAR))
+            blocks.append(Block(middle, foot, (0.95 * radius, 2 * radius), 0.0, TYRE, steered=x > 0, seen_m=NEAR))
+    chassis, wheels = (-0.13, 0.13, -0.055, 0.055), (-axle - radius, axle + radius, -track - tyre, track + tyre)
     body = (-half_length, half_length, -half_width, half_width)
     shoulder = (-half_length + 0.01, half_length - 0.03, -half_width + 0.02, half_width - 0.02)
     camera = (model.camera.x_m - 0.04, model.camera.x_m - 0.015, -0.03, 0.03)
@@ -83,13 +92,14 @@ def car(model: CarModel) -> list[Block]:
     tower = (lidar.x_m - half, lidar.x_m + half, lidar.y_m - half, lidar.y_m + half)
     return [
         *blocks,
-        Block((-0.13, 0.13, -0.055, 0.055), (-0.13, 0.13, -0.055, 0.055), (0.018, 0.055), 0.0, DARK),
+        Block(chassis, chassis, (0.018, 0.055), 0.0, DARK, seen_m=NEAR),
+        Block(wheels, wheels, (0.0, 0.055), 0.0, TYRE, seen_m=FAR),
         Block(body, shoulder, (0.05, 0.09)),
         Block(
             (-0.105, 0.1, -0.068, 0.068), (-0.075, 0.076, -0.05, 0.05), (0.088, ROOF_M), 0.85,
             stripe=Stripe(BAND, 0.2, 0.85, level=GLASS),
         ),
-        Block(camera, camera, (0.088, model.camera.z_m + 0.012), 0.0, LENS),
+        Block(camera, camera, (0.088, model.camera.z_m + 0.012), 0.0, LENS, seen_m=NEAR),
         Block(tower, tower, (ROOF_M - 0.002, CAR_HEIGHT_M), 0.0, DARK),
     ]  # fmt: skip
 
@@ -111,6 +121,7 @@ def _row(block: Block, half_length: float, half_width: float, height: float) -> 
         *bottom, block.z[0] / height, *top, block.z[1] / height,
         *(by / math.hypot(by, rise) for by in back),
         block.shade, block.level, stripe.kind, stripe.low, stripe.high, stripe.shade, stripe.level, block.steered,
+        *block.seen_m,
     ]  # fmt: skip
 
 
