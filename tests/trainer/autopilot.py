@@ -30,16 +30,16 @@ class Autopilot:
         speed_mps: float = 1.0,
         look_ahead_m: float = 0.5,
         asleep_s: dict[int, tuple[float, float]] | None = None,
-        stack_size: int = 1,
+        **sees: Any,
     ) -> None:
+        """sees: what its ModelMetadata says beyond the actions: sensors, stack_size, lidar_config."""
         self.space = space
         self.speed_mps = speed_mps
         self.look_ahead_m = look_ahead_m
         self.asleep_s = asleep_s or {}
         self.simulator: Simulator | None = None
-        self.policy = LoadedPolicy(
-            "autopilot", "the tests", ModelMetadata(action_space=space, stack_size=stack_size), self.answer
-        )
+        self.saw: dict[str, tuple[int, ...]] = {}  # shapes of what it was shown last
+        self.policy = LoadedPolicy("autopilot", "the tests", ModelMetadata(action_space=space, **sees), self.answer)
 
     def begin(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -47,8 +47,9 @@ class Autopilot:
     def step(self, *_: Any) -> None:
         pass
 
-    def answer(self, _: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def answer(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         assert self.simulator is not None
+        self.saw = {sensor: seen.shape for sensor, seen in inputs.items()}
         steering_deg = np.array([self._steering_deg(car) for car in range(len(self.simulator))])
         if isinstance(self.space, DiscreteActionSpace):
             angles, speeds = self.space.arrays()

@@ -79,7 +79,7 @@ class ActorCritic(nn.Module):
         `fast` averages squares and levels. Other sensors are scaled."""
         return tuple(
             _prepared(observation, sensor, self.topology)
-            for sensor, observation in zip(self.sensors, observations, strict=False)
+            for sensor, observation in zip(self.sensors, observations, strict=True)
         )
 
     def policy_and_value(self, prepared: Observations) -> tuple[Tensor, Tensor]:

@@ -172,9 +172,20 @@ def test_records_and_trace_are_what_the_run_folder_takes() -> None:
         assert rows[-1, FIELD["time_s"]] == pytest.approx(record.end_s)
 
 
-def test_the_pictures_of_a_stack_reach_the_policy() -> None:
-    result = drive(plan(trials=1, time_limit_s=1.0), stack_size=3)
-    assert result.trials[0].status == "time_up"
+@pytest.mark.parametrize(
+    ("sees", "shapes"),
+    [
+        ({"stack_size": 3}, {"FRONT_FACING_CAMERA": (2, 3, 120, 160)}),
+        (
+            {"sensors": ("LIDAR", "STEREO_CAMERAS"), "lidar_config": {"num_values": 32}},
+            {"LIDAR": (2, 32), "STEREO_CAMERAS": (2, 2, 120, 160)},
+        ),
+    ],
+)
+def test_what_a_model_sees_with_reaches_it(sees: dict, shapes: dict) -> None:
+    driver = Autopilot(**sees)
+    evaluate(driver.policy, plan(trials=2, time_limit_s=0.5), observers=[driver])
+    assert driver.saw == shapes
 
 
 @pytest.mark.parametrize(
