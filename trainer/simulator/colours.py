@@ -24,6 +24,8 @@ PALETTE = np.dtype(
     ]
 )  # fmt: skip
 
+# The learned cars of a world, in their order.
+CAR_RGB = np.array([[214, 48, 38], [36, 98, 204], [244, 172, 30], [70, 170, 80], [150, 70, 190], [235, 235, 235]])
 WALL_RGB = (172, 176, 186)
 BACKGROUND_RGB = (176, 204, 236)
 # How far apart the materials' hues turn when they are shifted: not all by the same angle.

@@ -29,16 +29,20 @@ IN_PROGRESS = int(EpisodeStatus.IN_PROGRESS)
 PAUSE = int(EpisodeStatus.PAUSE)
 LAP_COMPLETE = int(EpisodeStatus.LAP_COMPLETE)
 OFF_TRACK = int(EpisodeStatus.OFF_TRACK)
+CRASHED = int(EpisodeStatus.CRASHED)
 IMMOBILIZED = int(EpisodeStatus.IMMOBILIZED)
 REVERSED = int(EpisodeStatus.REVERSED)
 TIME_UP = int(EpisodeStatus.TIME_UP)
+
+# Crashes nearer together than this are crashes at one place.
+SAME_PLACE_M = 1.0
 
 # What the kernels know of the rules, the start and the car's shape.
 RULES = np.dtype(
     [
         (name, np.float64)
         for name in (
-            "laps", "off_track", "reversed_steps", "immobilized_steps", "immobilized_m", "time_limit_s",
+            "laps", "off_track", "crashed", "reversed_steps", "immobilized_steps", "immobilized_m", "time_limit_s",
             "round_robin_fraction", "reversed", "alternate_direction",
             "front_offset_m", "half_wheelbase_m", "half_track_width_m",
         )
@@ -59,31 +63,36 @@ def rules_record(rules: EpisodeRules, start: StartSettings, car: CarModel) -> ND
 
 
 @kernel
-def start_episode(car, draw, history, rules, track, line, order):
-    """Put the car at its start. order: start fraction, lateral share, direction; NaN where the settings decide."""
-    direction = -1.0 if rules.reversed else 1.0
-    if rules.alternate_direction and car.episode % 2 == 1:
-        direction = -direction
+def ordered_direction(car, rules, order):
+    """The direction of an episode: the one ordered (start fraction, lateral offset, direction), or the rules'."""
+    if order[2] == order[2]:
+        return int(order[2])
+    direction = -1 if rules.reversed else 1
+    return -direction if rules.alternate_direction and car.episode % 2 == 1 else direction
+
+
+@kernel
+def ordered_arc(car, rules, track, order):
+    """Arc length, as driven, at which an episode starts; a start fraction of NaN is the rules' choice."""
     fraction = car.start_fraction + rules.round_robin_fraction * car.episode
-    lateral_m = np.nan
     if order[0] == order[0]:
         fraction = order[0]
-    if order[1] == order[1]:
-        lateral_m = order[1]
-    if order[2] == order[2]:
-        direction = order[2]
-    car.direction = int(direction)
     if track.closed:
-        arc = (fraction - math.floor(fraction)) * track.length_m
-    else:
-        # A road with two ends is driven from its beginning, with the rear wheels on it.
-        arc = rules.half_wheelbase_m + 0.01
-        if order[0] == order[0]:
-            arc = max(arc, order[0] * track.length_m)
-    put_car(car, draw, history, rules, track, line, arc_in_direction(arc, car.direction, track), lateral_m, True)
+        return (fraction - math.floor(fraction)) * track.length_m
+    # A road with two ends is driven from its beginning, with the rear wheels on it.
+    arc_m = rules.half_wheelbase_m + 0.01
+    return max(arc_m, order[0] * track.length_m) if order[0] == order[0] else arc_m
+
+
+@kernel
+def start_episode(car, draw, history, rules, track, line, arc_m, lateral_m):
+    """Put the car at its start, arc length and lateral offset as driven; an offset of NaN is the draw's choice."""
+    put_car(car, draw, history, rules, track, line, arc_in_direction(arc_m, car.direction, track), lateral_m, True)
     car.steps, car.laps, car.reversed_steps, car.immobilized_steps = 0, 0, 0, 0
+    car.contacts, car.overtakes, car.overtaken, car.crashes_here = 0, 0, 0, 0
     car.time_s, car.pause_until_s, car.lap_started_s, car.last_lap_time_s = 0.0, 0.0, 0.0, 0.0
     car.status, car.progress_percent, car.wheels_on_track = PREPARE, 0.0, 4
+    car.struck_at_s, car.last_crash_percent = -1.0, 0.0
     locate(car, rules, track, line)
     car.start_arc_m = car.arc_m
 
@@ -117,9 +126,21 @@ def put_car(car, draw, history, rules, track, line, arc_m, lateral_m, turned):
 
 @kernel
 def locate(car, rules, track, line):
+    """Update everything that says where the car is on the road."""
+    find_on_line(car, track, line)
+    locate_front_and_wheels(car, rules, track, line)
+
+
+@kernel
+def find_on_line(car, track, line):
+    """Update the line point nearest to the car, after a move."""
+    car.line_index = nearest_index(line, track, car.line_index, car.x_m, car.y_m, REACH_MOVING)
+
+
+@kernel
+def locate_front_and_wheels(car, rules, track, line):
     """Update front point, arc length, lateral offset and the number of wheels on the road."""
     cos, sin = math.cos(car.heading_rad), math.sin(car.heading_rad)
-    car.line_index = nearest_index(line, track, car.line_index, car.x_m, car.y_m, REACH_MOVING)
     car.front_x_m = car.x_m + rules.front_offset_m * cos
     car.front_y_m = car.y_m + rules.front_offset_m * sin
     car.front_index = nearest_index(line, track, car.line_index, car.front_x_m, car.front_y_m, REACH_ON_CAR)
@@ -154,13 +175,13 @@ def lap_progress(car, track):
 
 @kernel
 def judge(car, rules, track, line, step_s):
-    """After the car has moved: count, locate, and decide whether the episode goes on."""
+    """After the car has moved and met others: count, locate, and decide whether the episode goes on."""
     car.steps += 1
     car.time_s += step_s
     if car.status == PAUSE and car.time_s < car.pause_until_s - 1e-9:
         return
     car.status = IN_PROGRESS
-    locate(car, rules, track, line)
+    locate_front_and_wheels(car, rules, track, line)
     before = car.progress_percent
     progress = lap_progress(car, track)
     car.reversed_steps = car.reversed_steps + 1 if progress < before else 0
@@ -171,7 +192,10 @@ def judge(car, rules, track, line, step_s):
         finish_lap(car, rules, before, progress, step_s)
     else:
         car.progress_percent = progress
-    if rules.off_track and car.wheels_on_track == 0:
+    if rules.crashed and car.ran_into > 0:
+        car.status = CRASHED
+        count_crash(car, track)
+    elif rules.off_track and car.wheels_on_track == 0:
         car.status = OFF_TRACK
     elif car.status == LAP_COMPLETE:
         return
@@ -181,6 +205,15 @@ def judge(car, rules, track, line, step_s):
         car.status = IMMOBILIZED
     elif 0.0 < rules.time_limit_s <= car.time_s + 1e-9:
         car.status = TIME_UP
+
+
+@kernel
+def count_crash(car, track):
+    """Count the crashes in a row that happened at the same place of the same lap."""
+    at_percent = 100.0 * car.laps + car.progress_percent
+    same = abs(at_percent - car.last_crash_percent) * track.length_m < 100.0 * SAME_PLACE_M
+    car.crashes_here = car.crashes_here + 1 if same else 1
+    car.last_crash_percent = at_percent
 
 
 @kernel
@@ -195,19 +228,3 @@ def finish_lap(car, rules, before, progress, step_s):
         car.status = LAP_COMPLETE
     else:
         car.progress_percent = progress - 100.0
-
-
-@kernel
-def put_back(car, draw, history, rules, track, line, pause_s):
-    """Stand the car in the nearer lane at the progress it had, for pause_s."""
-    behind = car.arc_m - rules.front_offset_m
-    behind = behind % track.length_m if track.closed else max(behind, rules.half_wheelbase_m)
-    arc = arc_in_direction(behind, car.direction, track)
-    point = line[track.line_start + car.front_index]
-    width = point[LEFT] if car.lateral_m * car.direction > 0.0 else point[RIGHT]
-    lateral = 0.5 * width if car.lateral_m > 0.0 else -0.5 * width
-    put_car(car, draw, history, rules, track, line, arc, lateral, False)
-    car.reversed_steps, car.immobilized_steps = 0, 0
-    car.pause_until_s = car.time_s + pause_s
-    car.status = PAUSE if pause_s > 0.0 else IN_PROGRESS
-    locate(car, rules, track, line)

@@ -6,7 +6,6 @@ import math
 from enum import IntEnum
 
 from trainer.simulator.kernels import kernel
-from trainer.simulator.state import EpisodeStatus
 from trainer.simulator.track_arrays import LEFT, RIGHT
 
 
@@ -28,7 +27,7 @@ class Column(IntEnum):
     TRACK_WIDTH_M = 12
     WHEELS_ON_TRACK = 13  # 0 to 4
     IS_OFF_TRACK = 14  # no wheel is on the road
-    IS_CRASHED = 15
+    IS_CRASHED = 15  # has run into something in this step
     IS_REVERSED = 16  # drives against the track's own direction
     PREVIOUS_WAYPOINT = 17  # indices of the waypoints in driving order
     NEXT_WAYPOINT = 18
@@ -57,7 +56,7 @@ class ObjectColumn(IntEnum):
     IN_CAMERA = 8  # its middle is in the picture
 
 
-CRASHED = int(EpisodeStatus.CRASHED)
+COLUMNS, OBJECT_COLUMNS = len(Column), len(ObjectColumn)
 
 
 @kernel
@@ -72,10 +71,11 @@ def write_measurements(row, car, track, line, waypoint_arcs_m):
     row[10], row[11] = car.speed_mps, math.degrees(car.steering_angle_rad)
     row[12] = point[LEFT] + point[RIGHT]
     row[13], row[14] = car.wheels_on_track, 1.0 if car.wheels_on_track == 0 else 0.0
-    row[15] = 1.0 if car.status == CRASHED else 0.0
+    row[15] = 1.0 if car.ran_into > 0 else 0.0
     row[16] = 1.0 if car.direction < 0 else 0.0
     row[17], row[18] = previous, previous + 1
     row[19], row[20], row[21] = car.track_index, car.status, car.episode
+    row[22], row[23], row[24] = car.contacts, car.overtakes, car.overtaken
 
 
 @kernel

@@ -17,6 +17,10 @@ Preset = Literal["off", "light", "strong"]
 # Streams of the random numbers: quantities use 0, 1, 2, …; these stand far away from them.
 STREAM_DELAY_JITTER = 1_000
 STREAM_NOISE = 1_001
+STREAM_BOXES = 1_002
+STREAM_BOTS = 1_003
+STREAM_LOOKS = 1_004
+STREAM_LANE_CHANGES = 1_005
 STREAM_LIDAR = 1_010
 STREAM_MOTION = 1_011
 
@@ -144,6 +148,11 @@ QUANTITIES: dict[str, Row] = {
     "wheel_speed_noise_mps": (0, 1, 0, (0.0, 0.03), (0.0, 0.1), "Standard deviation of the measured wheel speed."),
     "yaw_rate_noise_rps": (0, 1, 0, (0.0, 0.03), (0.0, 0.1), "Standard deviation of the measured yaw rate."),
     "yaw_rate_bias_rps": (-1, 1, 0, (-0.02, 0.02), (-0.06, 0.06), "Added to the measured yaw rate."),
+    # Boxes and other cars: each has a draw of its own. Below zero, a level and its hue are those of the kind.
+    "object_level": (-1, 255, -1, (40, 220), (15, 245), "Grey level of a box or a car."),
+    "object_hue_deg": (0, 360, 0, (0, 360), (0, 360), "Hue of a box or a car (colour pictures)."),
+    "object_saturation": (0, 1, 0.5, (0.1, 0.8), (0.0, 1.0), "Saturation of a box or a car (colour pictures)."),
+    "object_size": (0.5, 2, 1, (0.95, 1.05), (0.85, 1.15), "Factor of a box's length, width and height."),
     "shadow_strength": (0, 1, 0.35, (0.15, 0.55), (0.0, 0.8), "Share of the light missing under boxes and cars."),
 }
 

@@ -18,7 +18,7 @@ from shared.errors import SimulationError
 from shared.observation import LUMA_WEIGHTS
 from shared.sensors import CAMERA_WIDTH_PX
 from trainer.simulator.car_shape import paint_cars
-from trainer.simulator.colours import mix_colours
+from trainer.simulator.colours import CAR_RGB, mix_colours
 from trainer.simulator.fused import fma
 from trainer.simulator.kernels import kernel
 from trainer.simulator.picture import (
@@ -39,8 +39,6 @@ ViewName = Literal["camera", "chase", "top"]
 CAMERA, CHASE, TOP = 0, 1, 2
 RED_SHARE, GREEN_SHARE, BLUE_SHARE = (F(weight / sum(LUMA_WEIGHTS)) for weight in LUMA_WEIGHTS)
 VIEWS = {"camera": CAMERA, "chase": CHASE, "top": TOP}
-# The cars of a world, in their order.
-CAR_RGB = np.array([[214, 48, 38], [36, 98, 204], [244, 172, 30], [70, 170, 80], [150, 70, 190], [235, 235, 235]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

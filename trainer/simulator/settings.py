@@ -29,6 +29,7 @@ class EpisodeRules(Settings):
 
     laps: int = Field(1, ge=1, le=1000, description="Laps after which the episode is complete.")
     off_track: bool = Field(True, description="End when all four wheels are off the road.")
+    crashed: bool = Field(True, description="End when the car runs into something.")
     reversed_steps: int = Field(
         15, ge=0, le=100_000, description="End after this many steps in a row with less progress; 0: never."
     )

@@ -15,27 +15,36 @@ from shared.sensors import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX, FRONT_CAMERA, SENS
 from trainer.simulator import launch
 from trainer.simulator.dynamics import history_slots, motion_record
 from trainer.simulator.episode import rules_record
-from trainer.simulator.measurements import Column
+from trainer.simulator.measurements import COLUMNS, OBJECT_COLUMNS
 from trainer.simulator.randomisation import EPISODE_DRAW, QUANTITIES
 from trainer.simulator.render import Renderer, Scenery, ViewName
 from trainer.simulator.sensing import device_records, make_sensor_arrays
 from trainer.simulator.settings import SimulatorSettings
 from trainer.simulator.state import CAR, Cars
 from trainer.simulator.textures import make_noise_tables
-from trainer.simulator.track_arrays import pack_tracks
+from trainer.simulator.track_arrays import TrackArrays, pack_tracks
 from trainer.simulator.work import make_work_space
+from trainer.simulator.worlds import build_race, check_directions, check_track_index
 from trainer.tracks import Track
 
 # Arrays that make up the whole state; everything else follows from the settings.
-STATE = ("cars", "draws", "histories", "pictures", "lidar", "motion", "measurements", "terminated", "truncated")
+STATE = (
+    "cars", "draws", "histories", "objects", "worlds",
+    "pictures", "lidar", "motion", "measurements", "terminated", "truncated",
+)  # fmt: skip
+PRIVATE = ("cars", "draws", "histories")
 
 
 class Simulator:
     """N cars, each in an episode of its own. Call reset() once before the first step().
 
-    camera (N, 120, 160) uint8, measurements (N, len(Column)) float64, terminated and truncated (N,) bool: written in
-    place by reset and step, never reallocated. So are pictures, lidar and motion (SensorArrays); camera is the only or
-    left one of the pictures. cars: named (N,) arrays of the state. Only one thread of the program may use simulators.
+    camera (N, 120, 160) uint8, measurements (N, len(Column) + M * len(ObjectColumn)) float64, terminated and truncated
+    (N,) bool: written in place by reset and step, never reallocated. So are pictures, lidar and motion (SensorArrays);
+    camera is the only or left one of the pictures. object_rows: (N, M, len(ObjectColumn)), the latter part of
+    measurements; M objects: the K boxes and bots of the car's world, then its other cars in order. objects: (W, K)
+    OBJECT. worlds: (W,) WORLD, of which active_boxes, active_bots and bot_speed_scale may be set; they hold from the
+    next time on that a world's objects are laid, which is when its first car is reset. cars: named (N,) arrays of the
+    state. Only one thread of the program may use simulators.
     """
 
     def __init__(
@@ -50,9 +59,10 @@ class Simulator:
         car: CarModel = DEEPRACER,
         sensors: Sequence[str] = (FRONT_CAMERA,),
     ) -> None:
-        """Args: seeds (N,) whole numbers, one car each; track_index (N,), by default cars take turns on the tracks;
-        start_fraction (N,) where the round robin of starts begins, by default spread evenly over the cars; sensors: all
-        that any policy needs, names of the sensor table (MetadataError for others)."""
+        """Args: seeds (N,) whole numbers, one car each; world_index (N,) ascending, which cars share a road, by default
+        race.cars_per_world after each other; track_index (N,), by default worlds take turns on the tracks;
+        start_fraction (N,) where the round robin of starts begins, by default spread evenly over the worlds; sensors:
+        all that any policy needs, names of the sensor table (MetadataError for others)."""
         self.settings = settings or SimulatorSettings()
         self.tracks = tuple(tracks)
         self.car_model = car
@@ -60,23 +70,23 @@ class Simulator:
             raise SimulationError("A simulator needs at least one track.")
         seeds = np.atleast_1d(np.asarray(seeds)).astype(np.uint64)
         count = len(seeds)
-        self._allocate(count, {SENSORS[sensor_name(name)].reading for name in sensors})
-        records = self._cars
-        records["seed"] = seeds
-        records["episode"] = -1
-        self._set(
-            records,
-            "track_index",
-            np.arange(count) % len(self.tracks) if track_index is None else track_index,
-        )
-        self._check_track_index()
-        self._set(records, "start_fraction", np.arange(count) / count if start_fraction is None else start_fraction)
-        self._set(records, "world_index", np.arange(count) if world_index is None else world_index)
-        self._pack(car)
-
-    def _allocate(self, count: int, readings: Collection[str]) -> None:
         if count == 0:
             raise SimulationError("A simulator needs at least one car: give it a seed.")
+        arrays = pack_tracks(self.tracks)
+        worlds = np.arange(count) // self.settings.race.cars_per_world if world_index is None else world_index
+        worlds = np.broadcast_to(np.asarray(worlds, np.int64), (count,))
+        self._race = build_race(self.tracks, arrays, self.settings, worlds, car)
+        self.worlds, self.objects = self._race.worlds, self._race.objects
+        self._allocate(count, {SENSORS[sensor_name(name)].reading for name in sensors})
+        records = self._cars
+        records["seed"], records["episode"], records["world_index"] = seeds, -1, worlds
+        of, total = self._race.world_of, len(self.worlds)
+        self._set(records, "track_index", of % len(self.tracks) if track_index is None else track_index)
+        check_track_index(records["track_index"], len(self.tracks), self._race)
+        self._set(records, "start_fraction", of / total if start_fraction is None else start_fraction)
+        self._pack(car, arrays)
+
+    def _allocate(self, count: int, readings: Collection[str]) -> None:
         self._cars = np.zeros(count, CAR)
         self._draws = np.zeros(count, EPISODE_DRAW)
         settings = self.settings
@@ -86,7 +96,9 @@ class Simulator:
         self._senses = make_sensor_arrays(count, readings, settings)
         self.pictures, self.lidar, self.motion = self._senses.arrays()
         self.camera = self.pictures[:, 0]
-        self.measurements = np.zeros((count, len(Column)))
+        others = self.objects.shape[1] + self.settings.race.cars_per_world - 1
+        self.measurements = np.zeros((count, COLUMNS + others * OBJECT_COLUMNS))
+        self.object_rows = self.measurements[:, COLUMNS:].reshape(count, others, OBJECT_COLUMNS)
         self.terminated = np.zeros(count, bool)
         self.truncated = np.zeros(count, bool)
         self.threads = launch.choose_threads(self.settings.threads, count)
@@ -96,9 +108,8 @@ class Simulator:
         self._commanded_steering_deg = self._cars["commanded_steering_angle_deg"]
         self._commanded_speed_mps = self._cars["commanded_speed_mps"]
 
-    def _pack(self, car: CarModel) -> None:
+    def _pack(self, car: CarModel, arrays: TrackArrays) -> None:
         settings = self.settings
-        arrays = pack_tracks(self.tracks)
         tables = make_noise_tables()
         self._ranges = settings.randomisation.ranges()
         self._motion = motion_record(settings.dynamics, car.wheelbase_m)
@@ -146,13 +157,16 @@ class Simulator:
         if wanted.shape != (len(self),):
             raise SimulationError(f"A mask of {len(self)} cars is needed; this one has the shape {wanted.shape}.")
         records = self._cars
+        if track_index is not None:
+            tracks = np.where(wanted, self._row(track_index, np.int64), records["track_index"])
+            check_track_index(tracks, len(self.tracks), self._race)
+            records["track_index"] = tracks
+        if reversed is not None:
+            check_directions(wanted, self._row(reversed, np.bool_).astype(np.bool_), self._race)
         records["episode"][wanted] += 1
         if seeds is not None:
             records["seed"][wanted] = self._row(seeds, np.uint64)[wanted]
             records["episode"][wanted] = 0
-        if track_index is not None:
-            records["track_index"][wanted] = self._row(track_index, np.int64)[wanted]
-            self._check_track_index()
         orders = self._orders
         orders[:] = np.nan
         if start_fraction is not None:
@@ -174,6 +188,7 @@ class Simulator:
             self._rules,
             tracks,
             line,
+            self._race,
         )
         self._observe(False, wanted)
 
@@ -186,29 +201,23 @@ class Simulator:
         speed[:] = speed_mps
         if not (math.isfinite(steering.sum()) and math.isfinite(speed.sum())):
             raise SimulationError("A command is not a finite number: the policy's weights are probably NaN.")
-        settings = self.settings
+        settings, (tracks, line, *_) = self.settings, self._world
+        rest = (
+            self._cars,
+            self._draws,
+            self._histories,
+            self._motion,
+            settings.step_s,
+            settings.substeps,
+            self._race,
+            tracks,
+            line,
+        )
         if self.threads == 1:
-            launch.move_cars(
-                0,
-                len(self),
-                self._cars,
-                self._draws,
-                self._histories,
-                self._motion,
-                settings.step_s,
-                settings.substeps,
-            )
+            launch.move_cars(0, len(self), *rest)
         else:
             numba.set_num_threads(self.threads)
-            launch.move_all_cars(
-                self.threads,
-                self._cars,
-                self._draws,
-                self._histories,
-                self._motion,
-                settings.step_s,
-                settings.substeps,
-            )
+            launch.move_all_cars(self.threads, *rest)
         self._observe(True, self._all)
 
     def _observe(self, judging: bool, wanted: NDArray[np.bool_]) -> None:
@@ -220,6 +229,7 @@ class Simulator:
             self._rules,
             step_s,
             self._world,
+            self._race,
             self._devices,
             self._tables,
             self._outputs,
@@ -239,17 +249,30 @@ class Simulator:
         """
         wanted = np.ascontiguousarray(mask, dtype=bool)
         values = self._draws.view(np.float64).reshape(len(self), len(QUANTITIES))
-        launch.redraw_worlds(wanted, self._cars, self._draws, values, self._ranges, self._world[0])
+        launch.redraw_worlds(wanted, self._cars, self._draws, values, self._ranges, self._world[0], self._race)
 
-    def put_back(self, mask: ArrayLike, pause_s: float = 0.0) -> None:
+    def put_back(self, mask: ArrayLike, pause_s: float = 0.0, *, mercy: ArrayLike = False) -> None:
         """Stand the cars in mask in the nearer lane at the progress they had, as after an off-track in an evaluation.
 
-        Their episode goes on; for pause_s they stand whatever they are told, while their clock runs.
+        After a crash, or with an object within 1 m, it is 1 m behind the object in the other lane. mercy (one bool or
+        (N,)): 1 m ahead of it, for a car that has crashed three times in a row at the same progress. Their episode goes
+        on; for pause_s they stand whatever they are told, while their clock runs. They touch nothing until their pause
+        is over and they overlap nothing.
         """
         wanted = np.ascontiguousarray(mask, dtype=bool)
+        merciful = np.ascontiguousarray(self._row(mercy, np.bool_))
         tracks, line, *_ = self._world
         launch.put_cars_back(
-            wanted, float(pause_s), self._cars, self._draws, self._histories, self._rules, tracks, line
+            wanted,
+            float(pause_s),
+            merciful,
+            self._cars,
+            self._draws,
+            self._histories,
+            self._rules,
+            tracks,
+            line,
+            self._race,
         )
         self._observe(False, wanted)
 
@@ -276,15 +299,10 @@ class Simulator:
             self._state(name)[...] = snapshot[name]
 
     def _state(self, name: str) -> NDArray[np.generic]:
-        return getattr(self, f"_{name}" if name in ("cars", "draws", "histories") else name)
+        return getattr(self, f"_{name}" if name in PRIVATE else name)
 
     def _row(self, values: ArrayLike, kind: type) -> NDArray[np.generic]:
         return np.broadcast_to(np.asarray(values, dtype=kind), (len(self),))
 
     def _set(self, records: NDArray[np.void], name: str, values: ArrayLike) -> None:
         records[name] = self._row(values, records.dtype[name].type)
-
-    def _check_track_index(self) -> None:
-        index = self._cars["track_index"]
-        if index.min() < 0 or index.max() >= len(self.tracks):
-            raise SimulationError(f"A car's track_index is not one of 0 to {len(self.tracks) - 1}.")

@@ -29,18 +29,25 @@ class EpisodeStatus(IntEnum):
 
 FIRST_STATUS_OVER = int(EpisodeStatus.LAP_COMPLETE)
 
+# present: stands where others may see and touch it. ghost: touches nothing. touching: one bit per thing (its slot) that
+# the car overlaps. ran_into: 1 + the slot of what it has just crashed into, else 0. struck_at_s: the world's time when
+# a bot ran into it, below zero for never. crashes_here, last_crash_percent: crashes in a row at the same progress, and
+# that progress, whole laps as hundreds. grey to blue: the levels of its body.
+# Of these, other cars read in the second launch of a step only what the first one has written.
 CAR = np.dtype(
     [
         ("seed", np.uint64),
         *((name, np.int64) for name in (
             "episode", "steps", "status", "track_index", "world_index", "direction", "newest_command",
             "line_index", "front_index", "laps", "reversed_steps", "immobilized_steps", "wheels_on_track",
+            "present", "ghost", "touching", "ran_into", "contacts", "overtakes", "overtaken", "crashes_here",
         )),
         *((name, np.float64) for name in (
             "start_fraction", "time_s", "pause_until_s", "lap_started_s", "last_lap_time_s",
             "x_m", "y_m", "heading_rad", "speed_mps", "lateral_speed_mps", "yaw_rate_rps", "steering_angle_rad",
             "commanded_steering_angle_deg", "commanded_speed_mps", "previous_x_m", "previous_y_m",
             "front_x_m", "front_y_m", "arc_m", "lateral_m", "start_arc_m", "progress_percent",
+            "struck_at_s", "last_crash_percent", "grey", "red", "green", "blue",
         )),
     ]
 )  # fmt: skip

@@ -38,15 +38,23 @@ DEEPRACER_KINDS = {
 
 MOST_THINGS = MOST_BOXES + MOST_BOTS + MOST_CARS_PER_WORLD - 1 + MOST_BARRIERS
 
+# Cars, up to the top of their LiDAR.
+CAR_HEIGHT_M = 0.19
+BARRIER_THICKNESS_M = 0.05
+
 # Levels are luma and colour channels, 0 to 255, before exposure. height_m: of the whole thing.
 _LOOK = tuple((name, np.float64) for name in ("grey", "red", "green", "blue"))
 
+# slot: the object's place in a car's measurements; barriers count on from there. arc_m, lateral_m: of its middle, in
+# the track's own direction, left positive; 0 for barriers.
 THING = np.dtype(
     [
         ("kind", np.int64),
+        ("slot", np.int64),
         ("touchable", np.int64),
         *((name, np.float64) for name in (
             "x_m", "y_m", "heading_rad", "steering_angle_rad", "half_length_m", "half_width_m", "height_m",
+            "arc_m", "lateral_m", "speed_mps",
         )),
         *_LOOK,
     ]

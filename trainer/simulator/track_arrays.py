@@ -53,6 +53,8 @@ TRACK = np.dtype(
         ("road_level", np.float64), ("border_level", np.float64),
         ("dash_level", np.float64), ("field_level", np.float64),
         ("low_x_m", np.float64), ("low_y_m", np.float64), ("high_x_m", np.float64), ("high_y_m", np.float64),
+        # 1 where the inner side of the loop is on the left of the track's own direction, -1 where it is on the right.
+        ("inner_side", np.int64),
     ]
 )  # fmt: skip
 
@@ -78,6 +80,7 @@ def pack_tracks(tracks: Sequence[Track]) -> TrackArrays:
     records["line_count"] = [len(line) for line in lines]
     records["waypoint_count"] = [len(part) for part in arcs]
     records["closed"] = [track.closed for track in tracks]
+    records["inner_side"] = [_inner_side(line) for line in lines]
     records["length_m"] = [track.length_m for track in tracks]
     for name, look_name in OWN_LEVELS.items():
         records[f"{name}_level"] = [luma(getattr(track.look, look_name)) for track in tracks]
@@ -99,6 +102,13 @@ def _dense_line(track: Track) -> NDArray[np.float64]:
         slope[0], slope[-1] = slope[1], slope[-2]
     line[:, CURVATURE] = slope
     return line
+
+
+def _inner_side(line: NDArray[np.float64]) -> int:
+    """The side of the loop's inside; the left of a road with two ends that turns neither way."""
+    x, y = line[:, X], line[:, Y]
+    area = np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)
+    return -1 if area < 0.0 else 1
 
 
 def _ground_map(record: np.void, track: Track, line: NDArray[np.float64]) -> NDArray[np.int64]:

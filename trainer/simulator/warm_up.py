@@ -22,4 +22,5 @@ def compile_kernels() -> None:
         simulator.reset()
         simulator.step(0.0, 1.0)
         simulator.put_back(np.ones(cars, bool))
+        simulator.redraw(np.ones(cars, bool))
         simulator.render(0, width_px=16, height_px=12, view="chase")

@@ -40,6 +40,10 @@ class WorkSpace:
         return tuple(getattr(self, name) for name in self.__slots__)
 
 
+# Where the kernels find them.
+VIEWS, THINGS = (list(WorkSpace.__slots__).index(name) for name in ("views", "things"))
+
+
 def make_work_space(parts: int, height_px: int, width_px: int) -> WorkSpace:
     """Scratch for as many threads, and pictures of this size."""
     texels = _aligned(np.int64, parts, PITCH)

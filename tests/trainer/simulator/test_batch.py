@@ -61,6 +61,7 @@ def test_every_car_of_a_batch_behaves_as_if_it_were_alone() -> None:
         )
         alone.reset()
         drive(alone, 90)
+        alone.worlds["first_car"] = car
         for name in STATE:
             assert alone.snapshot()[name][0].tobytes() == batch.snapshot()[name][car].tobytes(), name
     assert batch.cars.episode.max() > 0

@@ -11,7 +11,14 @@ from PIL import Image
 
 from shared.errors import SimulationError
 from tests.trainer.simulator.made_up import NO_RULES, OFF, one_car, oval_track, steer_along
-from trainer.simulator import CameraSettings, EpisodeStatus, RandomisationSettings, Simulator, SimulatorSettings
+from trainer.simulator import (
+    CameraSettings,
+    EpisodeStatus,
+    RaceSettings,
+    RandomisationSettings,
+    Simulator,
+    SimulatorSettings,
+)
 from trainer.tracks import Track, list_tracks, load_track
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "simulator"
@@ -98,9 +105,9 @@ def test_a_car_can_drive_a_lap_of_every_track_both_ways(catalogue: list[Track]) 
 
 
 def test_the_top_view_shows_every_car_of_the_world_and_no_other(oval: Track) -> None:
-    settings = SimulatorSettings(randomisation=OFF)
-    simulator = Simulator([oval], settings, seeds=[1, 2, 3], start_fraction=[0.0, 0.3, 0.6], world_index=[0, 0, 1])
-    simulator.reset()
+    settings = SimulatorSettings(randomisation=OFF, race=RaceSettings(cars_per_world=2))
+    simulator = Simulator([oval], settings, seeds=[1, 2, 3], world_index=[0, 0, 1])
+    simulator.reset(start_fraction=[0.0, 0.3, 0.6])
     both, alone = simulator.render(0, view="top"), simulator.render(2, view="top")
     assert _near(both, RED, 40).any()
     assert _near(both, (36, 98, 204), 40).any()
@@ -109,9 +116,10 @@ def test_the_top_view_shows_every_car_of_the_world_and_no_other(oval: Track) -> 
 
 
 def test_a_car_ahead_in_the_same_world_is_seen(oval: Track) -> None:
-    settings = SimulatorSettings(randomisation=OFF)
-    simulator = Simulator([oval], settings, seeds=[1, 2], start_fraction=[0.0, 0.05], world_index=[0, 0])
-    simulator.reset()
+    settings = SimulatorSettings(randomisation=OFF, race=RaceSettings(cars_per_world=2))
+    simulator = Simulator([oval], settings, seeds=[1, 2], world_index=[0, 0])
+    # Less than 1 m ahead it would start in another lane.
+    simulator.reset(start_fraction=[0.0, 0.08])
     blue = _near(simulator.render(0), (22, 59, 123), 40)
     assert blue.mean() > 0.005
     columns = np.nonzero(blue.any(axis=0))[0]

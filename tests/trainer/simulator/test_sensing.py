@@ -196,6 +196,7 @@ def test_every_car_of_a_batch_senses_as_if_it_were_alone() -> None:
         )  # fmt: skip
         alone.reset()
         drive(alone, 40)
+        alone.worlds["first_car"] = car
         for name in STATE:
             assert alone.snapshot()[name][0].tobytes() == batch.snapshot()[name][car].tobytes(), name
 
