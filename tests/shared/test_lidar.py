@@ -13,7 +13,7 @@ from shared.errors import MetadataError, ObservationError
 from shared.lidar import RANGE_MAX_M, LidarConfig, lidar_input, lidar_size, rays_from_scan
 from shared.sensors import DISCRETIZED_SECTOR_LIDAR, LIDAR, SECTOR_LIDAR, SENSORS
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "lidar.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "sensors.json").read_text())
 LIDARS = [name for name, sensor in SENSORS.items() if sensor.kind == "lidar"]
 SIMULATORS = {"num_sectors": 16, "num_values_per_sector": 4, "clipping_dist": 3.0}
 CARS = {
@@ -33,7 +33,7 @@ def nothing(rays: int = 64) -> np.ndarray:
 
 @pytest.mark.parametrize("name", LIDARS)
 def test_golden_rays_give_the_golden_inputs(name: str) -> None:
-    rays = np.array(GOLDEN["rays"], np.float32)
+    rays = np.array(GOLDEN["lidar"], np.float32)
     np.testing.assert_array_equal(lidar_input(rays, name, LidarConfig()), np.array(GOLDEN[name], np.float32))
 
 
