@@ -77,11 +77,9 @@ class LidarSettings(Settings):
         None, ge=-180, le=180, description="Where its zero looks, to the left positive; 180: backwards."
     )
 
-    def config(
-        self, *, clip_m: float | None = None, num_sectors: int = 8, num_values_per_sector: int = 8
-    ) -> LidarConfig:
-        """How a model sees that is trained with this LiDAR; MetadataError for what cannot be."""
-        return LidarConfig(self.rays, self.fov_deg, self.min_range_m, clip_m, num_sectors, num_values_per_sector)
+    def config(self) -> LidarConfig:
+        """Its rays, as a model takes them."""
+        return LidarConfig(self.rays, self.fov_deg, self.min_range_m)
 
 
 class SimulatorSettings(Settings):
