@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import secrets
 import signal
 import sys
 import threading
@@ -91,30 +90,23 @@ def board(car: Car, world: Path | None, seed: int) -> None:
 @car_options
 def actuator(car: Car) -> None:
     """Own the servo board: take leases, limit them, and say neutral when they end."""
-    from calibration.pulses import CalibratedPulses
-    from vehicle.actuator.core import ActuatorCore
-    from vehicle.actuator.esc import esc_profile
-    from vehicle.actuator.guard_watch import SameProcess
-    from vehicle.actuator.server import ActuatorServer
-    from vehicle.hardware.assembly import arming_obstacle, load_profile, open_servo_board
-    from vehicle.runtime_folder import BusLock
+    from vehicle.actuator.loop_log import logging_beside
+    from vehicle.actuator.process import run_actuator
 
-    profile = load_profile(car)
+    with logging_beside():
+        run_actuator(car, _stop_on_signals())
+
+
+@root.command()
+@car_options
+def guard(car: Car) -> None:
+    """Watch over the actuator: end it when it stands still, and bring the car to rest in its place."""
+    from vehicle.hardware.assembly import guard_arguments, load_profile
+
     car.folder.create()
-    lock = BusLock(car.folder.bus_lock)
-    core = ActuatorCore(
-        open_servo_board(car, profile),
-        CalibratedPulses(profile),
-        car.config.limits,
-        new_epoch=lambda: secrets.randbits(48) + 1,
-        guard=SameProcess(),
-        esc_profile=esc_profile(profile.throttle),
-        arming_obstacle=arming_obstacle(car, profile),
-    )
-    try:
-        ActuatorServer(core, car.folder.actuator).run(_stop_on_signals())
-    finally:
-        lock.release()
+    arguments = guard_arguments(car, load_profile(car))
+    # It becomes a program that has loaded nothing but the standard library: what works with less breaks less.
+    os.execv(sys.executable, [sys.executable, "-m", "vehicle.actuator.guard", *arguments])
 
 
 @root.command()

@@ -16,6 +16,11 @@ class ServoBoardConfig(Settings):
 
     bus: int = Field(1, ge=0, le=63, description="Number of the I2C bus, as in /dev/i2c-1.")
     address: int = Field(0x40, ge=0x08, le=0x77, description="I2C address of the PCA9685.")
+    output_enable: Literal["none", "line", "dead_man"] = Field(
+        "none", description="What the board's /OE pin is wired to: nothing, a GPIO line, or a dead-man circuit on one."
+    )
+    output_enable_chip: int = Field(0, ge=0, le=63, description="Number of the GPIO chip, as in /dev/gpiochip0.")
+    output_enable_line: int = Field(22, ge=0, le=511, description="GPIO line of the /OE pin or its circuit.")
 
 
 class DriveConfig(Settings):

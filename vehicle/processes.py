@@ -56,8 +56,8 @@ class ProcessGroup:
                 words = process.last_words()
                 raise LinkError(f"The process '{process.name}' ended with code {code}. It said last: {words}")
 
-    def end(self) -> None:
-        """Ask each to end, newest first, and insist where asking does not help."""
+    def end(self) -> bool:
+        """Ask each to end, newest first, and insist where asking does not help. Whether none died of a signal."""
         for process in reversed(self._processes):
             process.running.terminate()
             try:
@@ -65,7 +65,9 @@ class ProcessGroup:
             except subprocess.TimeoutExpired:
                 process.running.kill()
                 process.running.wait()
+        ended_well = all(process.running.returncode >= 0 for process in self._processes)
         self._processes.clear()
+        return ended_well
 
 
 def wait_for(path: Path, processes: ProcessGroup, timeout_s: float) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import HardwareError, LinkError
+from shared.errors import LinkError
 
 _LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes
 
@@ -24,6 +23,11 @@ class RuntimeFolder:
     def actuator(self) -> Path:
         """Leases, arming, stop, status."""
         return self.path / "actuator.sock"
+
+    @property
+    def guard(self) -> Path:
+        """Where the actuator introduces itself to its guard."""
+        return self.path / "guard.sock"
 
     @property
     def board_i2c(self) -> Path:
@@ -44,11 +48,6 @@ class RuntimeFolder:
     def world(self) -> Path:
         """Where a world started by `lapwing-car up` waits for the board."""
         return self.path / "world.sock"
-
-    @property
-    def bus_lock(self) -> Path:
-        """Held by whoever has the I2C bus open."""
-        return self.path / "i2c.lock"
 
     def create(self) -> None:
         """Make the folder, for this user alone."""
@@ -93,21 +92,3 @@ def listen(path: Path, kind: socket.SocketKind) -> socket.socket:
         server.close()
         raise LinkError(f"Cannot open the socket {path}: {error.strerror}.") from error
     return server
-
-
-class BusLock:
-    """The right to open the I2C bus. The kernel takes it back when its holder dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._fd)
-            raise HardwareError(
-                "Another process drives the servo board. Stop it first: systemctl stop lapwing-actuator"
-            ) from error
-
-    def release(self) -> None:
-        """Let somebody else open the bus."""
-        os.close(self._fd)

@@ -18,6 +18,8 @@ from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.messages import StopRequest
+from vehicle.actuator.neutral import rest_on_the_bus
+from vehicle.actuator.safety_level import SafetyLevel, meaning_of
 from vehicle.actuator.state import Phase
 from vehicle.hardware.assembly import Car
 from vehicle.processes import ProcessGroup, wait_for
@@ -52,6 +54,8 @@ class CarRun:
         self._drive = drive
         self._options = list(options)
         self._tell = tell
+        self._told: set[str] = set()
+        self._devices = ProcessGroup(car.folder.path)  # of the emulated car; they end last
         self._processes = ProcessGroup(car.folder.path)
 
     def run(self, stop: threading.Event) -> None:
@@ -65,13 +69,24 @@ class CarRun:
             if actuator is not None:
                 _say_stop(actuator)
                 actuator.close()
-            self._processes.end()
-            self._tell("Everything is at rest.")
+            self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
+        """End everything. Where one of them died of a signal, perhaps nobody answered for the board: we do."""
+        ended_well = self._processes.end()
+        try:
+            if not ended_well and (not self._car.emulated or self._car.folder.board_i2c.exists()):
+                self._tell(rest_on_the_bus(self._car))
+        finally:
+            self._devices.end()
+        self._tell("Everything is at rest.")
 
     def _start(self) -> ActuatorClient:
         folder, drive = self._car.folder, self._drive
         if self._car.emulated:
             self._start_emulated_board()
+        self._start_verb("guard", [])
+        wait_for(folder.guard, self._processes, START_TIMEOUT_S)
         self._start_verb("actuator", [])
         wait_for(folder.actuator, self._processes, START_TIMEOUT_S)
         actuator = ActuatorClient(folder.actuator)
@@ -85,22 +100,24 @@ class CarRun:
         world = drive.world
         if drive.world_command is not None:
             world = folder.world
-            self._processes.start("world", [*_found(drive.world_command), "--socket", str(world)])
+            self._devices.start("world", [*_found(drive.world_command), "--socket", str(world)])
         if world is not None:
-            wait_for(world, self._processes, START_TIMEOUT_S)
-        self._start_verb("board", ["--world", str(world)] if world else [])
-        wait_for(folder.board_status, self._processes, START_TIMEOUT_S)
+            wait_for(world, self._devices, START_TIMEOUT_S)
+        self._start_verb("board", ["--world", str(world)] if world else [], self._devices)
+        wait_for(folder.board_status, self._devices, START_TIMEOUT_S)
 
-    def _start_verb(self, verb: str, arguments: list[str]) -> None:
+    def _start_verb(self, verb: str, arguments: list[str], group: ProcessGroup | None = None) -> None:
         command = [sys.executable, "-m", "vehicle.cli", verb, *self._options, *arguments]
-        self._processes.start(verb, command)
+        (group or self._processes).start(verb, command)
 
     def _watch(self, actuator: ActuatorClient, stop: threading.Event) -> None:
         started_s = told_s = time.monotonic()
         has_driven, laps = False, 0
         while not stop.wait(WATCH_S):
+            self._devices.check()
             self._processes.check()
             status, pose = actuator.status(), self._pose()
+            self._tell_once(*_about_safety(status))
             if status.phase is Phase.ARMED and not has_driven:
                 has_driven, started_s = True, time.monotonic()
                 self._tell("The model drives.")
@@ -117,6 +134,12 @@ class CarRun:
                 self._tell(_progress(status, pose))
             if 0 < self._drive.timeout_s < now_s - started_s:
                 raise LinkError(_too_slow(self._drive, laps, pose))
+
+    def _tell_once(self, *sentences: str) -> None:
+        for sentence in sentences:
+            if sentence not in self._told:
+                self._told.add(sentence)
+                self._tell(sentence)
 
     def _pose(self) -> dict[str, Any] | None:
         """What the world says of the car; None on a real car and where there is no world."""
@@ -152,6 +175,12 @@ def board_status(path: Path, **question: Any) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             raise LinkError(f"The emulated board does not answer at {path}.") from error
         return answer
+
+
+def _about_safety(status: ActuatorStatus) -> list[str]:
+    """What a person beside the car must know."""
+    level = [f"Safety level {status.safety_level}. {meaning_of(SafetyLevel(status.safety_level))}"]
+    return [*(level if status.safety_level else []), *status.warnings]
 
 
 def _progress(status: ActuatorStatus, pose: dict[str, Any] | None) -> str:

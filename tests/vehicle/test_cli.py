@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import HardwareError, LinkError
+from shared.errors import LinkError
 from vehicle.cli import root, run
 from vehicle.processes import ProcessGroup
-from vehicle.runtime_folder import BusLock, RuntimeFolder, default_runtime_path
+from vehicle.runtime_folder import RuntimeFolder, default_runtime_path
 
 
 def test_help_shows_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert set(root.commands) == {"board", "actuator", "drive", "up", "install", "models", "neutral"}
+    assert set(root.commands) == {"board", "guard", "actuator", "drive", "up", "install", "models", "neutral"}
     assert all(verb in shown for verb in root.commands)
 
 
@@ -92,14 +92,6 @@ def test_the_runtime_folder_is_for_one_user(tmp_path: Path) -> None:
 def test_the_runtime_folder_lies_where_the_system_wants_it() -> None:
     assert default_runtime_path({"XDG_RUNTIME_DIR": "/run/user/5"}, 5) == Path("/run/user/5/lapwing")
     assert default_runtime_path({}, 5) == Path("/tmp/lapwing-5")
-
-
-def test_the_bus_has_one_owner(tmp_path: Path) -> None:
-    lock = BusLock(tmp_path / "i2c.lock")
-    with pytest.raises(HardwareError, match="Another process"):
-        BusLock(tmp_path / "i2c.lock")
-    lock.release()
-    BusLock(tmp_path / "i2c.lock").release()
 
 
 def test_a_process_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:

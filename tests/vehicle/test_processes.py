@@ -4,69 +4,35 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from vehicle.actuator.client import ActuatorClient
+from tests.vehicle.stack import NEUTRAL_US, Stack
 from vehicle.actuator.core import LATCH_AFTER_S
 from vehicle.actuator.lease import LONGEST_TTL_S
 from vehicle.actuator.state import Phase
-from vehicle.processes import Process, ProcessGroup, wait_for
 from vehicle.runtime_folder import RuntimeFolder
-from vehicle.up import board_status
 
 pytestmark = pytest.mark.wall_clock
 
-START_S = 30.0
-THROTTLE = 0
-NEUTRAL_US = 1500.0
 # A lease, a turn, a period of the pulses, and what a busy machine takes to run the actuator's turn.
 STOP_S = LONGEST_TTL_S + 0.02 + 0.02 + 0.15
 
 
-class Stack:
-    """Board, actuator and drive as processes, driving on the still scene."""
+class DrivenStack(Stack):
+    """A car that its drive process drives, on the still scene."""
 
     def __init__(self, folder: RuntimeFolder, model: Path) -> None:
-        self.folder = folder
-        self.processes = ProcessGroup(folder.path)
-        self._start("board")
-        wait_for(folder.board_status, self.processes, START_S)
-        self.actuator_process = self._start("actuator")
-        wait_for(folder.actuator, self.processes, START_S)
-        self.actuator = ActuatorClient(folder.actuator)
-        self.drive = self._start("drive", "--model", str(model), "--arm")
-        self._wait(lambda: self.actuator.status().throttle_us > NEUTRAL_US + 20)
-
-    def _start(self, verb: str, *arguments: str) -> Process:
-        options = ["--emulated", "--runtime", str(self.folder.path)]
-        return self.processes.start(verb, [sys.executable, "-m", "vehicle.cli", verb, *options, *arguments])
-
-    def _wait(self, condition: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + START_S
-        while not condition():
-            assert time.monotonic() < deadline_s, self.drive.last_words()
-            time.sleep(0.02)
-
-    def wait_for_phase_other_than_armed(self) -> None:
-        self._wait(lambda: self.actuator.status().phase is not Phase.ARMED)
+        super().__init__(folder)
+        self.drive = self.start_verb("drive", "--model", str(model), "--arm")
+        self.wait(lambda: self.client.status().throttle_us > NEUTRAL_US + 20)
 
     def wait_for_neutral_since(self, moment_s: float) -> None:
         """Until the board has seen a neutral pulse begin; when it began is for the test to judge."""
-        self._wait(lambda: [w for _, w in self.throttle_since(moment_s)[-1:] if w and abs(w - NEUTRAL_US) < 3] != [])
-
-    def throttle_since(self, moment_s: float) -> list[tuple[float, float | None]]:
-        """(seconds after the moment, width) of every throttle change after it, in the board's own log."""
-        pulses = board_status(self.folder.board_status, since_s=moment_s)["pulses"]
-        return [(p["start_s"] - moment_s, p["width_us"]) for p in pulses if p["channel"] == THROTTLE]
-
-    def end(self) -> None:
-        self.actuator.close()
-        self.processes.end()
+        self.wait(lambda: [us for _, us in self.throttle_since(moment_s)[-1:] if us and abs(us - NEUTRAL_US) < 3])
 
 
 @pytest.fixture
@@ -77,19 +43,19 @@ def model_file(tmp_path: Path, make_archive: Callable[..., bytes]) -> Path:
 
 
 @pytest.fixture
-def stack(folder: RuntimeFolder, model_file: Path) -> Iterator[Stack]:
-    stack = Stack(folder, model_file)
+def stack(folder: RuntimeFolder, model_file: Path) -> Iterator[DrivenStack]:
+    stack = DrivenStack(folder, model_file)
     yield stack
     stack.end()
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
 def test_a_drive_that_is_killed_hung_or_ended_leaves_neutral_and_a_latched_stop(
-    stack: Stack, fault: signal.Signals
+    stack: DrivenStack, fault: signal.Signals
 ) -> None:
     faulted_at_s = time.monotonic()
     os.kill(stack.drive.running.pid, fault)
-    stack.wait_for_phase_other_than_armed()
+    stack.wait(lambda: stack.client.status().phase is not Phase.ARMED)
     stack.wait_for_neutral_since(faulted_at_s)
     after_s, width_us = stack.throttle_since(faulted_at_s)[-1]
     assert width_us == pytest.approx(NEUTRAL_US, abs=3)
@@ -103,10 +69,10 @@ def test_a_drive_that_is_killed_hung_or_ended_leaves_neutral_and_a_latched_stop(
 # SIGHUP is what a process gets whose SSH connection drops.
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_ending_the_actuator_says_neutral_and_then_switches_the_pulses_off(
-    stack: Stack, ending: signal.Signals
+    stack: DrivenStack, ending: signal.Signals
 ) -> None:
     ended_at_s = time.monotonic()
-    stack.actuator_process.running.send_signal(ending)
-    stack.actuator_process.running.wait()
+    stack.actuator.running.send_signal(ending)
+    stack.actuator.running.wait()
     changes = stack.throttle_since(ended_at_s)
     assert [width_us for _, width_us in changes[-2:]] == [pytest.approx(NEUTRAL_US, abs=3), None]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,10 +42,11 @@ def sockets(folder: RuntimeFolder) -> list[str]:
 def test_laps_that_take_too_long_end_the_run_with_everything_at_rest(folder: RuntimeFolder, model: str) -> None:
     told: list[str] = []
     options = ["--emulated", "--runtime", str(folder.path)]
-    run = CarRun(Car(CarConfig(), folder, emulated=True), Drive(model, laps=1, timeout_s=2.0), options, told.append)
+    run = CarRun(Car(CarConfig(), folder, emulated=True), Drive(model, laps=1, timeout_s=5.0), options, told.append)
     with pytest.raises(LinkError, match=r"0 of 1 laps .* Check the calibration"):
         run.run(threading.Event())
     assert "The model drives." in told
+    assert any(sentence.startswith("Safety level L0.") for sentence in told)
     assert told[-1] == "Everything is at rest."
     assert sockets(folder) == []
 
@@ -67,8 +71,50 @@ def test_no_process_outlives_the_one_that_started_it(
         time.sleep(0.05)
 
 
+def test_when_the_actuator_is_killed_the_board_is_put_to_rest(folder: RuntimeFolder, model: str) -> None:
+    told: list[str] = []
+    errors: list[str] = []
+
+    def run() -> None:
+        car = Car(CarConfig(), folder, emulated=True)
+        try:
+            CarRun(car, Drive(model), ["--emulated", "--runtime", str(folder.path)], told.append).run(threading.Event())
+        except LinkError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    deadline_s = time.monotonic() + WAIT_S
+    while not drives(folder):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    killed_at_s = time.monotonic()
+    os.kill(process_behind(folder.actuator), signal.SIGKILL)
+    seen: list[float | None] = []
+    while thread.is_alive():
+        with suppress(LinkError, OSError):
+            seen = throttle_widths(folder, killed_at_s) or seen
+        time.sleep(0.02)
+    thread.join()
+    at_rest = [width_us for width_us in seen if width_us is None or abs(width_us - NEUTRAL_US) < 3]
+    assert at_rest[:2] == [pytest.approx(NEUTRAL_US, abs=3), None]  # by the guard
+    assert "The servo board was given neutral, then switched off." in told  # and once more when all had ended
+    assert "actuator" in errors[0]
+
+
+def process_behind(path: Path) -> int:
+    """The id of the process that listens on a socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.connect(str(path))
+        return int(struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+
+
+def throttle_widths(folder: RuntimeFolder, since_s: float) -> list[float | None]:
+    pulses = board_status(folder.board_status, since_s=since_s)["pulses"]
+    return [pulse["width_us"] for pulse in pulses if pulse["channel"] == 0]
+
+
 def drives(folder: RuntimeFolder) -> bool:
     if not folder.board_status.exists():
         return False
-    pulses = board_status(folder.board_status, since_s=0.0)["pulses"]
-    return any(pulse["channel"] == 0 and (pulse["width_us"] or 0.0) > NEUTRAL_US + 20 for pulse in pulses)
+    return any((width_us or 0.0) > NEUTRAL_US + 20 for width_us in throttle_widths(folder, 0.0))

@@ -78,7 +78,6 @@ class ActuatorCore:
         health: Callable[[float], Health] = lambda now_s: HEALTHY,
         arming_obstacle: str | None = None,
         warnings: tuple[str, ...] = (),
-        safety_level: str = "",
     ) -> None:
         """arming_obstacle: why this car must not drive at all, such as a calibration nobody confirmed.
 
@@ -94,7 +93,6 @@ class ActuatorCore:
         self._health = health
         self._arming_obstacle = arming_obstacle
         self._warnings = warnings
-        self._safety_level = safety_level
         self._lease: Lease | None = None
         self._last_sequence = -1
         self._is_released = False
@@ -195,7 +193,7 @@ class ActuatorCore:
 
     def status(self, now_s: float) -> ActuatorStatus:
         """What is so now."""
-        warnings = (self._verdict.warning,) if self._verdict.warning else ()
+        unwell = (self._verdict.warning,) if self._verdict.warning else ()
         return ActuatorStatus(
             phase=self.state.phase,
             driver=self.state.driver,
@@ -210,8 +208,8 @@ class ActuatorCore:
             mode=self.state.mode,
             top_speed_mps=self.state.top_speed_mps,
             guard=self._guard.problem(now_s) or "",
-            warnings=self._warnings + warnings,
-            safety_level=self._safety_level,
+            warnings=tuple(dict.fromkeys(self._warnings + self._guard.warnings + unwell)),
+            safety_level=self._guard.safety_level,
         )
 
     def _heed_guard_and_health(self, now_s: float) -> None:

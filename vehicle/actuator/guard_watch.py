@@ -19,6 +19,16 @@ class Standing(IntEnum):
 class GuardWatch(Protocol):
     """The guard as the owner sees it."""
 
+    @property
+    def safety_level(self) -> str:
+        """See safety_level.py; empty while there is no guard to ask."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of the guard."""
+        ...
+
     def problem(self, now_s: float) -> str | None:
         """Why the car must not drive: nobody would stop it if this process stood still. None when all is well."""
         ...
@@ -30,6 +40,9 @@ class GuardWatch(Protocol):
 
 class SameProcess:
     """No guard: where board and actuator share a process and a virtual clock, none can outlive the other."""
+
+    safety_level = ""
+    warnings: tuple[str, ...] = ()
 
     def problem(self, now_s: float) -> str | None:
         """Nothing can go wrong here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,6 @@ from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.messages import StopRequest
 from vehicle.actuator.state import STOP_HOLD_S, Phase
 from vehicle.hardware.assembly import Car, load_profile, open_servo_board
-from vehicle.runtime_folder import BusLock
 
 
 def bring_to_rest(car: Car, sleep: Callable[[float], None] = time.sleep) -> str:
@@ -19,9 +19,9 @@ def bring_to_rest(car: Car, sleep: Callable[[float], None] = time.sleep) -> str:
     try:
         client = ActuatorClient(car.folder.actuator)
     except LinkError:
-        return _on_the_bus(car, sleep)
-    status = client.ask(StopRequest("lapwing-car neutral")).status
-    client.close()
+        return rest_on_the_bus(car, sleep)
+    with contextlib.closing(client):
+        status = client.ask(StopRequest("lapwing-car neutral")).status
     if status.phase is Phase.FAULT:
         raise HardwareError(
             f"The actuator tries neutral but has a fault: {status.reason}. If the wheels turn, switch the motor off."
@@ -29,16 +29,18 @@ def bring_to_rest(car: Car, sleep: Callable[[float], None] = time.sleep) -> str:
     return "The actuator holds neutral."
 
 
-def _on_the_bus(car: Car, sleep: Callable[[float], None]) -> str:
+def rest_on_the_bus(car: Car, sleep: Callable[[float], None] = time.sleep) -> str:
+    """Neutral, then off, by our own hand. HardwareError while another process drives the board."""
     profile = load_profile(car)
-    car.folder.create()
-    lock = BusLock(car.folder.bus_lock)
+    pulses, board = CalibratedPulses(profile), open_servo_board(car, profile)
     try:
-        pulses, board = CalibratedPulses(profile), open_servo_board(car, profile)
         board.start()
         board.write_pulses(pulses.steering_pulse_us(0.0), pulses.throttle_pulse_us(0.0, top_speed_mps=1.0))
         sleep(STOP_HOLD_S)
-        board.close()
+        board.all_off()
+    except OSError as error:
+        raise HardwareError(f"The car was not brought to rest: {error}. Switch the motor off.") from error
     finally:
-        lock.release()
+        with contextlib.suppress(OSError):
+            board.close()
     return "The servo board was given neutral, then switched off."

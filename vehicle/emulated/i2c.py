@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.errors import HardwareError, LinkError
-from vehicle.hardware.i2c_bus import I2CBus, ReadSegment, Segment, WriteSegment
+from vehicle.hardware.i2c_bus import I2CBus, ReadSegment, Segment, WriteSegment, claim_file
 
 LONGEST_MESSAGE = 4096
 TRANSACTION_TIMEOUT_S = 0.1  # the wire takes 1 ms; the rest is what a busy laptop needs to schedule the board
@@ -89,6 +89,9 @@ class LocalI2C(I2CBus):
     def deinit(self) -> None:
         """Nothing to close: the wire belongs to the board."""
 
+    def claim(self) -> None:
+        """Nobody else is in this process."""
+
 
 class SocketI2C(I2CBus):
     """A handle on the wire of a board in another process."""
@@ -96,6 +99,7 @@ class SocketI2C(I2CBus):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
+        self._claim_fd: int | None = None
         self._socket = self._connect()
 
     def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
@@ -114,6 +118,19 @@ class SocketI2C(I2CBus):
     def deinit(self) -> None:
         """Close the handle; the chips keep what they do."""
         self._socket.close()
+        if self._claim_fd is not None:
+            os.close(self._claim_fd)
+            self._claim_fd = None
+
+    def claim(self) -> None:
+        """A file beside the socket carries the lock: the folder belongs to one user alone."""
+        descriptor = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            claim_file(descriptor)
+        except HardwareError:
+            os.close(descriptor)
+            raise
+        self._claim_fd = descriptor
 
     def _connect(self) -> socket.socket:
         handle = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)

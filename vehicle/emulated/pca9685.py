@@ -18,7 +18,9 @@ Source: NXP, PCA9685 product data sheet, revisions 2 to 4. What is modelled, and
 | ALLCALL 70h answered after reset, SUBADR1 to 3 (71h, 72h, 74h) not | 7.3.6, 7.3.7 |
 | general call 00h with the byte 06h resets to the power-on values | 7.6 |
 
-Not modelled: the /OE pin and OUTNE, OCH = 1, an external clock's frequency, test mode.
+| a high /OE pin with OUTNE = 00 holds every output low | 7.4 |
+
+Not modelled: other values of OUTNE, OCH = 1, an external clock's frequency, test mode.
 A new width starts with the next period; the data sheet promises no more than that. Full off is immediate.
 """
 
@@ -76,6 +78,7 @@ class Pca9685Chip:
         self.registers = bytearray(256)
         self.history: deque[PulseChange] = deque(maxlen=HISTORY_LENGTH)
         self.restarts_used = 0
+        self.oe_is_high = False  # boards pull it low: outputs enabled
         self._clock = clock
         self._pointer = 0
         self._widths: list[float | None] = [None] * CHANNELS
@@ -148,6 +151,11 @@ class Pca9685Chip:
             self._scheduled[channel] = PulseChange(start_s, channel, width_us)
         self._settle(now_s)
 
+    def set_oe(self, *, is_high: bool) -> None:
+        """The level of the /OE pin."""
+        self.oe_is_high = is_high
+        self.stop()
+
     # What an oscilloscope on the pins sees.
 
     @property
@@ -215,7 +223,7 @@ class Pca9685Chip:
         return ((off & 0xFFF) - (on & 0xFFF)) % STEPS_PER_PERIOD
 
     def _programmed_width_us(self, channel: int) -> float | None:
-        if self.registers[MODE1] & (SLEEP | RESTART):
+        if self.oe_is_high or self.registers[MODE1] & (SLEEP | RESTART):
             return None
         ticks = self._ticks(channel)
         return ticks * self.tick_us if ticks else None

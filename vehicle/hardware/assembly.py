@@ -7,13 +7,14 @@ from pathlib import Path
 
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import read_profile, shipped_profile
+from calibration.pulses import throttle_pulse_us
 from shared.atomic_files import storage_errors
 from shared.errors import CalibrationError, HardwareError
 from vehicle.config import CarConfig
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
-from vehicle.hardware.i2c_bus import LinuxI2C
-from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
+from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, ticks_for
 from vehicle.hardware.protocols import Camera, ServoBoard
 from vehicle.runtime_folder import RuntimeFolder
 
@@ -64,10 +65,46 @@ def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
 
 
 def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
-    """The servo board, not started. HardwareError when its bus does not open."""
+    """The servo board, not started, claimed for this process. HardwareError when it is not to be had."""
     settings = car.config.servo_board
-    bus = SocketI2C(car.folder.board_i2c) if car.emulated else LinuxI2C(settings.bus)
+    bus: I2CBus
+    if car.emulated:
+        bus = SocketI2C(car.folder.board_i2c)
+    else:
+        driver = kernel_driver_of(settings.bus, settings.address)
+        if driver is not None:
+            raise HardwareError(
+                f"The kernel's own driver '{driver}' has the servo board. Remove its dtoverlay from "
+                "/boot/firmware/config.txt and restart the car."
+            )
+        bus = LinuxI2C(settings.bus)
+    try:
+        bus.claim()
+    except HardwareError:
+        bus.deinit()
+        raise
     return Pca9685Board(bus, address=settings.address, oscillator_hz=profile.chip_clock_hz)
+
+
+def neutral_ticks(profile: CalibrationProfile) -> int:
+    """The throttle's neutral as the chip counts it: what owner and guard of the board must agree on."""
+    return ticks_for(throttle_pulse_us(profile, 0.0, 1.0), profile.chip_clock_hz)
+
+
+def guard_arguments(car: Car, profile: CalibrationProfile) -> list[str]:
+    """All that the guard must know, as its command line: it reads no settings and no calibration itself."""
+    settings = car.config.servo_board
+    where = f"{settings.output_enable_chip}:{settings.output_enable_line}"
+    wiring = {"none": "none", "line": f"line:{where}", "dead_man": f"dead-man:{where}"}[settings.output_enable]
+    values = {
+        "--socket": str(car.folder.guard),
+        "--bus": f"emulated:{car.folder.board_i2c}" if car.emulated else f"i2c:{settings.bus}",
+        "--address": str(settings.address),
+        "--prescale": str(prescale_for(profile.chip_clock_hz)),
+        "--neutral-ticks": str(neutral_ticks(profile)),
+        "--output-enable": "none" if car.emulated else wiring,
+    }
+    return [word for pair in values.items() for word in pair]
 
 
 def open_camera(car: Car) -> Camera:

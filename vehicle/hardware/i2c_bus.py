@@ -14,11 +14,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from shared.errors import HardwareError
 
-I2C_RDWR = 0x0707  # linux/i2c-dev.h
+I2C_RETRIES, I2C_TIMEOUT, I2C_RDWR = 0x0701, 0x0702, 0x0707  # linux/i2c-dev.h
+TIMEOUT_10_MS = 2  # the unit is the kernel's; its default of a second is fifty turns of the actuator
 I2C_M_RD = 0x0001  # linux/i2c.h
 ADDRESSES = range(0x08, 0x78)  # the others are reserved by the I2C specification
 
@@ -56,6 +58,10 @@ class I2CBus(ABC):
     @abstractmethod
     def deinit(self) -> None:
         """Close the bus. No transaction is possible afterwards."""
+
+    @abstractmethod
+    def claim(self) -> None:
+        """Be the one process that drives the servo board, until deinit or death. HardwareError while another is."""
 
     def try_lock(self) -> bool:
         """Take the bus for one device, if it is free."""
@@ -139,6 +145,9 @@ class LinuxI2C(I2CBus):
             self._fd = open_device(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise HardwareError(_why_no_bus(path, error)) from error
+        # A wire that hangs must not hang us: the next turn is in 20 ms, and it tries again.
+        ioctl(self._fd, I2C_RETRIES, 0)
+        ioctl(self._fd, I2C_TIMEOUT, TIMEOUT_10_MS)
 
     def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
         """Do one transaction; what all read segments brought, joined."""
@@ -155,6 +164,29 @@ class LinuxI2C(I2CBus):
     def deinit(self) -> None:
         """Close the bus. No transaction is possible afterwards."""
         os.close(self._fd)
+
+    def claim(self) -> None:
+        """The lock lies on the device itself, so it holds whoever the other process belongs to."""
+        claim_file(self._fd)
+
+
+def claim_file(descriptor: int) -> None:
+    """Lock an open file for this process; the kernel takes the lock back when the file is closed."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise HardwareError(
+            "Another process drives the servo board. Stop it first: systemctl stop lapwing-actuator"
+        ) from error
+
+
+def kernel_driver_of(bus: int, address: int, devices: Path = Path("/sys/bus/i2c/devices")) -> str | None:
+    """The name of the kernel's own driver that has this chip; None when it has none, as it should be.
+
+    The kernel's PWM driver would go on giving pulses beside us, and outlive us.
+    """
+    driver = devices / f"{bus}-{address:04x}" / "driver"
+    return driver.resolve().name if driver.exists() else None
 
 
 def _buffer(segment: Segment) -> ctypes.Array[ctypes.c_uint8]:

@@ -22,7 +22,7 @@ STEPS_PER_PERIOD = 4096
 LOWEST_PRE_SCALE, HIGHEST_PRE_SCALE = 3, 255
 
 THROTTLE_CHANNEL, STEERING_CHANNEL = 0, 1  # neighbours, so that one block write reaches both
-LED0_ON_L, ALL_LED_OFF_H = 0x06, 0xFD
+MODE1, MODE2, LED0_ON_L, ALL_LED_OFF_H, PRE_SCALE = 0x00, 0x01, 0x06, 0xFD, 0xFE
 FULL_OFF = 0x10
 # Registers keep AUTO_INCREMENT alone: no RESTART, no all-call or sub-addresses, awake.
 MODE1_SLEEP, MODE1_RUNNING = 0x30, 0x20
@@ -30,6 +30,29 @@ MODE2_TOTEM_POLE = 0x04  # OUTDRV; OUTNE = 00, so that a raised /OE line means l
 OSCILLATOR_START_S = 0.0005  # data sheet 7.3.1.1
 
 SHORTEST_PULSE_US, LONGEST_PULSE_US = 700.0, 2300.0  # beyond, a servo may turn against its end stop
+
+
+def prescale_for(oscillator_hz: float) -> int:
+    """What PRE_SCALE must be for PULSE_RATE_HZ. HardwareError when no value gives it."""
+    prescale = round(oscillator_hz / (STEPS_PER_PERIOD * PULSE_RATE_HZ)) - 1
+    if not LOWEST_PRE_SCALE <= prescale <= HIGHEST_PRE_SCALE:
+        raise HardwareError(f"A servo board with a clock of {oscillator_hz:g} Hz cannot give 50 Hz pulses.")
+    return prescale
+
+
+def ticks_for(pulse_us: float, oscillator_hz: float) -> int:
+    """The nearest whole number of steps. HardwareError for a pulse that no servo takes, and for NaN."""
+    if not math.isfinite(pulse_us) or not SHORTEST_PULSE_US <= pulse_us <= LONGEST_PULSE_US:
+        raise HardwareError(
+            f"A pulse of {pulse_us:g} us was asked for; servos take {SHORTEST_PULSE_US:g} to "
+            f"{LONGEST_PULSE_US:g} us. Check the calibration."
+        )
+    return round(pulse_us / tick_us_at(oscillator_hz))
+
+
+def tick_us_at(oscillator_hz: float) -> float:
+    """One step of the period we really get, not of the one we asked for: the prescaler is a whole number."""
+    return 1e6 * (prescale_for(oscillator_hz) + 1) / oscillator_hz
 
 
 class Pca9685Board:
@@ -44,16 +67,17 @@ class Pca9685Board:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """oscillator_hz: what this chip's clock really does; boards differ by several percent."""
-        prescale = round(oscillator_hz / (STEPS_PER_PERIOD * PULSE_RATE_HZ)) - 1
-        if not LOWEST_PRE_SCALE <= prescale <= HIGHEST_PRE_SCALE:
-            raise HardwareError(f"A servo board with a clock of {oscillator_hz:g} Hz cannot give 50 Hz pulses.")
+        # Imported here: the library loads Adafruit's platform detection, which only a car needs; and not later,
+        # because it takes longer than a guard waits for a turn.
+        from adafruit_pca9685 import PCA9685
+
+        self._library = PCA9685
+        self._prescale = prescale_for(oscillator_hz)
+        self.tick_us = tick_us_at(oscillator_hz)
         self._bus = bus
         self._address = address
         self._oscillator_hz = oscillator_hz
         self._sleep = sleep
-        self._prescale = prescale
-        # The period we really get: the prescaler is a whole number.
-        self.tick_us = 1e6 * (prescale + 1) / oscillator_hz
         self._written = bytes(8)
 
     def start(self) -> None:
@@ -75,10 +99,7 @@ class Pca9685Board:
 
     def _set_up(self) -> None:
         """The registers of mode and rate, read back."""
-        # Imported here: the library loads Adafruit's platform detection, which only a car needs.
-        from adafruit_pca9685 import PCA9685
-
-        chip = PCA9685(self._bus, address=self._address, reference_clock_speed=round(self._oscillator_hz))
+        chip = self._library(self._bus, address=self._address, reference_clock_speed=round(self._oscillator_hz))
         chip.mode1_reg = MODE1_SLEEP
         chip.prescale_reg = self._prescale
         chip.mode2_reg = MODE2_TOTEM_POLE
@@ -93,7 +114,7 @@ class Pca9685Board:
         """Change both pulses in one transaction."""
         block = bytearray(8)
         for channel, pulse_us in ((THROTTLE_CHANNEL, throttle_us), (STEERING_CHANNEL, steering_us)):
-            ticks = self._ticks(pulse_us)
+            ticks = ticks_for(pulse_us, self._oscillator_hz)
             block[4 * channel + 2] = ticks & 0xFF
             block[4 * channel + 3] = ticks >> 8
         self._write(bytes((LED0_ON_L,)) + block)
@@ -101,10 +122,12 @@ class Pca9685Board:
 
     def check(self) -> None:
         """Read back what was written last; HardwareError when the board disagrees, as after a brown-out."""
-        settings, pulses = bytearray(1), bytearray(8)
-        self._read(0x00, settings)
+        modes, pulses, prescale = bytearray(2), bytearray(8), bytearray(1)
+        self._read(MODE1, modes)
         self._read(LED0_ON_L, pulses)
-        if settings[0] != MODE1_RUNNING or bytes(pulses) != self._written:
+        self._read(PRE_SCALE, prescale)
+        settings = (*modes, prescale[0])
+        if settings != (MODE1_RUNNING, MODE2_TOTEM_POLE, self._prescale) or bytes(pulses) != self._written:
             raise HardwareError(
                 "The servo board lost its settings, as after a dip of its supply. "
                 "Check the battery and the board's power wires, then arm again."
@@ -123,14 +146,6 @@ class Pca9685Board:
             self.all_off()
         finally:
             self._bus.deinit()
-
-    def _ticks(self, pulse_us: float) -> int:
-        if not math.isfinite(pulse_us) or not SHORTEST_PULSE_US <= pulse_us <= LONGEST_PULSE_US:
-            raise HardwareError(
-                f"A pulse of {pulse_us:g} us was asked for; servos take {SHORTEST_PULSE_US:g} to "
-                f"{LONGEST_PULSE_US:g} us. Check the calibration."
-            )
-        return round(pulse_us / self.tick_us)
 
     def _first_words(self) -> None:
         """Silence first: the chip may hold the pulses of an earlier life, and waking it would play them."""

@@ -66,7 +66,16 @@ class Car:
     def arm(self, mode: Mode = Mode.AUTONOMOUS, top_speed_mps: float = 1.0) -> None:
         """From the start, or from a stop, to driving."""
         self.run(1.3)
+        self.arm_at_once(mode, top_speed_mps)
+
+    def arm_at_once(self, mode: Mode = Mode.AUTONOMOUS, top_speed_mps: float = 1.0) -> None:
+        """Neutral was held."""
         assert self.core.arm(mode, top_speed_mps, self.clock()) is None
+        self.sequence = 0
+
+    def arming_problem(self) -> str:
+        """Why the car cannot be armed now; empty when it was."""
+        return self.core.arm(Mode.AUTONOMOUS, 1.0, self.clock()) or ""
 
     def run(self, duration_s: float) -> ActuatorStatus:
         """Turns without any command."""

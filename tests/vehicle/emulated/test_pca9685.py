@@ -193,3 +193,20 @@ def test_it_keeps_its_last_pulse_when_nobody_writes(chip: Pca9685Chip, clock: An
     set_ticks(chip, 0, 340)
     clock.sleep(3600.0)
     assert chip.pulse_us(0) == pytest.approx(340 * 4.88)
+
+
+def test_a_high_enable_pin_silences_every_output_at_once_and_low_brings_them_back(
+    chip: Pca9685Chip, clock: Any
+) -> None:
+    run_at_50_hz(chip)
+    set_ticks(chip, 0, 307)
+    set_ticks(chip, 5, 400)
+    clock.sleep(0.1)
+    chip.set_oe(is_high=True)
+    assert [chip.pulse_us(channel) for channel in (0, 5)] == [None, None]
+    set_ticks(chip, 0, 320)
+    clock.sleep(0.1)
+    assert chip.pulse_us(0) is None
+    chip.set_oe(is_high=False)
+    clock.sleep(0.1)
+    assert chip.pulse_us(0) == pytest.approx(320 * chip.tick_us)

@@ -30,7 +30,7 @@ from vehicle.hardware.assembly import (
     open_camera,
     open_servo_board,
 )
-from vehicle.runtime_folder import BusLock, RuntimeFolder
+from vehicle.runtime_folder import RuntimeFolder
 
 
 @pytest.fixture
@@ -122,8 +122,9 @@ def test_neutral_does_not_claim_what_a_faulty_actuator_cannot_promise(
 
 
 def test_neutral_keeps_its_hands_off_a_bus_that_somebody_has(emulated_car: Car, running_board: EmulatedBoard) -> None:
-    lock = BusLock(emulated_car.folder.bus_lock)
+    owner = open_servo_board(emulated_car, load_profile(emulated_car))
     with pytest.raises(HardwareError, match="Another process"):
         bring_to_rest(emulated_car)
     assert running_board.chip.settled_history() == []
-    lock.release()
+    owner.close()
+    assert "switched off" in bring_to_rest(emulated_car)

@@ -55,6 +55,9 @@ class DeadBus(I2CBus):
     def deinit(self) -> None:
         pass
 
+    def claim(self) -> None:
+        pass
+
 
 def test_building_the_driver_writes_nothing_and_starting_it_moves_nothing(board: EmulatedBoard, clock: Any) -> None:
     bus = RecordingBus(board.wire)

@@ -1,0 +1,113 @@
+"""Guard and actuator as the processes they are: either may die or stop at any moment, and the car stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.actions import Action
+from tests.vehicle.stack import LeaseThread, Stack, is_rest
+from vehicle.actuator.guard import main
+from vehicle.actuator.messages import ArmRequest
+from vehicle.actuator.mode import Mode
+from vehicle.actuator.state import Phase
+from vehicle.runtime_folder import RuntimeFolder
+
+pytestmark = pytest.mark.wall_clock
+
+# 250 ms, and what a busy machine takes to run the board.
+OWNER_LOSS_S = 0.250 + 0.15
+ONE_PERIOD_S = 0.020
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One car for all of these tests: each mends what it broke."""
+    folder = RuntimeFolder(tmp_path_factory.mktemp("car"))
+    folder.path.chmod(0o700)
+    stack = Stack(folder)
+    yield stack
+    stack.end()
+
+
+@pytest.fixture
+def driven(stack: Stack) -> Iterator[Stack]:
+    driver = LeaseThread(stack, Action(10.0, 1.0))
+    stack.wait(lambda: stack.client.status().applied.speed_mps == 1.0)
+    time.sleep(ONE_PERIOD_S)
+    yield stack
+    driver.end()
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_actuator_that_is_killed_or_stopped_is_replaced_by_its_guard(driven: Stack, fault: signal.Signals) -> None:
+    faulted_at_s = time.monotonic()
+    os.kill(driven.actuator.running.pid, fault)
+    assert driven.stopped_after_s(faulted_at_s) <= OWNER_LOSS_S
+    driven.wait(lambda: driven.throttle_since(faulted_at_s)[-1][1] is None)
+    rest = driven.throttle_since(faulted_at_s)
+    assert [width_us is None for _, width_us in rest] == [False, True]
+    os.kill(driven.actuator.running.pid, signal.SIGCONT)
+    assert driven.actuator.running.wait(5.0) == -signal.SIGKILL
+    time.sleep(0.1)
+    assert driven.throttle_since(faulted_at_s) == rest  # it was continued, and not one pulse came
+    driven.start_actuator()
+    assert driven.client.status().phase is Phase.SAFE
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_guard_that_is_killed_or_stopped_stops_the_car(driven: Stack, fault: signal.Signals) -> None:
+    faulted_at_s = time.monotonic()
+    os.kill(driven.guard.running.pid, fault)
+    assert driven.stopped_after_s(faulted_at_s) <= OWNER_LOSS_S
+    driven.wait(lambda: driven.client.status().phase is Phase.READY)
+    status = driven.client.status()
+    assert "guard" in status.reason.lower()
+    assert "guard" in (driven.client.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).problem or "")
+    if fault is signal.SIGSTOP:
+        os.kill(driven.guard.running.pid, signal.SIGCONT)
+    else:
+        driven.start_guard()
+    driven.wait(lambda: driven.client.status().guard == "")
+    assert driven.client.status().phase is Phase.READY  # it waits for a person
+    assert driven.client.status().safety_level == "L0"
+
+
+def test_a_guard_asked_to_end_while_the_car_drives_lets_it_come_to_rest_first(driven: Stack) -> None:
+    asked_at_s = time.monotonic()
+    driven.guard.running.terminate()
+    assert driven.guard.running.wait(5.0) == 0
+    assert any(is_rest(width_us) for _, width_us in driven.throttle_since(asked_at_s))
+    assert driven.actuator.running.poll() is None
+    driven.start_guard()
+    driven.wait(lambda: driven.client.status().guard == "")
+
+
+def test_the_guard_loads_nothing_but_the_standard_library() -> None:
+    script = "import sys, vehicle.actuator.guard; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    finished = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    ours = {"shared", "vehicle", "__main__", "sitecustomize", "usercustomize"}
+    assert set(finished.stdout.split()) - set(sys.stdlib_module_names) - ours == set()
+
+
+@pytest.mark.parametrize(
+    ("bus", "line", "advice"),
+    [("emulated:/nowhere", "none", "lapwing-car board"), ("spi:1", "none", "not a bus"), ("i2c:63", "none", "i2c-63")],
+)
+def test_a_guard_that_cannot_reach_its_board_says_so(
+    bus: str, line: str, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--socket", "x", "--bus", bus, "--address", "64", "--prescale", "121", "--neutral-ticks", "307"]
+    assert main([*arguments, "--output-enable", line]) == 1
+    assert advice in capsys.readouterr().err
