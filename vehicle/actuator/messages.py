@@ -1,12 +1,13 @@
 """What clients and the actuator say to each other: one JSON object a message, one answer a request.
 
-Requests: a lease, arm, stop, clear (a fault), status. The answer is always the actuator's status after it,
-with `problem` set when the request was refused.
+Requests: a lease, arm, stop, clear (a fault), status, devices. The answer is always the actuator's status after
+it, with `problem` set when the request was refused, and what other devices of the bus said for who asked.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared.errors import LinkError
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver, Lease, Pulses
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.slack import Reading
 from vehicle.actuator.state import Phase
 
 LONGEST_MESSAGE_BYTES = 4096
@@ -45,15 +47,21 @@ class StatusRequest:
     """Only ask."""
 
 
-Request = Lease | ArmRequest | StopRequest | ClearRequest | StatusRequest
+@dataclass(frozen=True, slots=True)
+class DevicesRequest:
+    """Ask what the other devices of the bus said."""
+
+
+Request = Lease | ArmRequest | StopRequest | ClearRequest | StatusRequest | DevicesRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """problem: why the request was refused; None when it was done."""
+    """problem: why the request was refused; None when it was done. devices: only for who asked for them."""
 
     status: ActuatorStatus
     problem: str | None = None
+    devices: Mapping[str, Reading] | None = None
 
 
 def encode_request(request: Request) -> bytes:
@@ -84,6 +92,8 @@ def decode_request(message: bytes) -> Request:
             return _complete(ClearRequest(), values)
         if kind == "status":
             return _complete(StatusRequest(), values)
+        if kind == "devices":
+            return _complete(DevicesRequest(), values)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LinkError(f"The actuator does not understand this {kind} message: {error}.") from error
     raise LinkError(f"The actuator knows no message of kind {kind!r}.")
@@ -91,21 +101,26 @@ def decode_request(message: bytes) -> Request:
 
 def encode_answer(answer: Answer) -> bytes:
     """One message."""
-    return json.dumps({"problem": answer.problem, **asdict(answer.status)}).encode()
+    values = {"problem": answer.problem, **asdict(answer.status)}
+    if answer.devices is not None:
+        values["devices"] = {name: asdict(reading) for name, reading in answer.devices.items()}
+    return json.dumps(values).encode()
 
 
 def decode_answer(message: bytes) -> Answer:
     """The answer, or LinkError."""
     values = _object(message)
     try:
-        problem = values.pop("problem")
+        problem, devices = values.pop("problem"), values.pop("devices", None)
+        if devices is not None:
+            devices = {name: Reading(**reading) for name, reading in devices.items()}
         values["phase"] = Phase(values["phase"])
         values["driver"] = None if values["driver"] is None else Driver(values["driver"])
         values["mode"] = None if values["mode"] is None else Mode(values["mode"])
         values["applied"] = Action(**values["applied"])
         values["warnings"] = tuple(values["warnings"])
-        return Answer(ActuatorStatus(**values), problem)
-    except (KeyError, TypeError, ValueError) as error:
+        return Answer(ActuatorStatus(**values), problem, devices)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LinkError(f"The actuator's answer is not understood: {error}.") from error
 
 
@@ -115,6 +130,7 @@ _KINDS: dict[type, str] = {
     StopRequest: "stop",
     ClearRequest: "clear",
     StatusRequest: "status",
+    DevicesRequest: "devices",
 }
 
 

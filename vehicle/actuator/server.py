@@ -26,11 +26,13 @@ from vehicle.actuator.messages import (
     Answer,
     ArmRequest,
     ClearRequest,
+    DevicesRequest,
     Request,
     StopRequest,
     decode_request,
     encode_answer,
 )
+from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import STOP_HOLD_S, Phase
 from vehicle.runtime_folder import listen
 
@@ -47,11 +49,14 @@ class ActuatorServer:
         core: ActuatorCore,
         path: Path,
         *,
+        slack: SlackReader | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """slack: what else is on the bus, read between the turns."""
         self._core = core
         self._path = path
+        self._slack = slack or SlackReader()
         self._clock = clock
         self._sleep = sleep
         self._driver: socket.socket | None = None
@@ -77,6 +82,7 @@ class ActuatorServer:
             if now_s >= next_turn_s:
                 self._core.turn(now_s)
                 next_turn_s = max(next_turn_s + TURN_S, now_s)
+            self._slack.read_one(now_s, next_turn_s - self._clock())
             self._note_phase()
 
     def _hear(self, server: socket.socket, waiting: selectors.BaseSelector, timeout_s: float) -> None:
@@ -111,7 +117,8 @@ class ActuatorServer:
         problem, changed = self._obey(connection, request)
         if changed:
             self._core.turn(self._clock())
-        _send(connection, Answer(self._core.status(self._clock()), problem))
+        devices = self._slack.readings if isinstance(request, DevicesRequest) else None
+        _send(connection, Answer(self._core.status(self._clock()), problem, devices))
 
     def _obey(self, connection: socket.socket, request: Request) -> tuple[str | None, bool]:
         """Why a request was refused, and whether it changed what the car should do."""

@@ -18,6 +18,7 @@ from vehicle.actuator.messages import (
     Answer,
     ArmRequest,
     ClearRequest,
+    DevicesRequest,
     StatusRequest,
     StopRequest,
     decode_answer,
@@ -26,6 +27,7 @@ from vehicle.actuator.messages import (
     encode_request,
 )
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.slack import Reading
 from vehicle.actuator.state import Phase
 
 LEASE = Lease(7, Driver.AUTONOMOUS, 3, 10.5, 0.1, Action(-12.5, 1.25), 10.45)
@@ -41,6 +43,7 @@ STATUS = ActuatorStatus(Phase.ARMED, Driver.MANUAL, 9, "why", "not now", Action(
         StopRequest("the button"),
         ClearRequest(),
         StatusRequest(),
+        DevicesRequest(),
     ],
 )
 def test_every_request_survives_the_socket(request_: object) -> None:
@@ -51,6 +54,12 @@ def test_every_request_survives_the_socket(request_: object) -> None:
 @pytest.mark.parametrize("status", [STATUS, replace(STATUS, mode=Mode.DRY_RUN, warnings=("hot", "low"))])
 def test_the_answer_survives_the_socket(status: ActuatorStatus, problem: str | None) -> None:
     assert decode_answer(encode_answer(Answer(status, problem))) == Answer(status, problem)
+
+
+def test_what_devices_said_survives_the_socket_too() -> None:
+    devices = {"battery": Reading({"voltage_v": 7.4}, 12.5), "imu": Reading({}, 3.0, "it failed twice")}
+    answer = Answer(STATUS, None, devices)
+    assert decode_answer(encode_answer(answer)) == answer
 
 
 def test_nan_is_carried_so_that_the_core_can_refuse_it() -> None:

@@ -7,7 +7,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,9 +19,17 @@ from vehicle.actuator.core import TURN_S, ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
 from vehicle.actuator.limits import DriveLimits
-from vehicle.actuator.messages import ArmRequest, StatusRequest, StopRequest, decode_answer, encode_request
+from vehicle.actuator.messages import (
+    ArmRequest,
+    DevicesRequest,
+    StatusRequest,
+    StopRequest,
+    decode_answer,
+    encode_request,
+)
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.server import MOST_CONNECTIONS, ActuatorServer
+from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
@@ -52,6 +60,15 @@ class NoisyI2C(LocalI2C):
         return super().transfer(address, segments)
 
 
+class Gauge:
+    """Another device on the bus."""
+
+    name, every_s = "battery", 0.05
+
+    def read(self) -> Mapping[str, float]:
+        return {"voltage_v": 7.4}
+
+
 class Running:
     """An actuator that serves, with its board."""
 
@@ -68,7 +85,8 @@ class Running:
             guard=SameProcess(),
         )
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=ActuatorServer(core, self.path).run, args=(self.stop,))
+        server = ActuatorServer(core, self.path, slack=SlackReader([Gauge()]))
+        self.thread = threading.Thread(target=server.run, args=(self.stop,))
         self.thread.start()
         while not self.path.exists():
             time.sleep(0.005)
@@ -171,6 +189,17 @@ def test_more_connections_than_a_car_needs_are_turned_away(actuator: Running) ->
     assert clients[0].status().phase in (Phase.SAFE, Phase.READY)
     for client in clients:
         client.close()
+
+
+def test_who_asks_is_told_what_other_devices_of_the_bus_said(actuator: Running) -> None:
+    client = actuator.client()
+    wait_until_ready(client)
+    devices = client.ask(DevicesRequest()).devices
+    assert devices is not None
+    assert devices["battery"].values == {"voltage_v": 7.4}
+    assert time.monotonic() - devices["battery"].at_s < 1.0
+    assert client.ask(StatusRequest()).devices is None
+    client.close()
 
 
 def test_anybody_may_stop_and_a_restart_begins_safe(actuator: Running) -> None:

@@ -68,6 +68,25 @@ def test_building_the_driver_writes_nothing_and_starting_it_moves_nothing(board:
     assert board.chip.settled_history() == []
 
 
+def test_a_start_is_off_asleep_rate_mode_awake_off_and_never_restart(board: EmulatedBoard) -> None:
+    bus, waited_after = RecordingBus(board.wire), []
+    Pca9685Board(bus, sleep=lambda duration_s: waited_after.append((len(bus.written), duration_s))).start()
+    writes = [message for message in bus.written if len(message) > 1]  # the others name a register to read
+    reset_by_the_library = bytes((0x00, 0x00))
+    assert writes == [
+        bytes((0xFD, 0x10)),  # every output off, before the chip may wake
+        reset_by_the_library,
+        bytes((0x00, 0x30)),  # asleep: only there does it take a rate
+        bytes((0xFE, 121)),
+        bytes((0x01, 0x04)),  # totem pole, low outputs while /OE is high, change on STOP
+        bytes((0x00, 0x20)),  # awake, auto-increment, no other address, RESTART untouched
+        bytes((0xFD, 0x10)),
+    ]
+    (after, duration_s) = waited_after[-1]
+    assert bus.written[after - 1] == bytes((0x00, 0x20))
+    assert duration_s >= 0.0005
+
+
 def test_a_neutral_pulse_is_1500_microseconds_long(board: EmulatedBoard, servo_board: Pca9685Board, clock: Any) -> None:
     servo_board.start()
     servo_board.write_pulses(1500.0, 1500.0)
@@ -160,6 +179,21 @@ def test_a_board_that_lost_its_registers_is_noticed(
     servo_board.write_pulses(1500.0, 1500.0)
     servo_board.check()
     board.chip.reset()  # a brown-out
+    with pytest.raises(HardwareError, match="battery"):
+        servo_board.check()
+
+
+@pytest.mark.parametrize(
+    ("register", "value"),
+    [(0x00, 0x30), (0x00, 0x21), (0x01, 0x14), (0xFE, 120), (0x06, 1), (0x08, 0x34), (0x09, 0x11), (0x0D, 0x11)],
+)
+def test_a_single_register_that_is_not_as_it_was_written_is_noticed(
+    board: EmulatedBoard, servo_board: Pca9685Board, register: int, value: int
+) -> None:
+    servo_board.start()
+    servo_board.write_pulses(1500.0, 1500.0)
+    servo_board.check()
+    board.chip.registers[register] = value
     with pytest.raises(HardwareError, match="battery"):
         servo_board.check()
 
