@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.errors import RunError, SettingsError
+from trainer.race_types import RACES
 from trainer.workshop import Workshop
 
 if TYPE_CHECKING:
     from trainer.config import TrainingSettings
+    from trainer.evaluation.policy import LoadedPolicy
     from trainer.runs.run_folder import RunFolder
 
 # Options that are short for a setting: option -> dotted key.
@@ -32,7 +34,6 @@ SHORT_FOR = {
     "preset": "hyperparameters.preset",
 }
 WORLDS, PRESETS, DEVICES = ("off", "light", "strong"), ("fast", "deepracer"), ("cpu", "cuda", "auto")
-RACES = ("time_trial", "object_avoidance", "head_to_bot", "head_to_head", "mixed")
 # What may differ when a run goes on; everything else is a new run.
 MAY_CHANGE = ("stop.", "evaluation.", "device")
 
@@ -57,7 +58,7 @@ Examples:
 @click.option("--car", metavar="CAR", help="A car of the garage (lapwing cars list).")
 @click.option(
     "--race",
-    type=click.Choice(RACES),
+    type=click.Choice(list(RACES)),
     help="Alone, among 6 boxes, 4 bots changing lanes, another learned car, or alone, boxes and bots in turn. Brings "
     "along the road's settings (simulator.race) and the reward, unless written.  [default: time_trial]",
 )
@@ -128,7 +129,7 @@ def _start(
 
     origin = None if clone_of is None else origin_of(home, clone_of)
     settings = new_settings(home, car, origin, config, written)
-    run, reward_file = start_run(home, name, settings, description, _typed(), origin)
+    run, reward_file = start_run(home, name, settings, description, _typed(), origin, _load_policy)
     try:
         return _train(run, settings, plain, reward_file=reward_file, weights=origin.weights if origin else None)
     finally:
@@ -166,7 +167,9 @@ def _train(
     with StopRequest() as stop, Display(run.name, settings.stop, live=False if plain else None) as display:
         race = settings.race.replace("_", " ")
         display.say(f"Run '{run.name}' in {run.path}: {race}, {', '.join(settings.tracks)}, reward {settings.reward}")
-        outcome = train(run, settings, display, stop, reward_file=reward_file, first_weights=weights)
+        outcome = train(
+            run, settings, display, stop, reward_file=reward_file, first_weights=weights, load_policy=_load_policy
+        )
     standing = outcome.standing
     click.echo(f"Ended: {outcome.reason}. {standing.steps} steps in {standing.elapsed_s:.0f} s.")
     if outcome.best:
@@ -178,6 +181,13 @@ def _train(
         return 1
     click.echo(f"Next: lapwing evaluate {run.name}")
     return 0
+
+
+def _load_policy(path: Path) -> LoadedPolicy:
+    """The policy of an opponent: an archive, a checkpoint's folder or a run's."""
+    from trainer.evaluation.policy import load_policy
+
+    return load_policy(path, path.parent)
 
 
 def _forget_if_nothing_came_of_it(run: RunFolder) -> None:

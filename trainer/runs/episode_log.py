@@ -30,6 +30,8 @@ class EpisodeRecord:
     phase: "training" or "evaluation".
     start_s, end_s: simulated time of the car it belongs to.
     status: how it ended, in the words of the trace ("lap_complete", "off_track"...).
+    crash_count: crashes of this car's own making. contacts: times it touched something or was touched; overtakes:
+    moving things it passed.
     """
 
     episode: int
@@ -48,6 +50,8 @@ class EpisodeRecord:
     immobilized_count: int = 0
     reversed_count: int = 0
     reset_count: int = 0
+    contacts: int = 0
+    overtakes: int = 0
 
 
 class EpisodeLog:
@@ -179,6 +183,7 @@ class EpisodeLog:
                 clock_start_s=self._start_s[traced],
                 pause_s=pause_s if isinstance(pause_s, float) else pause_s[traced],
                 wall_clock_s=self._now(),
+                crashes=measurements[traced, Column.IS_CRASHED],
             )
         )
 
@@ -196,4 +201,7 @@ class EpisodeLog:
             steps=int(measured[Column.STEPS]),
             car=car,
             track=self._tracks[int(measured[Column.TRACK_INDEX])],
+            crash_count=int(measured[Column.IS_CRASHED]),
+            contacts=int(measured[Column.CONTACTS]),
+            overtakes=int(measured[Column.OVERTAKES]),
         )

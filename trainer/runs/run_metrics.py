@@ -55,6 +55,8 @@ def training_metric(record: EpisodeRecord) -> dict[str, Any]:
         "steps": record.steps,
         "car": record.car,
         "track": record.track,
+        "contacts": record.contacts,
+        "overtakes": record.overtakes,
     }
 
 
@@ -72,6 +74,8 @@ def evaluation_metric(record: EpisodeRecord) -> dict[str, Any]:
         "reversed_count": record.reversed_count,
         "reset_count": record.reset_count,
         "trial": record.trial,
+        "contacts": record.contacts,
+        "overtakes": record.overtakes,
     }
 
 

@@ -3,79 +3,72 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.actions import ActionSpace
-from shared.observation import Observer
 from trainer.rewards.batch import Rewards
 from trainer.runs.episode_log import EpisodeLog, EpisodeRecord
-from trainer.simulator import Simulator
-from trainer.tracks import Track
+from trainer.training.curriculum import Curriculum
+from trainer.training.field import Arrays, Field
 from trainer.training.learner import Learner
-
-
-def commands(action_space: ActionSpace, actions: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steering angles in degrees and speeds in m/s, (N,) each, of chosen actions: (N,) indices or (N, 2)."""
-    if action_space.kind == "discrete":
-        steering_deg, speed_mps = action_space.arrays()
-        return steering_deg[actions], speed_mps[actions]
-    return action_space.scale(actions)
+from trainer.training.roads import Roads
+from trainer.training.seats import Mask
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """One rollout's worth of driving. simulating_s, rewarding_s: how much of the time went where."""
+    """One rollout's worth of driving.
+
+    level: of the curriculum at its end, None without one. simulating_s, rewarding_s: how much of the time went where.
+    """
 
     steps: int
     records: tuple[EpisodeRecord, ...]
     mean_reward: float
     simulating_s: float
     rewarding_s: float
+    level: float | None = None
 
 
 class TrainingCars:
-    """N cars that drive as the learner explores; every finished episode is followed by the next at once."""
+    """L cars that drive as the learner explores; every finished episode is followed by the next at once."""
 
     def __init__(
         self,
-        simulator: Simulator,
+        field: Field,
+        roads: Roads,
+        curriculum: Curriculum,
         rewards: Rewards,
-        tracks: Sequence[Track],
-        action_space: ActionSpace,
-        observer: Observer,
         *,
         episodes_per_iteration: int,
         world_steps: int,
     ) -> None:
-        """observer: of as many cars.
+        """field: ours are the cars that learn. rewards: of those.
 
         world_steps: a car's world changes after so many steps of its episode; 0: only between episodes.
         """
-        self._simulator = simulator
+        self._field, self._simulator = field, field.simulator
+        self._roads, self._curriculum = roads, curriculum
         self._rewards = rewards
         self._world_steps = world_steps
-        self._turns = np.arange(len(simulator))  # not all worlds change at the same step
-        self._tracks_rotate = len(tracks) > len(simulator)
-        self._action_space = action_space
-        self._observer = observer
-        self._log = EpisodeLog(tracks, cars=len(simulator), episodes_per_iteration=episodes_per_iteration)
+        self._turns = np.arange(len(field.seats))  # not all worlds change at the same step
+        self._log = EpisodeLog(roads.tracks, cars=len(field.seats.ours), episodes_per_iteration=episodes_per_iteration)
 
     @property
-    def observation(self) -> Mapping[str, NDArray[Any]]:
-        """What every car sees now, (N, …) by sensor."""
-        return self._observer.current
+    def observation(self) -> Arrays:
+        """What every car that learns sees now, (L, …) by sensor."""
+        return self._field.observation
 
     def start(self) -> None:
         """Put every car at the start of its first episode."""
-        everyone = np.ones(len(self._simulator), dtype=bool)
+        self._roads.prepare(self._simulator, np.zeros(self._field.seats.worlds, dtype=bool))
         self._simulator.reset()
-        self._observer.push(self._simulator.readings())
-        self._log.begin(everyone, self._simulator.measurements)
+        self._field.begin()
+        self._log.begin(np.ones(len(self._field.seats.ours), dtype=bool), self._field.measurements)
 
     def drive(
         self, learner: Learner, steps_so_far: int, episodes_wanted: int | None, pulse: Callable[[], None]
@@ -87,30 +80,32 @@ class TrainingCars:
         while not learner.has_enough and (episodes_wanted is None or len(records) < episodes_wanted):
             pulse()
             actions = learner.act(self.observation, steps_so_far + steps)
+            orders = self._field.orders(actions)
             begun = time.perf_counter()
             self._change_worlds()
-            self._simulator.step(*commands(self._action_space, actions))
+            self._simulator.step(*orders)
             simulating_s += time.perf_counter() - begun
 
             begun = time.perf_counter()
-            self._rewards.begin(self._simulator.measurements)  # meanwhile, what needs no rewards
-            terminated, truncated = self._simulator.terminated.copy(), self._simulator.truncated.copy()
+            measured = self._field.measurements
+            self._rewards.begin(measured)  # meanwhile, what needs no rewards
+            terminated, truncated = self._field.endings()
             done = terminated | truncated
-            self._observer.push(self._simulator.readings())
+            self._field.look()
             rewards = self._rewards.finish()
             rewarding_s += time.perf_counter() - begun
 
-            records += self._log.step(self._simulator.measurements, actions, rewards, done)
+            ended = self._log.step(measured, actions, rewards, done)
             learner.take_in(rewards, terminated, truncated, self.observation)
-            if done.any():
-                begun = time.perf_counter()
-                self._simulator.reset(done, track_index=self._next_tracks())
-                simulating_s += time.perf_counter() - begun
-                self._observer.renew(done, self._simulator.readings())
-                self._log.begin(done, self._simulator.measurements)
+            self._curriculum.episodes_ended(record.progress_percent for record in ended)
+            begun = time.perf_counter()
+            self._begin_anew(done)
+            simulating_s += time.perf_counter() - begun
+            records += ended
             steps += len(rewards)
             reward_sum += float(rewards.sum())
-        return Drive(steps, tuple(records), reward_sum / steps, simulating_s, rewarding_s)
+        level = self._curriculum.level if self._curriculum.enabled else None
+        return Drive(steps, tuple(records), reward_sum / steps, simulating_s, rewarding_s, level)
 
     def _change_worlds(self) -> None:
         """Another world around some of the cars, long before they have driven a lap in the one they know."""
@@ -119,12 +114,17 @@ class TrainingCars:
             if due.any():
                 self._simulator.redraw(due)
 
-    def _next_tracks(self) -> NDArray[np.int64] | None:
-        """With more tracks than cars, a car that starts again does so on a track that nobody is on."""
-        if not self._tracks_rotate:
-            return None
-        tracks = self._simulator.cars.track_index
-        return np.asarray((tracks + len(tracks)) % len(self._simulator.tracks), dtype=np.int64)
+    def _begin_anew(self, done: Mask) -> None:
+        """The next episodes of our cars in the mask (L,), and of others whose race is over."""
+        field, seats = self._field, self._field.seats
+        rows = field.restarting(done)
+        if not rows.any():
+            return
+        tracks = self._roads.prepare(self._simulator, seats.whole_worlds(rows))
+        self._simulator.reset(rows, track_index=None if tracks is None else tracks[seats.world_index])
+        field.begin(rows)
+        if done.any():
+            self._log.begin(done, field.measurements)
 
     def take_trace(self) -> dict[int, NDArray[np.float64]]:
         """Step rows of traced episodes since the last call, by iteration."""
@@ -133,13 +133,13 @@ class TrainingCars:
     def state(self) -> dict[str, Mapping[str, NDArray[Any]]]:
         """Copies of everything that changes, by part. Take the trace first."""
         return {
-            "simulator": self._simulator.snapshot(),
-            "observations": {sensor: seen.copy() for sensor, seen in self.observation.items()},
+            **self._field.state(),
             "episodes": self._log.snapshot(),
+            "curriculum": self._curriculum.state(),
         }
 
-    def restore(self, parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
+    def restore(self, parts: Mapping[str, Arrays]) -> None:
         """Go on from state()."""
-        self._simulator.restore(parts["simulator"])
-        self._observer.restore(parts["observations"])
+        self._field.restore(parts)
         self._log.restore(dict(parts["episodes"]))
+        self._curriculum.restore(parts["curriculum"])

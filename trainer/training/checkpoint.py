@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from shared.atomic_files import read_json, replace_directory, storage_errors, write_json
 from shared.errors import RunError, StorageError
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 KEPT_NEWEST = 3
 WEIGHTS, STATE, REWARDS, MANIFEST = "weights.npz", "state.npz", "rewards.npz", "manifest.json"
 

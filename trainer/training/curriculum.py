@@ -26,6 +26,11 @@ class Difficulty:
     width: int
 
 
+def whole_race(race: RaceSettings) -> Difficulty:
+    """As hard as the settings of the race say."""
+    return Difficulty(race.boxes.count, race.bots.count, bot_speed_scale=1.0, width=0)
+
+
 class Curriculum:
     """The level, 0 to 1, and the recent episodes that decide when it grows. Without a curriculum it is 1 for ever."""
 
@@ -57,7 +62,7 @@ class Curriculum:
         """What the level means now."""
         settings, race, level = self._settings, self._race, self.level
         if level >= 1.0:
-            return Difficulty(race.boxes.count, race.bots.count, 1.0, 0)
+            return whole_race(race)
 
         def between(start: float, end: float) -> float:
             return start + level * (end - start)

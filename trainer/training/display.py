@@ -44,6 +44,8 @@ class Display:
         self._pace: deque[tuple[float, Standing]] = deque()
         self._progress_percent: deque[float] = deque(maxlen=RECENT_EPISODES)
         self._rewards: deque[float] = deque(maxlen=RECENT_EPISODES)
+        self._crashed: deque[bool] = deque(maxlen=RECENT_EPISODES)
+        self._level: float | None = None
         self._laps = 0
         self._standing = Standing(0, 0, 0.0)
         self._report: UpdateReport | None = None
@@ -89,6 +91,8 @@ class Display:
             self._pace.popleft()
         self._progress_percent.extend(record.progress_percent for record in drive.records)
         self._rewards.extend(record.reward for record in drive.records)
+        self._crashed.extend(record.crash_count > 0 for record in drive.records)
+        self._level = drive.level
         self._laps += sum(record.status == "lap_complete" for record in drive.records)
         if self._live is None and now_s - self._said_s >= LINE_EVERY_S:
             self._said_s = now_s
@@ -99,9 +103,10 @@ class Display:
         """Take in an evaluation; it is always worth a line."""
         self._standing = standing
         lap = f", {evaluation.lap_time_s:.1f} s a lap" if evaluation.laps_complete else ""
+        crashes = f", {evaluation.crashes} crashed" if evaluation.crashes else ""
         self._evaluation = (
             f"{evaluation.laps_complete} of {evaluation.trials} laps complete, "
-            f"progress {evaluation.progress_percent:.0f} %{lap}{', the best so far' if best else ''}"
+            f"progress {evaluation.progress_percent:.0f} %{crashes}{lap}{', the best so far' if best else ''}"
         )
         if self._live is None:
             self._said_s = time.monotonic()
@@ -120,6 +125,10 @@ class Display:
         if self._progress_percent:
             parts.append(f"progress {np.mean(self._progress_percent):.0f} %")
             parts.append(f"reward {np.mean(self._rewards):.1f}")
+        if any(self._crashed):
+            parts.append(f"crashed {100 * np.mean(self._crashed):.0f} %")
+        if self._level is not None:
+            parts.append(f"level {100 * self._level:.0f} %")
         if self._report is not None:
             parts.append(f"entropy {self._report.entropy:.2f}")
         left = self._time_left()
@@ -142,6 +151,9 @@ class Display:
                     f"of a lap, reward {np.mean(self._rewards):.1f} (last {recent} episodes)",
                 )
             )
+        if any(self._crashed) or self._level is not None:
+            level = "" if self._level is None else f"level {bar(self._level)} {100 * self._level:.0f} %, "
+            rows.append(("race", f"{level}{100 * np.mean(self._crashed or [0.0]):.0f} % of these episodes crashed"))
         if report is not None:
             rows.append(
                 (

@@ -171,11 +171,7 @@ class Learner:
         return Rollout(steps, self._cars, example, choice.actions[:1], self._device)
 
     def _to_device(self, observation: Observation) -> list[Tensor]:
-        """One tensor per sensor, in the order of the network's sensors."""
-        tensors = [torch.from_numpy(observation[sensor.name]) for sensor in self.network.sensors]
-        if self._device.type == "cpu":
-            return tensors
-        return [tensor.pin_memory().to(self._device, non_blocking=True) for tensor in tensors]
+        return tensors_of(observation, self.network, self._device)
 
     # Checkpoints
 
@@ -217,6 +213,14 @@ class Learner:
 def network_of(car: CarSettings) -> ActorCritic:
     """A fresh network for a car."""
     return build_network(car.network, car.sensors, car.stack_size, car.action_space(), car.lidar_config())
+
+
+def tensors_of(observation: Observation, network: ActorCritic, device: torch.device) -> list[Tensor]:
+    """One tensor per sensor on the device, in the order in which the network takes them."""
+    tensors = [torch.from_numpy(observation[sensor.name]) for sensor in network.sensors]
+    if device.type == "cpu":
+        return tensors
+    return [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
 
 
 def open_device(name: str) -> torch.device:

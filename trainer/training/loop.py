@@ -19,19 +19,15 @@ import numpy as np
 
 from trainer.config import TrainingSettings
 from trainer.ppo.update import UpdateReport
-from trainer.rewards.batch import Rewards
-from trainer.rewards.catalogue import open_rewards
 from trainer.runs.run_folder import RunFolder
 from trainer.runs.run_info import FAILED, FINISHED, STOPPED, TRAINING
-from trainer.simulator import Simulator
-from trainer.training.cars import Drive, TrainingCars
+from trainer.training.cars import Drive
 from trainer.training.checkpoint import Checkpoint, drop_newer, find_checkpoint, read_checkpoint, write_checkpoint
-from trainer.training.course import course_tracks
-from trainer.training.learner import Learner, open_device, use_threads
+from trainer.training.opponent_files import PolicyLoader
+from trainer.training.parts import open_parts
 from trainer.training.stopping import Interrupted, Standing, StopRequest, reason_to_stop
-from trainer.training.trials import Evaluation, Trials
+from trainer.training.trials import Evaluation
 
-CARS_STREAM = 0x63617273  # keeps the seeds of the training cars apart from those of trials
 PATIENCE_S = 3.0  # a turn of the loop that takes longer is left when somebody wants to stop
 
 
@@ -86,12 +82,13 @@ def train(
     *,
     reward_file: Path | None = None,
     first_weights: Mapping[str, Any] | None = None,
+    load_policy: PolicyLoader | None = None,
 ) -> Outcome:
     """Train a run from its last checkpoint, or from the beginning, until a limit is reached or somebody
     stops it.
 
     reward_file: where the reward came from, so that its mistakes are shown there; by default the run's own
-    copy. first_weights: what a clone begins with.
+    copy. first_weights: what a clone begins with. load_policy: opens the models that it trains against.
 
     Raises:
         LapwingError: with what happened and what to do; the last good checkpoint is untouched.
@@ -100,7 +97,7 @@ def train(
         run.update(state=TRAINING)
         state = FAILED
         try:
-            training = Training(run, settings, watcher, stop, opened, reward_file)
+            training = Training(run, settings, watcher, stop, opened, reward_file, load_policy)
             training.begin(first_weights)
             outcome = training.run()
             state = STOPPED if outcome.interrupted else FINISHED
@@ -122,53 +119,17 @@ class Training:
         watcher: Watcher,
         stop: StopRequest,
         opened: ExitStack,
-        reward_file: Path | None,
+        reward_file: Path | None = None,
+        load_policy: PolicyLoader | None = None,
     ) -> None:
         self._run, self._settings, self._watcher, self._stop = run, settings, watcher, stop
         self._progress = Progress()
         self._whole: Checkpoint | None = None
         self._turn_s = math.inf  # nobody knows yet
-        tracks = course_tracks(settings)
-        use_threads(settings.car.network)
-        device = open_device(settings.device)
-
-        def rewards_for(cars: int) -> Rewards:
-            return opened.enter_context(
-                open_rewards(
-                    reward_file or run.reward_path,
-                    tracks,
-                    cars=cars,
-                    seed=settings.seed,
-                    settings=settings.reward_worker,
-                    log_path=run.log_path,
-                    objects=settings.simulator.race.object_count,
-                )
-            )
-
-        self._rewards = rewards_for(settings.cars)
+        parts = open_parts(run, settings, opened, reward_file=reward_file, load_policy=load_policy)
+        self._rewards, self._learner, self._cars = parts.rewards, parts.learner, parts.cars
+        self._trials, self._frozen = parts.trials, parts.frozen
         watcher.say(self._rewards.isolation)
-        self._learner = Learner(
-            settings.car, settings.hyperparameters, cars=settings.cars, seed=settings.seed, device=device
-        )
-        seeds = np.random.SeedSequence((settings.seed, CARS_STREAM)).generate_state(settings.cars, np.uint64)
-        simulator = Simulator(
-            tracks,
-            settings.simulator.for_lidar(settings.car.lidar_config()),
-            seeds=seeds,
-            car=settings.car.car_model(),
-            sensors=settings.car.sensors,
-        )
-        self._cars = TrainingCars(
-            simulator,
-            self._rewards,
-            tracks,
-            self._learner.action_space,
-            settings.car.observer(settings.cars),
-            episodes_per_iteration=settings.hyperparameters.num_episodes_between_training,
-            world_steps=settings.hyperparameters.world_steps,
-        )
-        judged = settings.evaluation.best_by == "reward"
-        self._trials = Trials(settings, tracks, rewards_for(settings.evaluation_trials) if judged else None)
 
     # Beginning
 
@@ -179,6 +140,8 @@ class Training:
             return
         if first_weights is not None:
             self._learner.load_weights(first_weights)
+        if self._frozen is not None:
+            self._frozen.renew(self._learner.weights())
         self._run.truncate_to({})
         self._cars.start()
         self._run.append_trace(self._cars.take_trace())
@@ -192,6 +155,8 @@ class Training:
         self._learner.load_weights(checkpoint.weights)
         self._learner.restore(checkpoint.parts["learner"])
         self._cars.restore(checkpoint.parts)
+        if self._frozen is not None:
+            self._frozen.restore(checkpoint.parts["frozen"])
         self._rewards.restore(checkpoint.reward_states)
         self._watcher.say(f"Going on from {checkpoint.steps} steps.")
 
@@ -228,10 +193,17 @@ class Training:
         progress.episodes += len(drive.records)
         report = self._learner.learn(self._cars.observation, progress.steps, self._pulse)
         progress.updates += 1
+        self._renew_frozen(before_steps=progress.steps - drive.steps)
         self._write_down(drive, report, time.monotonic() - begun)
         self._turn_s = time.monotonic() - begun
         if self._turn_s > PATIENCE_S:
             self._whole = self._checkpoint({})
+
+    def _renew_frozen(self, before_steps: int) -> None:
+        """The opponent that is a copy of the learner catches up with it now and then."""
+        every = self._settings.opponents.renew_steps
+        if self._frozen is not None and self._progress.steps // every > before_steps // every:
+            self._frozen.renew(self._learner.weights())
 
     def _evaluate(self) -> None:
         """Try laps, remember whether this model is the best so far, and save it."""
@@ -271,7 +243,11 @@ class Training:
         }
         if drive.records:
             scalars["episode_reward"] = float(np.mean([record.reward for record in drive.records]))
+            scalars["episode_crashed_fraction"] = float(np.mean([record.crash_count for record in drive.records]))
+            scalars["episode_overtakes"] = float(np.mean([record.overtakes for record in drive.records]))
             scalars["episode_progress_percent"] = float(np.mean([record.progress_percent for record in drive.records]))
+        if drive.level is not None:
+            scalars["curriculum_level"] = drive.level
         self._run.append_update(self._progress.steps, scalars)
         self._watcher.updated(self._standing(), drive, report)
 
@@ -290,10 +266,13 @@ class Training:
     def _checkpoint(self, evaluation: Mapping[str, float]) -> Checkpoint:
         """The whole training as it is now."""
         progress = dataclasses.asdict(self._progress)
+        parts = {"learner": self._learner.state(), **self._cars.state()}
+        if self._frozen is not None:
+            parts["frozen"] = self._frozen.state()
         return Checkpoint(
             steps=self._progress.steps,
             weights=self._learner.weights(),
-            parts={"learner": self._learner.state(), **self._cars.state()},
+            parts=parts,
             reward_states=self._rewards.snapshot(),
             progress=progress,
             positions=self._run.positions(),

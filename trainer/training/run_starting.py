@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,21 @@ from shared.sensors import sensor_of_kind
 from shared.settings import dump_settings, load_settings
 from trainer.car_settings import CarSettings
 from trainer.config import TrainingSettings
+from trainer.race_types import SELF
 from trainer.rewards.catalogue import find_reward
 from trainer.rewards.program import read_reward
 from trainer.runs.garage import load_car
 from trainer.runs.run_folder import RunFolder
 from trainer.tracks import track_reference
 from trainer.training.checkpoint import find_checkpoint, list_checkpoints, read_weights
+from trainer.training.opponent_files import (
+    PolicyLoader,
+    check_opponents,
+    keep_opponents,
+    kept_opponents,
+    opponent_paths,
+)
+from trainer.training.room import check_race_fits
 
 # A choice that brings other values along, and those: a clone that makes it anew takes them from there, and not from
 # its origin's settings, where all are written.
@@ -40,7 +50,7 @@ class Origin:
 
     run: RunFolder
     steps: int
-    car: CarSettings
+    settings: TrainingSettings
     weights: Mapping[str, NDArray[Any]]
 
 
@@ -49,8 +59,8 @@ def origin_of(home: Path, clone_of: str) -> Origin:
     name, _, which = clone_of.partition(":")
     run = RunFolder.open(home, name)
     checkpoint = find_checkpoint(run.path, which or "best")
-    car = load_settings(TrainingSettings, run.settings_path).car
-    return Origin(run, int(checkpoint.name), car, read_weights(checkpoint))
+    settings = load_settings(TrainingSettings, run.settings_path)
+    return Origin(run, int(checkpoint.name), settings, read_weights(checkpoint))
 
 
 def new_settings(
@@ -74,6 +84,10 @@ def new_settings(
 def _kept_by_a_clone(origin: Origin, written: Sequence[str]) -> list[str]:
     """What goes over the origin's settings: no limits, its copy of the reward, choices that are written."""
     overrides = ["stop=", f"reward={origin.run.reward_path}"]
+    strangers = iter(kept_opponents(origin.run))
+    if origin.settings.opponents.models:
+        models = [SELF if model == SELF else str(next(strangers)) for model in origin.settings.opponents.models]
+        overrides.append(f"opponents.models={json.dumps(models)}")
     for choice, brought in BROUGHT_BY.items():
         if any(override.startswith(f"{choice}=") for override in written):
             overrides += [f"{key}=" for key in brought]
@@ -86,7 +100,7 @@ def check_same_policy(origin: Origin, car: CarSettings) -> None:
     Raises:
         RunError: with what differs.
     """
-    before = origin.car
+    before = origin.settings.car
     for what, old, new in (
         ("network", before.network, car.network),
         ("stack_size", before.stack_size, car.stack_size),
@@ -123,25 +137,38 @@ def describe(car: CarSettings) -> str:
 
 
 def start_run(
-    home: Path, name: str, settings: TrainingSettings, description: str, command: str, origin: Origin | None
+    home: Path,
+    name: str,
+    settings: TrainingSettings,
+    description: str,
+    command: str,
+    origin: Origin | None,
+    load_policy: PolicyLoader | None = None,
 ) -> tuple[RunFolder, Path]:
-    """Make the run's folder; refused before anything is written if the name is taken or the reward cannot
-    be read.
+    """Make the run's folder; refused before anything is written if the name is taken, the reward or an opponent
+    cannot be read, or the race does not fit on its tracks. load_policy: opens opponents.
 
     Returns the run and the file its reward came from.
     """
     reward_file = find_reward(settings.reward)
     source = read_reward(reward_file)
+    check_race_fits(settings)
+    metadata = metadata_of(settings)
+    opponents = opponent_paths(home, settings.opponents.models)
+    if opponents:
+        assert load_policy is not None, "whoever trains against models says how they are opened"
+        check_opponents([load_policy(path) for path in opponents], metadata)
     run = RunFolder.create(
         home,
         name,
         settings_toml=dump_settings(settings),
-        metadata_json=metadata_of(settings).to_json(),
+        metadata_json=metadata.to_json(),
         hyperparameters=settings.hyperparameters.deepracer_json(),
         reward_source=source.text,
         description=description,
         command=command,
     )
+    keep_opponents(run, opponents)
     if origin is not None:
         run.update(cloned_from=f"{origin.run.name}:{origin.steps}")
     return run, reward_file

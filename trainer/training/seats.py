@@ -52,6 +52,12 @@ class Seats:
             rows |= ended[self.world_index]
         return rows
 
+    def whole_worlds(self, rows: Mask) -> Mask:
+        """(W,) worlds of which all cars are among the rows of the mask (N,)."""
+        whole = np.ones(self.worlds, dtype=bool)
+        whole[self.world_index[~rows]] = False
+        return whole
+
 
 def training_seats(settings: TrainingSettings) -> Seats:
     """Everybody, or one car a world against opponents: in every world on another place of the grid."""

@@ -15,8 +15,12 @@ from trainer.simulator import Simulator
 from trainer.simulator.randomisation import RandomisationSettings
 from trainer.simulator.settings import SimulatorSettings
 from trainer.tracks import Track
-from trainer.training.cars import commands
+from trainer.training.curriculum import whole_race
+from trainer.training.field import Field, lidar_of, sensors_of
 from trainer.training.learner import Learner
+from trainer.training.opponents import Driver
+from trainer.training.roads import lay_out, mixed_kinds
+from trainer.training.seats import trial_seats
 
 TRIALS_STREAM = 0x747269616C  # keeps the seeds of trials apart from those of the training cars
 NO_LAP_S = 1e6  # mean lap time where no lap was completed, as bad as can be
@@ -24,13 +28,19 @@ NO_LAP_S = 1e6  # mean lap time where no lap was completed, as bad as can be
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What came of one evaluation. records: one per trial; trace: every step, as the run folder writes it."""
+    """What came of one evaluation. A trial ends when its car crashes: progress is what it got through before.
+
+    contacts: times that cars touched something or were touched. records: one per trial; trace: every step, as the run
+    folder writes it.
+    """
 
     trials: int
     laps_complete: int
     progress_percent: float
     lap_time_s: float
     reward: float
+    crashes: int
+    contacts: int
     records: tuple[EpisodeRecord, ...]
     trace: NDArray[np.float64]
 
@@ -50,66 +60,80 @@ class Evaluation:
             "progress_percent": self.progress_percent,
             "lap_time_s": self.lap_time_s,
             "reward": self.reward,
+            "crashes": self.crashes,
+            "contacts": self.contacts,
         }
 
 
 class Trials:
     """The evaluations of one training. Every one has fresh worlds, the same whenever the run is repeated."""
 
-    def __init__(self, settings: TrainingSettings, tracks: Sequence[Track], rewards: Rewards | None) -> None:
-        """rewards: for as many cars as there are trials; None where nobody asks for the reward."""
-        self._tracks = tracks
-        self._count = settings.evaluation_trials
-        self._seed = settings.seed
-        self._car = settings.car
-        self._alternate = settings.simulator.start.alternate_direction
-        self._reversed = settings.simulator.start.reversed
-        self._rewards = rewards
+    def __init__(
+        self, settings: TrainingSettings, tracks: Sequence[Track], rewards: Rewards | None, drivers: Sequence[Driver]
+    ) -> None:
+        """rewards: for as many cars as there are trials; None where nobody asks for the reward.
+
+        drivers: of the cars that are not judged; none where every car has a road of its own.
+        """
+        self._tracks, self._rewards, self._drivers = tracks, rewards, drivers
+        self._seats = trial_seats(settings)
+        self._settings = settings
+        self._whole_race = whole_race(settings.simulator.race)
         self._simulator = Simulator(
             tracks,
-            trial_settings(settings),
-            seeds=np.arange(self._count),
+            trial_settings(settings).for_lidar(lidar_of(settings.car, drivers)),
+            seeds=np.arange(len(self._seats)),
+            world_index=self._seats.world_index,
+            track_index=self._seats.world_index % len(tracks),
             car=settings.car.car_model(),
-            sensors=settings.car.sensors,
+            sensors=sensors_of(settings.car, drivers),
         )
 
     def run(self, learner: Learner, number: int, pulse: Callable[[], None]) -> Evaluation:
         """Evaluation number `number` of this training. pulse is called at every step."""
         self._start(number)
-        simulator, count = self._simulator, self._count
+        simulator, seats, count = self._simulator, self._seats, self._seats.worlds
         log = EpisodeLog(self._tracks, cars=count, phase="evaluation", episodes_per_iteration=count, trace_every=1)
-        observer, waiting = self._car.observer(count), np.ones(count, dtype=bool)
-        observer.push(simulator.readings())
-        log.begin(waiting, simulator.measurements)
+        field = Field(simulator, seats, self._settings.car, self._drivers, (self._settings.seed, TRIALS_STREAM, number))
+        field.begin()
+        waiting = np.ones(count, dtype=bool)
+        log.begin(waiting, field.measurements)
         records: list[EpisodeRecord] = []
         while waiting.any():
             pulse()
-            actions = learner.best_actions(observer.current)
-            simulator.step(*commands(learner.action_space, actions))
+            actions = learner.best_actions(field.observation)
+            simulator.step(*field.orders(actions))
+            measured = field.measurements
             rewards = np.zeros(count)
             if self._rewards is not None:
-                rewards = self._rewards.compute(simulator.measurements, ~waiting)
-            done = (simulator.terminated | simulator.truncated) & waiting
-            records += log.step(simulator.measurements, actions, rewards, done)
-            observer.push(simulator.readings())
+                rewards = self._rewards.compute(measured, ~waiting)
+            done = np.logical_or(*field.endings()) & waiting
+            records += log.step(measured, actions, rewards, done)
+            field.look()
             waiting &= ~done
         (trace,) = log.take_trace().values()
         return summarised(sorted(records, key=lambda record: record.trial), trace)
 
     def _start(self, number: int) -> None:
         """Fresh worlds, starts spread over the track; where directions alternate, half of them turned."""
-        chance = np.random.SeedSequence((self._seed, TRIALS_STREAM, number))
-        seeds = chance.generate_state(self._count, np.uint64)
-        turned = np.full(self._count, self._reversed)
-        if self._alternate:
+        settings, seats, start = self._settings, self._seats, self._settings.simulator.start
+        chance = np.random.SeedSequence((settings.seed, TRIALS_STREAM, number))
+        worlds = np.arange(seats.worlds)
+        turned = np.full(seats.worlds, start.reversed)
+        if start.alternate_direction:
             turned[1::2] ^= True
-        self._simulator.reset(seeds=seeds, start_fraction=np.arange(self._count) / self._count, reversed=turned)
+        lay_out(self._simulator, self._whole_race, mixed_kinds(worlds, 0) if settings.race == "mixed" else None)
+        self._simulator.reset(
+            seeds=chance.generate_state(len(seats), np.uint64),
+            start_fraction=(worlds / seats.worlds)[seats.world_index],
+            reversed=turned[seats.world_index],
+        )
 
 
 def trial_settings(settings: TrainingSettings) -> SimulatorSettings:
     """The training's world with the randomisation of evaluations, one lap each."""
-    world = settings.simulator.for_lidar(settings.car.lidar_config())
-    rules = world.rules.changed(laps=1)
+    world = settings.simulator
+    rules = world.rules.changed(laps=1, crashed=True)
     return world.changed(rules=rules, randomisation=RandomisationSettings(preset=settings.evaluation.world))
 
 
@@ -122,6 +146,8 @@ def summarised(records: Sequence[EpisodeRecord], trace: NDArray[np.float64]) -> 
         progress_percent=float(np.mean([record.progress_percent for record in records])),
         lap_time_s=float(np.mean(laps_s)) if laps_s else NO_LAP_S,
         reward=float(np.mean([record.reward for record in records])),
+        crashes=sum(record.crash_count for record in records),
+        contacts=sum(record.contacts for record in records),
         records=tuple(records),
         trace=trace,
     )

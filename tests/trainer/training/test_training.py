@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from shared.errors import LapwingError, RewardError, RunError
-from shared.settings import load_settings
-from trainer.config import TrainingSettings
-from trainer.ppo.update import UpdateReport
+from tests.trainer.training.small_trainings import (
+    Silent,
+    finish,
+    finish_with_cuts,
+    new_run,
+    what_was_written,
+)
 from trainer.runs.run_folder import RunFolder
-from trainer.training.cars import Drive
 from trainer.training.checkpoint import find_checkpoint, list_checkpoints, read_checkpoint, read_weights
-from trainer.training.loop import Outcome, train
-from trainer.training.run_starting import start_run
+from trainer.training.loop import train
 from trainer.training.stopping import Standing, StopRequest
-from trainer.training.trials import Evaluation
-
-SMALL = ("cars=8", "hyperparameters.horizon=8", "evaluation.every_steps=128", "evaluation.trials=2",
-         "simulator.rules.time_limit_s=4", "reward_worker.isolated=false", "simulator.threads=1")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -36,55 +33,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-class Silent:
-    """A watcher that does nothing, or what it is told to at an update."""
-
-    def __init__(self, at_update: Callable[[Standing], None] = lambda standing: None) -> None:
-        self._at_update = at_update
-        self.said: list[str] = []
-
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
-
-    def pulse(self) -> None:
-        pass
-
-    def updated(self, standing: Standing, drive: Drive, report: UpdateReport) -> None:
-        self._at_update(standing)
-
-    def evaluated(self, standing: Standing, evaluation: Evaluation, *, best: bool) -> None:
-        pass
-
-
-def settings_of(*overrides: str) -> TrainingSettings:
-    return load_settings(TrainingSettings, None, [*SMALL, *overrides])
-
-
-def new_run(home: Path, name: str, *overrides: str) -> tuple[RunFolder, TrainingSettings]:
-    settings = settings_of(*overrides)
-    run, _ = start_run(home, name, settings, "", "", None)
-    return run, settings
-
-
-def finish(run: RunFolder, settings: TrainingSettings) -> Outcome:
-    return train(run, settings, Silent(), StopRequest())
-
-
-def what_was_written(run: RunFolder) -> dict[str, Any]:
-    """Weights, and everything in the metric files but the wall-clock columns."""
-    written: dict[str, Any] = {}
-    for name, array in read_weights(find_checkpoint(run.path, "last")).items():
-        written[name] = array.tobytes()
-    for path in sorted([*run.path.rglob("*.csv"), *run.path.rglob("metrics/*")]):
-        lines = path.read_text().splitlines()
-        if path.suffix == ".csv":
-            lines = [line.rpartition(",")[0] for line in lines]  # the last column is the wall clock
-        elif path.name == "updates.jsonl":
-            lines = [str({k: v for k, v in json.loads(line).items() if not k.startswith("wall_")}) for line in lines]
-        written[str(path.relative_to(run.path))] = lines
-    return written
 
 
 def test_a_run_ends_at_its_steps_and_is_evaluated_there(tmp_path: Path) -> None:
@@ -127,10 +75,6 @@ def test_worlds_change_while_the_cars_learn_unless_they_are_told_not_to(tmp_path
     assert still["policy_head.weight"] != moving["policy_head.weight"]
 
 
-class PowerCut(Exception):  # noqa: N818
-    """The process dies here."""
-
-
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "plain": ("hyperparameters.world_steps=7",),
     "isolated rewards": ("reward_worker.isolated=true",),
@@ -157,15 +101,7 @@ def test_a_run_that_was_cut_off_goes_on_as_if_nothing_had_happened(tmp_path: Pat
     calm, settings = new_run(tmp_path, "calm", *overrides)
     finish(calm, settings)
     rough, _ = new_run(tmp_path, "rough", *overrides)
-    for cut_after in (70, 200, 320):
-
-        def cut(standing: Standing, cut_after: int = cut_after) -> None:
-            if standing.steps >= cut_after:
-                raise PowerCut
-
-        with pytest.raises(PowerCut):
-            train(rough, settings, Silent(cut), StopRequest())
-    finish(rough, settings)
+    finish_with_cuts(rough, settings, (70, 200, 320))
     assert what_was_written(rough) == what_was_written(calm)
 
 

@@ -1,0 +1,125 @@
+"""A training put together from its settings: what learns, what drives, what judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.errors import RunError
+from trainer.config import TrainingSettings
+from trainer.race_types import SELF
+from trainer.rewards.batch import Rewards
+from trainer.rewards.catalogue import open_rewards
+from trainer.runs.run_folder import RunFolder
+from trainer.simulator import Simulator
+from trainer.tracks import Track
+from trainer.training.cars import TrainingCars
+from trainer.training.course import course_tracks
+from trainer.training.curriculum import Curriculum
+from trainer.training.field import Field, lidar_of, sensors_of
+from trainer.training.frozen_self import FrozenSelf, PresentSelf
+from trainer.training.learner import Learner, open_device, use_threads
+from trainer.training.opponent_files import PolicyLoader, kept_opponents
+from trainer.training.opponents import Driver, Greedy
+from trainer.training.roads import Roads
+from trainer.training.seats import training_seats
+from trainer.training.trials import Trials
+
+CARS_STREAM = 0x63617273  # keeps the seeds of the training cars apart from those of trials
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """frozen: the copy of the learner that is an opponent, if one is."""
+
+    rewards: Rewards
+    learner: Learner
+    cars: TrainingCars
+    trials: Trials
+    frozen: FrozenSelf | None
+
+
+def open_parts(
+    run: RunFolder,
+    settings: TrainingSettings,
+    opened: ExitStack,
+    *,
+    reward_file: Path | None,
+    load_policy: PolicyLoader | None,
+) -> Parts:
+    """Everything that a training needs. opened: closes what has to be.
+
+    reward_file: where the reward came from; by default the run's own copy. load_policy: opens opponents.
+    """
+    use_threads(settings.car.network)
+    device = open_device(settings.device)
+    tracks = course_tracks(settings)
+    seats = training_seats(settings)
+    curriculum = Curriculum(settings.curriculum, settings.simulator.race)
+    roads = Roads(settings.race, tracks, curriculum, seats.worlds)
+
+    def rewards_for(cars: int, driven: Sequence[Track]) -> Rewards:
+        return opened.enter_context(
+            open_rewards(
+                reward_file or run.reward_path,
+                driven,
+                cars=cars,
+                seed=settings.seed,
+                settings=settings.reward_worker,
+                log_path=run.log_path,
+                objects=settings.simulator.race.object_count,
+            )
+        )
+
+    rewards = rewards_for(settings.learners, roads.tracks)
+    learner = Learner(settings.car, settings.hyperparameters, cars=settings.learners, seed=settings.seed, device=device)
+    frozen = None
+    if SELF in settings.opponents.models:
+        frozen = FrozenSelf(settings.car, seed=settings.seed, device=device)
+    strangers = _strangers(run, settings, load_policy)
+    drivers = _in_order(settings, frozen, strangers)
+    simulator = Simulator(
+        roads.tracks,
+        settings.simulator.for_lidar(lidar_of(settings.car, drivers)),
+        seeds=np.random.SeedSequence((settings.seed, CARS_STREAM)).generate_state(settings.cars, np.uint64),
+        world_index=seats.world_index,
+        track_index=roads.first_tracks()[seats.world_index],
+        car=settings.car.car_model(),
+        sensors=sensors_of(settings.car, drivers),
+    )
+    cars = TrainingCars(
+        Field(simulator, seats, settings.car, drivers, (settings.seed,)),
+        roads,
+        curriculum,
+        rewards,
+        episodes_per_iteration=settings.hyperparameters.num_episodes_between_training,
+        world_steps=settings.hyperparameters.world_steps,
+    )
+    present = PresentSelf(settings.car, learner)
+    met = [present] if settings.opponents.learn_together else _in_order(settings, present, strangers)
+    judged = settings.evaluation.best_by == "reward"
+    trials = Trials(settings, tracks, rewards_for(settings.evaluation_trials, tracks) if judged else None, met)
+    return Parts(rewards, learner, cars, trials, frozen)
+
+
+def _strangers(run: RunFolder, settings: TrainingSettings, load_policy: PolicyLoader | None) -> list[Driver]:
+    """The opponents that are kept in the run."""
+    paths = kept_opponents(run)
+    wanted = sum(model != SELF for model in settings.opponents.models)
+    if len(paths) != wanted:
+        raise RunError(f"Run '{run.name}' keeps {len(paths)} opponents and its settings name {wanted}. Start it anew.")
+    if not paths:
+        return []
+    assert load_policy is not None, "whoever trains against models says how they are opened"
+    return [Greedy(load_policy(path)) for path in paths]
+
+
+def _in_order(settings: TrainingSettings, oneself: Driver | None, strangers: Sequence[Driver]) -> list[Driver]:
+    """The drivers in the order of opponents.models."""
+    others = iter(strangers)
+    drivers = (oneself if model == SELF else next(others) for model in settings.opponents.models)
+    return [driver for driver in drivers if driver is not None]
