@@ -17,6 +17,7 @@ from shared.atomic_files import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE_FOLDER = ROOT / ".bench"
+SAMPLES_FOLDER = ROOT / "trainer" / "models"  # the sample models, NAME.tar.gz each
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": lambda value, bound: value >= bound,
     "<=": lambda value, bound: value <= bound,

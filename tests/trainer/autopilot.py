@@ -21,7 +21,10 @@ CONTINUOUS = ContinuousActionSpace(-30.0, 30.0, 0.0, 2.0)
 
 
 class Autopilot:
-    """Pure pursuit of the centre line. asleep_s: (car, from, to): does nothing sensible in between."""
+    """Pure pursuit of the centre line. lateral_m: of a line to the left of it instead.
+
+    asleep_s: (car, from, to): does nothing sensible in between.
+    """
 
     def __init__(
         self,
@@ -29,17 +32,21 @@ class Autopilot:
         *,
         speed_mps: float = 1.0,
         look_ahead_m: float = 0.5,
+        lateral_m: float = 0.0,
         asleep_s: dict[int, tuple[float, float]] | None = None,
+        name: str = "autopilot",
         **sees: Any,
     ) -> None:
         """sees: what its ModelMetadata says beyond the actions: sensors, stack_size, lidar_config."""
         self.space = space
         self.speed_mps = speed_mps
         self.look_ahead_m = look_ahead_m
+        self.lateral_m = lateral_m
         self.asleep_s = asleep_s or {}
         self.simulator: Simulator | None = None
+        self.row: int | None = None  # of the simulator, where it drives only one of the cars
         self.saw: dict[str, tuple[int, ...]] = {}  # shapes of what it was shown last
-        self.policy = LoadedPolicy("autopilot", "the tests", ModelMetadata(action_space=space, **sees), self.answer)
+        self.policy = LoadedPolicy(name, "the tests", ModelMetadata(action_space=space, **sees), self.answer)
 
     def begin(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -50,12 +57,13 @@ class Autopilot:
     def answer(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         assert self.simulator is not None
         self.saw = {sensor: seen.shape for sensor, seen in inputs.items()}
-        steering_deg = np.array([self._steering_deg(car) for car in range(len(self.simulator))])
+        cars = range(len(self.simulator)) if self.row is None else [self.row]
+        steering_deg = np.array([self._steering_deg(car) for car in cars])
         if isinstance(self.space, DiscreteActionSpace):
             angles, speeds = self.space.arrays()
             wanted = np.abs(angles - steering_deg[:, None]) + 10 * np.abs(speeds - self.speed_mps)
             return np.eye(len(angles), dtype=np.float32)[wanted.argmin(axis=1)]
-        speed = np.full(len(self.simulator), 2 * self.speed_mps / self.space.speed_high_mps - 1)
+        speed = np.full(len(cars), 2 * self.speed_mps / self.space.speed_high_mps - 1)
         return np.stack([steering_deg / 30.0, speed], axis=1).astype(np.float32)
 
     def _steering_deg(self, car: int) -> float:
@@ -67,7 +75,7 @@ class Autopilot:
         track = self.simulator.tracks[int(record["track_index"])]
         if record["direction"] < 0:
             track = track.reversed()
-        target = track.position(record["arc_m"] + self.look_ahead_m) - (record["x_m"], record["y_m"])
+        target = track.position(record["arc_m"] + self.look_ahead_m, self.lateral_m) - (record["x_m"], record["y_m"])
         error = np.arctan2(target[1], target[0]) - record["heading_rad"]
         error = (error + np.pi) % (2 * np.pi) - np.pi
         wheelbase_m = self.simulator.car_model.wheelbase_m

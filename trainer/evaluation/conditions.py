@@ -40,7 +40,7 @@ def own_conditions(
     if policy.run is not None:
         settings = load_settings(TrainingSettings, policy.run.settings_path, overrides)
         tracks = tuple(course_tracks(settings, limit=GENERATED_DRIVEN))
-        return tracks, settings.simulator, settings.car.car_model()
+        return tracks, with_lidar_of(policy, settings.simulator), settings.car.car_model()
     camera = policy.metadata.camera
     known = (
         f"simulator.step_s={1.0 / policy.metadata.control_rate_hz!r}",
@@ -49,7 +49,16 @@ def own_conditions(
         f"simulator.camera.height_m={camera.height_m!r}",
     )
     settings = load_settings(TrainingSettings, None, (*known, *overrides))
-    return (load_track(DEFAULT_TRACK),), settings.simulator, DEEPRACER
+    return (load_track(DEFAULT_TRACK),), with_lidar_of(policy, settings.simulator), DEEPRACER
+
+
+def with_lidar_of(policy: LoadedPolicy, simulator: SimulatorSettings) -> SimulatorSettings:
+    """The simulator with as many rays as the model takes, as far around as it looks."""
+    lidar = policy.metadata.lidar
+    if lidar is None:
+        return simulator
+    rays = {"rays": lidar.num_rays, "fov_deg": lidar.fov_deg, "min_range_m": lidar.min_range_m}
+    return simulator.changed(lidar=simulator.lidar.changed(**rays))
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from trainer.evaluation.penalties import made_a_mistake, return_to_road
 from trainer.evaluation.plan import EvaluationPlan, plan_starts
 from trainer.evaluation.policy import LoadedPolicy
-from trainer.evaluation.results import EvaluationResult, SoloLaps
+from trainer.evaluation.results import EvaluationResult, compared_with_solo
 from trainer.evaluation.trial_book import TrialBook
 from trainer.simulator import Simulator
 
@@ -101,15 +100,7 @@ def evaluate_beside_solo(
     result = evaluate(policy, plan, observers=observers, now=now)
     if not plan.has_objects:
         return result
-    alone = evaluate(policy, plan.solo(), now=now)
-    roads = dict.fromkeys((trial.track, trial.is_reversed) for trial in alone.trials)
-    solo = []
-    for track, turned in roads:
-        trials = [trial for trial in alone.trials if (trial.track, trial.is_reversed) == (track, turned)]
-        times_s = [time_s for trial in trials for time_s in trial.lap_times_s]
-        wanted = sum(trial.laps_wanted for trial in trials)
-        solo.append(SoloLaps(track, turned, wanted, len(times_s), float(np.median(times_s)) if times_s else None))
-    return replace(result, solo=tuple(solo))
+    return compared_with_solo(result, evaluate(policy, plan.solo(), now=now))
 
 
 def chosen(policy: LoadedPolicy, output: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -37,4 +37,4 @@ def return_to_road(simulator: Simulator, cars: NDArray[np.bool_], penalties: Pen
     for mistake in MISTAKES:
         affected = cars & (status == int(mistake))
         if affected.any():
-            simulator.put_back(affected, pauses_s.get(mistake, penalties.off_track_s))
+            simulator.put_back(affected, pauses_s.get(mistake, penalties.off_track_s), mercy=penalties.mercy)

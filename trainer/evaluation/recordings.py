@@ -33,6 +33,7 @@ from shared.model_metadata import METADATA_NAME
 from shared.sensors import sensor_of_kind
 from trainer.evaluation.mp4 import check_film_name
 from trainer.evaluation.policy import LoadedPolicy
+from trainer.evaluation.track_map import things_around
 from trainer.evaluation.video import LapVideo, VideoFrame, View
 from trainer.simulator import Column, EpisodeStatus, Simulator
 from trainer.simulator.measurements import ObjectColumn
@@ -116,6 +117,7 @@ class TrialFilm:
                 note=status.name.lower().replace("_", " "),
                 camera=camera.copy(),
                 chase=simulator.render(car, view="chase") if self._view == "chase" else None,
+                things=things_around(simulator, car),
             )
         )
 
@@ -155,9 +157,13 @@ class TrialLog:
         active: NDArray[np.bool_],
     ) -> None:
         """What the model saw and answered, what was commanded, and where that led."""
-        if not active[self._car]:
-            return
-        self._decision(observation[self._camera][self._car], output[self._car])
+        if active[self._car]:
+            seen = {sensor: values[self._car] for sensor, values in observation.items()}
+            self.add(simulator, seen, output[self._car])
+
+    def add(self, simulator: Simulator, seen: Mapping[str, NDArray[Any]], output: NDArray[np.float32]) -> None:
+        """One step. seen: by sensor, without a batch. output: (n,) what the model answered."""
+        self._decision(seen[self._camera], output)
         self._time_s = float(simulator.cars.time_s[self._car])
         self._pose(simulator, self._time_s)
         laps = int(simulator.cars.laps[self._car])

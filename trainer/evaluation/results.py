@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -222,15 +222,26 @@ class EvaluationResult:
             "source": self.source,
             "plan": dict(self.plan),
             "figures": self.figures(),
-            "solo": [{name: _readable(value) for name, value in asdict(one).items()} for one in self.solo],
+            "solo": [{name: readable(value) for name, value in asdict(one).items()} for one in self.solo],
             "trials": [trial_json(trial) for trial in self.trials],
         }
 
 
+def compared_with_solo(result: EvaluationResult, alone: EvaluationResult) -> EvaluationResult:
+    """The result, knowing the lap times of the same trials with nothing in the way."""
+    solo = []
+    for track, turned in dict.fromkeys((trial.track, trial.is_reversed) for trial in alone.trials):
+        trials = [trial for trial in alone.trials if (trial.track, trial.is_reversed) == (track, turned)]
+        times_s = [time_s for trial in trials for time_s in trial.lap_times_s]
+        wanted = sum(trial.laps_wanted for trial in trials)
+        solo.append(SoloLaps(track, turned, wanted, len(times_s), float(np.median(times_s)) if times_s else None))
+    return replace(result, solo=tuple(solo))
+
+
 def trial_json(trial: TrialResult) -> dict[str, Any]:
     """One trial: its settings, its figures and its laps."""
-    values = {name: _readable(value) for name, value in asdict(trial).items()}
-    laps = [{name: _readable(value) for name, value in lap.items()} for lap in values.pop("laps")]
+    values = {name: readable(value) for name, value in asdict(trial).items()}
+    laps = [{name: readable(value) for name, value in lap.items()} for lap in values.pop("laps")]
     return {
         **values,
         "status": trial.status,
@@ -252,7 +263,7 @@ def best_consecutive_mean(lap_times_s: Sequence[float], count: int = CONSECUTIVE
     return min((sum(window) / count for window in windows), default=None)
 
 
-def _readable(value: Any) -> Any:
+def readable(value: Any) -> Any:
     """A microsecond, a micrometre: below anything a simulated step can mean."""
     return round(value, 6) if isinstance(value, float) else value
 

@@ -39,7 +39,9 @@ def tensorflow_answer(
         shapes = {tensor.name: tensor.shape for tensor in policy_inputs(archive.metadata)}
         model.reshape({place: _channels_last(shapes[sensor]) for place, sensor in enumerate(sensors)})
         # Without the hint OpenVINO takes bfloat16 or float16 where the processor has it.
-        compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        # One thread: sums keep their order on every machine, and a race its result.
+        asked = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+        compiled = openvino.compile_model(model, "CPU", asked)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ArchiveError(f"The model in {source} cannot be opened: {reason}") from error

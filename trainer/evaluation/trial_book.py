@@ -7,32 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.evaluation.lap_book import Floats, LapBook, Mask
 from trainer.evaluation.plan import Starts
 from trainer.evaluation.results import LapResult, TrialResult
 from trainer.runs.episode_log import EpisodeRecord
-from trainer.runs.simtrace import NO_ACTION, STATUS_NAMES, TraceTable, WaypointFinder, trace_rows
+from trainer.runs.simtrace import NO_ACTION, TraceTable, WaypointFinder, trace_rows
 from trainer.simulator import Column, EpisodeStatus, Simulator
 from trainer.tracks import Track
-
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-
-# Which count of a lap a mistake goes to.
-COUNT_OF_STATUS = {
-    EpisodeStatus.OFF_TRACK: "off_track_count",
-    EpisodeStatus.CRASHED: "crash_count",
-    EpisodeStatus.IMMOBILIZED: "immobilized_count",
-    EpisodeStatus.REVERSED: "reversed_count",
-}
-COUNTS = (*COUNT_OF_STATUS.values(), "reset_count")
-
-
-# Columns that count from the start of a trial, and the counts of a lap they become.
-COUNT_OF_COLUMN = {
-    Column.CONTACTS: "contact_count",
-    Column.OVERTAKES: "overtake_count",
-    Column.OVERTAKEN: "overtaken_count",
-}
 
 
 class TrialBook:
@@ -48,18 +29,17 @@ class TrialBook:
         self._first = measurements.copy()
         self._episode = np.arange(cars)
         self._next_episode = cars
-        self._lap_start_s = np.zeros(cars)
-        self._lap_start_steps = np.zeros(cars)
-        self._lap_start_counts = measurements[:, list(COUNT_OF_COLUMN)].copy()
-        self._counts = [dict.fromkeys(COUNTS, 0) for _ in range(cars)]
-        self._laps: list[list[LapResult]] = [[] for _ in range(cars)]
+        self._book = LapBook(measurements)
         self._records: list[EpisodeRecord] = []
         self._speed_sum_mps = np.zeros(cars)
         self._steps = np.zeros(cars)
-        self._crashes = np.zeros(cars)
-        self.resets = np.zeros(cars, dtype=np.int64)
         nothing = np.zeros(cars)
         self._trace(np.arange(cars), measurements, nothing + NO_ACTION, nothing.astype(bool), nothing)
+
+    @property
+    def resets(self) -> NDArray[np.int64]:
+        """(N,) times every car was put back."""
+        return self._book.resets
 
     def step(
         self, simulator: Simulator, actions: NDArray[np.floating], active: Mask, put_back: Mask, ended: Mask
@@ -73,10 +53,8 @@ class TrialBook:
         cars, rows = simulator.cars, simulator.measurements
         self._steps[active] += 1
         self._speed_sum_mps[active] += np.abs(rows[active, Column.MEASURED_SPEED_MPS])
-        laps = np.array([len(done) for done in self._laps])
-        lap_done = active & (cars.records["laps"] > laps)
-        mistaken = put_back | (ended & ~lap_done)
-        self._count_mistakes(rows, mistaken, put_back)
+        lap_done = active & self._book.crossed(cars.records["laps"])
+        self._book.count_mistakes(rows, put_back | (ended & ~lap_done), put_back)
         pause_s = np.maximum(cars.records["pause_until_s"] - cars.records["time_s"], 0.0)
         paused = np.where(simulator.status == int(EpisodeStatus.PAUSE), pause_s, 0.0)
         shown = rows.copy()  # the simulator already counts the next lap
@@ -88,37 +66,11 @@ class TrialBook:
         for car in np.flatnonzero(ended & ~lap_done).tolist():
             self._finish_lap(car, rows[car], None)
 
-    def _count_mistakes(self, rows: Floats, mistaken: Mask, put_back: Mask) -> None:
-        self.resets += put_back
-        self._crashes += mistaken & (rows[:, Column.STATUS] == int(EpisodeStatus.CRASHED))
-        for car in np.flatnonzero(mistaken).tolist():
-            name = COUNT_OF_STATUS.get(EpisodeStatus(int(rows[car, Column.STATUS])))
-            if name is not None:
-                self._counts[car][name] += 1
-            self._counts[car]["reset_count"] += int(put_back[car])
-
     def _finish_lap(self, car: int, row: Floats, lap_time_s: float | None) -> None:
-        """Close the lap a car is in, and open the next."""
-        counted = (row[list(COUNT_OF_COLUMN)] - self._lap_start_counts[car]).astype(int).tolist()
-        lap = LapResult(
-            lap=len(self._laps[car]) + 1,
-            status="lap_complete" if lap_time_s is not None else STATUS_NAMES[int(row[Column.STATUS])],
-            completion_percent=100.0 if lap_time_s is not None else float(row[Column.PROGRESS_PERCENT]),
-            start_s=float(self._lap_start_s[car]),
-            end_s=float(row[Column.TIME_S]),
-            steps=int(row[Column.STEPS] - self._lap_start_steps[car]),
-            lap_time_s=lap_time_s,
-            **self._counts[car],
-            **dict(zip(COUNT_OF_COLUMN.values(), counted, strict=True)),
-        )
-        self._laps[car].append(lap)
+        lap = self._book.finish_lap(car, row, lap_time_s)
         self._records.append(self._record(car, row, lap))
         self._episode[car] = self._next_episode
         self._next_episode += 1
-        self._lap_start_s[car] = row[Column.TIME_S]
-        self._lap_start_steps[car] = row[Column.STEPS] - 1
-        self._lap_start_counts[car] = row[list(COUNT_OF_COLUMN)]
-        self._counts[car] = dict.fromkeys(COUNTS, 0)
 
     def _record(self, car: int, row: Floats, lap: LapResult) -> EpisodeRecord:
         episode = int(self._episode[car])
@@ -154,7 +106,7 @@ class TrialBook:
                 mean_speed_mps=float(self._speed_sum_mps[car] / max(self._steps[car], 1)),
                 laps=tuple(laps),
             )
-            for car, laps in enumerate(self._laps)
+            for car, laps in enumerate(self._book.laps)
         )
 
     def records(self) -> tuple[EpisodeRecord, ...]:
@@ -174,7 +126,7 @@ class TrialBook:
         pause_s: Floats,
     ) -> None:
         rows = measurements[cars]
-        rows[:, Column.STEPS] -= self._lap_start_steps[cars]
+        rows[:, Column.STEPS] -= self._book.start_steps[cars]
         self._table.extend(
             trace_rows(
                 rows,
@@ -185,7 +137,7 @@ class TrialBook:
                 done=done[cars],
                 clock_start_s=np.zeros(len(cars)),
                 pause_s=pause_s[cars],
-                crashes=self._crashes[cars],
+                crashes=self._book.crashes[cars],
                 wall_clock_s=self._now(),
             )
         )

@@ -6,7 +6,6 @@ instruments. One simulated step of 1/15 s is one frame, so the film runs in real
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,31 +17,24 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from trainer.evaluation.mp4 import Mp4Writer
+from trainer.evaluation.track_map import Colour, MapThing, TrackMap, speed_colour
 
 if TYPE_CHECKING:
     from trainer.tracks import Track
 
 View = Literal["top", "chase"]
-Colour = tuple[int, int, int]
-
 VIEW_WIDTH_PX, VIEW_HEIGHT_PX = 640, 480
 PANEL_WIDTH_PX = 320  # the 160 x 120 camera picture, twice as large
 CAMERA_HEIGHT_PX = 240
 MAP_SIZE_PX = 176
 # An hour-long evaluation must not fill the disk: a film stops growing after four minutes of driving.
 MAX_FRAMES = 4 * 60 * 15
-# No car drives as far as this in a step, and one that stands came from no further than this.
-DRIVING_JUMP_M, STANDING_JUMP_M, STANDING_MPS = 0.6, 0.08, 0.05
-
-FIELD, ROAD, BORDER, CENTER, PANEL = (46, 92, 58), (58, 60, 66), (240, 240, 240), (222, 184, 60), (24, 26, 30)
-TEXT, FAINT, CAR = (238, 238, 238), (150, 154, 162), (255, 255, 255)
-# Slow to fast; dark to light as well, so that it reads without colour vision (the anchors of "plasma").
-SPEED_COLOURS = np.array([(84, 39, 203), (178, 42, 144), (225, 100, 98), (252, 166, 54), (240, 249, 33)], float)
+PANEL, TEXT, FAINT, CAR = (24, 26, 30), (238, 238, 238), (150, 154, 162), (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """What one frame shows. camera: (120, 160) grey. chase: (480, 640, 3), None in a top view."""
+    """What one frame shows. camera: (120, 160) grey. chase: (480, 640, 3), None in a top view. things: on the road."""
 
     x_m: float
     y_m: float
@@ -55,6 +47,7 @@ class VideoFrame:
     note: str
     camera: NDArray[np.uint8]
     chase: NDArray[np.uint8] | None = None
+    things: tuple[MapThing, ...] = ()
 
 
 class LapVideo:
@@ -100,8 +93,9 @@ class LapVideo:
     def draw(self, frame: VideoFrame) -> Image.Image:
         """The picture of a frame; extends the path, so call it once per step."""
         self._map.extend(frame.x_m, frame.y_m, frame.speed_mps)
+        car = MapThing(frame.x_m, frame.y_m, frame.heading_rad, CAR, is_pointed=True)
         picture = Image.new("RGB", (VIEW_WIDTH_PX + PANEL_WIDTH_PX, VIEW_HEIGHT_PX), PANEL)
-        map_picture = self._map.draw(frame.x_m, frame.y_m, frame.heading_rad)
+        map_picture = self._map.draw((*frame.things, car))
         if frame.chase is None:
             picture.paste(map_picture, (0, 0))
         else:
@@ -112,70 +106,6 @@ class LapVideo:
         picture.paste(self._scale, (4, VIEW_HEIGHT_PX - self._scale.height - 4))
         draw_instruments(ImageDraw.Draw(picture), frame, self._max_speed_mps, self._title)
         return picture
-
-
-class TrackMap:
-    """A track seen from above with the path of one car on it, coloured by speed. Drawn at twice the size."""
-
-    def __init__(self, track: Track, width_px: int, height_px: int, *, max_speed_mps: float) -> None:
-        self._max_speed_mps = max_speed_mps
-        corners = np.concatenate([track.left_border_m, track.right_border_m])
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        room_px = 0.90 * np.array([width_px, height_px]) * 2
-        self._scale_px_per_m = float((room_px / np.maximum(high - low, 0.1)).min())
-        self._middle_m = (low + high) / 2
-        self._middle_px = np.array([width_px, height_px], dtype=float)
-        self._previous: tuple[float, float] | None = None
-        self._picture = Image.new("RGB", (2 * width_px, 2 * height_px), FIELD)
-        self._draw_track(track)
-
-    def to_px(self, points_m: NDArray[np.float64]) -> list[tuple[float, float]]:
-        """Pixels of the double-size picture of points (..., 2) in metres; y grows downwards in a picture."""
-        offset = (np.reshape(points_m, (-1, 2)) - self._middle_m) * self._scale_px_per_m
-        return [(float(x), float(y)) for x, y in self._middle_px + offset * (1, -1)]
-
-    def extend(self, x_m: float, y_m: float, speed_mps: float) -> None:
-        """Draw the path on to this point. A jump, as of a car that was put back, leaves a gap."""
-        here = self.to_px(np.array([x_m, y_m]))[0]
-        previous, self._previous = self._previous, here
-        longest_m = STANDING_JUMP_M if speed_mps < STANDING_MPS else DRIVING_JUMP_M
-        if previous is None or math.dist(here, previous) > longest_m * self._scale_px_per_m:
-            return
-        colour = speed_colour(speed_mps / self._max_speed_mps)
-        width = max(4, round(0.05 * self._scale_px_per_m))
-        draw = ImageDraw.Draw(self._picture)
-        draw.line((*previous, *here), fill=colour, width=width)
-        # Round ends, so that the bends of the path have no notches.
-        radius = width / 2
-        draw.ellipse((here[0] - radius, here[1] - radius, here[0] + radius, here[1] + radius), fill=colour)
-
-    def draw(self, x_m: float, y_m: float, heading_rad: float) -> Image.Image:
-        """The map with the car on it, at its real size (but never smaller than can be seen)."""
-        picture = self._picture.copy()
-        length_m = max(0.30, 22 / self._scale_px_per_m)
-        forward = np.array([math.cos(heading_rad), math.sin(heading_rad)]) * length_m / 2
-        left = np.array([-forward[1], forward[0]]) * 0.55
-        here = np.array([x_m, y_m])
-        outline = self.to_px(np.array([here + forward, here - forward + left, here - forward - left]))
-        ImageDraw.Draw(picture).polygon(outline, fill=CAR, outline=(0, 0, 0), width=2)
-        return picture.reduce(2)
-
-    def _draw_track(self, track: Track) -> None:
-        draw = ImageDraw.Draw(self._picture)
-        left, right = self.to_px(track.left_border_m), self.to_px(track.right_border_m)
-        # Quadrilateral by quadrilateral: a polygon of the whole ring would fill wrongly where a track nears
-        # itself.
-        for i in range(len(left) - 1):
-            draw.polygon((left[i], left[i + 1], right[i + 1], right[i]), fill=ROAD)
-        width = max(2, round(0.03 * self._scale_px_per_m))
-        for border in (left, right):
-            draw.line(border, fill=BORDER, width=width, joint="curve")
-        dash_m = 0.2
-        for arc_m in np.arange(0.0, track.length_m, 2 * dash_m):
-            ends = track.position(np.array([arc_m, min(arc_m + dash_m, track.length_m)]))
-            draw.line(self.to_px(ends), fill=CENTER, width=max(1, width // 2))
-        start = np.stack([track.left_border_m[0], track.right_border_m[0]])
-        draw.line(self.to_px(start), fill=(230, 60, 60), width=width)
 
 
 def draw_instruments(draw: ImageDraw.ImageDraw, frame: VideoFrame, max_speed_mps: float, title: str) -> None:
@@ -219,13 +149,6 @@ def draw_bar(
     draw.rectangle((left, top, left + width, top + 10), fill=(52, 55, 62))
     low, high = sorted((start, end))
     draw.rectangle((left + low * width, top, left + max(high * width, low * width + 2), top + 10), fill=fill)
-
-
-def speed_colour(fraction: float) -> Colour:
-    """Colour of a speed as a fraction of the fastest one."""
-    place = min(max(fraction, 0.0), 1.0) * (len(SPEED_COLOURS) - 1)
-    channels = [round(float(np.interp(place, range(len(SPEED_COLOURS)), SPEED_COLOURS[:, i]))) for i in range(3)]
-    return channels[0], channels[1], channels[2]
 
 
 def shorten(text: str, width_px: float) -> str:

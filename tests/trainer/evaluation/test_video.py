@@ -13,15 +13,14 @@ import pytest
 
 from shared.errors import StorageError
 from trainer.evaluation.mp4 import Mp4Writer
+from trainer.evaluation.track_map import MapThing, TrackMap, speed_colour
 from trainer.evaluation.video import (
     CAMERA_HEIGHT_PX,
     MAX_FRAMES,
     VIEW_HEIGHT_PX,
     VIEW_WIDTH_PX,
     LapVideo,
-    TrackMap,
     VideoFrame,
-    speed_colour,
 )
 from trainer.tracks import list_tracks, load_track
 
@@ -94,7 +93,7 @@ def test_a_car_that_was_put_back_leaves_a_gap_in_its_path() -> None:
         drawn = TrackMap(LOOP, 640, 480, max_speed_mps=1.0)
         drawn.extend(0.0, 0.0, 1.0)
         drawn.extend(0.3, 0.0, speed_after_mps)
-        picture = np.asarray(drawn.draw(50.0, 50.0, 0.0)).astype(int)
+        picture = np.asarray(drawn.draw(())).astype(int)
         return int((np.abs(picture - speed_colour(speed_after_mps)).max(axis=2) < 30).sum())
 
     assert coloured_px(1.0) > 0
@@ -174,3 +173,15 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the video takes uint8"):
         writer.write(np.zeros((32, 64, 3), np.uint8))
     writer.abandon()
+
+
+def test_things_lie_on_the_map_where_and_as_large_as_they_are() -> None:
+    drawn = TrackMap(LOOP, 640, 480, max_speed_mps=1.0)
+    x_m, y_m = LOOP.position(5.0)
+    box = MapThing(float(x_m), float(y_m), 0.0, (1, 200, 255), length_m=1.2, width_m=0.6)
+    picture = np.asarray(drawn.draw([box])).astype(int)
+    covered = np.abs(picture - box.colour).max(axis=2) < 40
+    rows, columns = np.nonzero(covered)
+    (place,) = drawn.to_px(np.array([x_m, y_m]))
+    assert (columns.mean(), rows.mean()) == pytest.approx((place[0] / 2, place[1] / 2), abs=1.0)
+    assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.15), "1.2 m long and 0.6 m wide"
