@@ -264,9 +264,7 @@ class RacingVectorEnv(VectorEnv):
                 self.tracks,
                 self.simulator_settings.for_lidar(self.lidar_config),
                 seeds=self._car_seeds,
-                track_index=0,
                 start_fraction=0.0,
-                world_index=np.arange(self.num_envs) // self._cars_per_world,
                 sensors=self.sensors,
             )
 

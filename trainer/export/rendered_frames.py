@@ -31,14 +31,11 @@ def rendered_frames(
     chance = np.random.default_rng(seed)
     cars_per_world = settings.race.cars_per_world
     cars = -(-min(CARS, count) // cars_per_world) * cars_per_world  # whole worlds
-    worlds = np.arange(cars) // cars_per_world
     simulator = Simulator(
         tracks,
         settings.for_lidar(metadata.lidar),
         seeds=np.arange(seed, seed + cars, dtype=np.uint64),
-        track_index=worlds % len(tracks),
         start_fraction=chance.random(cars),
-        world_index=worlds,
         car=car,
         sensors=metadata.sensors,
     )

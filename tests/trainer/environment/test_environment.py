@@ -13,6 +13,7 @@ from shared.actions import Action, DiscreteActionSpace
 from shared.errors import LapwingError
 from tests.trainer.sensor_sets import SENSOR_SETS, set_name
 from trainer.environment import RacingEnv
+from trainer.simulator.measurements import ObjectColumn
 
 ID = "trainer.environment:Lapwing/Racing-v0"
 STRAIGHT_ON = 8  # of the default list: no steering, 1 m/s
@@ -34,8 +35,9 @@ def drive(env: gymnasium.Env, action: int, limit: int = 2000) -> tuple[int, bool
         {},
         {"action_space": "continuous", "stack_size": 3},
         {"track": ["oval", "lapwing_loop"], "randomisation": "strong", "render_mode": "rgb_array"},
+        {"simulator": {"race": {"boxes": {"count": 3}, "bots": {"count": 2}, "barriers": {"count": 4}}}},
     ],
-    ids=["discrete", "continuous", "two tracks"],
+    ids=["discrete", "continuous", "two tracks", "race"],
 )
 def test_gymnasiums_checker_is_content(arguments: dict) -> None:
     env = gymnasium.make(ID, **arguments)
@@ -51,6 +53,25 @@ def test_both_checkers_are_content_with_any_sensors(sensors: tuple[str, ...]) ->
     check_env(env.unwrapped, skip_render_check=True)
     check_for_sb3(RacingEnv(sensors=sensors))
     env.close()
+
+
+def test_running_into_a_box_ends_the_episode() -> None:
+    told: list[dict] = []
+
+    def reward(params: dict) -> float:
+        told.append({name: params[name] for name in ("objects_distance", "is_crashed")})
+        return 1.0
+
+    boxes = {"count": 1, "positions": ["0.1,1"]}
+    env = RacingEnv(reward=reward, randomisation="off", simulator={"race": {"boxes": boxes}})
+    env.reset(seed=0)
+    lateral_m = float(env.cars.simulator.object_rows[0, 0, ObjectColumn.LATERAL_M])
+    env.reset(options={"start_fraction": 0.0, "start_lateral_m": lateral_m})
+    steps, terminated, truncated, info = drive(env, STRAIGHT_ON)
+    assert (terminated, truncated, info["status"]) == (True, False, "crashed")
+    assert steps < 35
+    assert told[-1]["is_crashed"]
+    assert told[-1]["objects_distance"] == pytest.approx([0.1 * env.cars.tracks[0].length_m], abs=0.05)
 
 
 def test_an_observation_has_every_sensor_by_its_name() -> None:

@@ -12,6 +12,7 @@ from gymnasium.wrappers import TimeLimit
 
 from shared.errors import LapwingError
 from trainer.environment import RacingEnv, RacingVectorEnv
+from trainer.tracks import load_track
 
 ID = "trainer.environment:Lapwing/Racing-v0"
 CARS = 4
@@ -21,6 +22,7 @@ SENSORS_OF = {
     "discrete": ("FRONT_FACING_CAMERA",),
     "continuous": ("LIDAR", "STEREO_CAMERAS", "WHEEL_SPEED_AND_YAW_RATE"),
 }
+RACE_OF = {"discrete": {}, "continuous": {"boxes": {"count": 3}, "bots": {"count": 2}}}
 ARGUMENTS: dict[str, Any] = {"track": ["lapwing_loop", "oval"], "randomisation": "light", "stack_size": 2}
 
 
@@ -52,8 +54,10 @@ def assert_same(ours: Any, theirs: Any, place: str) -> None:
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 @pytest.mark.parametrize("action_space", ["discrete", "continuous"])
 def test_a_batch_equals_as_many_single_environments(mode: AutoresetMode, action_space: str) -> None:
-    sensors = SENSORS_OF[action_space]
-    batch, singles = batch_and_singles(mode, action_space=action_space, sensors=sensors, **ARGUMENTS)
+    sensors, simulator = SENSORS_OF[action_space], {"race": RACE_OF[action_space]}
+    batch, singles = batch_and_singles(
+        mode, action_space=action_space, sensors=sensors, simulator=simulator, **ARGUMENTS
+    )
     assert batch.observation_space == singles.observation_space
     assert batch.action_space == singles.action_space
     seeds = [11, 5, 7, 400]
@@ -127,6 +131,32 @@ def test_a_malformed_reset_mask_is_refused(mask: Any) -> None:
     cars.reset(seed=0)
     with pytest.raises(LapwingError, match="reset_mask"):
         cars.reset(options={"reset_mask": mask})
+
+
+def test_cars_of_one_world_start_behind_one_another_and_drive_on_one_track() -> None:
+    cars = RacingVectorEnv(
+        6,
+        track=["lapwing_loop", "oval", "bowtie"],
+        sensors=("FRONT_FACING_CAMERA", "LIDAR"),
+        simulator={"race": {"cars_per_world": 2}},
+        randomisation="off",
+        max_episode_steps=5,
+    )
+    seen_together = set()
+    for seed in range(4):
+        _, infos = cars.reset(seed=seed)
+        for _ in range(7):
+            tracks, arcs_m = infos["track"].reshape(3, 2), infos["arc_m"].reshape(3, 2)
+            assert (tracks[:, 0] == tracks[:, 1]).all()
+            *_, infos = cars.step(np.full(6, 8))
+        seen_together.add(tuple(tracks[:, 0]))
+        assert arcs_m.shape == (3, 2)
+    assert len(seen_together) > 1
+    observation, infos = cars.reset(seed=0)
+    ahead_m = infos["arc_m"].reshape(3, 2)
+    lengths_m = np.array([load_track(name).length_m for name in infos["track"][::2]])
+    assert (ahead_m[:, 0] - ahead_m[:, 1]) % lengths_m == pytest.approx(0.75, abs=0.05)
+    assert (observation["LIDAR"][::2].min(axis=1) < 0.9).all()  # the first one sees the one behind
 
 
 def test_cars_must_fill_their_worlds() -> None:
