@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RESULT_NAME = "evaluation.json"
 DEFAULT_TRIALS = 5
 COUNT, SEED = click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
-RACE = click.Choice(["time_trial", "object_avoidance", "head_to_bot"])
+RACE = click.Choice(["time_trial", "object_avoidance", "head_to_bot", "mixed"])
 BOXES, BOTS, SPEED_MPS = click.IntRange(0, 20), click.IntRange(0, 12), click.FloatRange(0.2, 4.0)
 PENALTY_S, TIME_S = click.FloatRange(0, 60), click.FloatRange(0.1, 86_400)
 WORLD, VIEW = click.Choice(["clean", "light", "strong"]), click.Choice(["top", "chase"])

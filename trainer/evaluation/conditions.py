@@ -7,7 +7,8 @@ from typing import Literal
 
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SettingsError
-from shared.settings import load_settings
+from shared.settings import load_settings, parse_settings
+from shared.settings_errors import COMMAND_LINE
 from trainer.config import TrainingSettings
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.simulator import SimulatorSettings
@@ -15,7 +16,8 @@ from trainer.simulator.race import BotSettings, BoxSettings, RaceSettings
 from trainer.tracks import DEFAULT_TRACK, Track, load_track
 from trainer.training.course import course_tracks
 
-RaceName = Literal["time_trial", "object_avoidance", "head_to_bot"]
+RaceName = Literal["time_trial", "object_avoidance", "head_to_bot", "mixed"]
+RACES_WITH_BOXES, RACES_WITH_BOTS = ("object_avoidance", "mixed"), ("head_to_bot", "mixed")
 
 GENERATED_DRIVEN = 4  # of the tracks a generalist was trained on
 DEFAULT_BOXES, DEFAULT_BOTS = 6, 4
@@ -86,20 +88,24 @@ def race_settings(
     trained: what was there in the training; where the race has things of the same kind they stay as they were.
     race: None for the race of the training. boxes, bots, bot_speed_mps: instead of what the race has.
     """
-    wanted_boxes = trained.boxes if race in (None, "object_avoidance") else BoxSettings()
-    wanted_bots = trained.bots if race in (None, "head_to_bot") else BotSettings()
-    if race == "object_avoidance" and not wanted_boxes.count:
+    wanted_boxes = trained.boxes if race in (None, *RACES_WITH_BOXES) else BoxSettings()
+    wanted_bots = trained.bots if race in (None, *RACES_WITH_BOTS) else BotSettings()
+    if race in RACES_WITH_BOXES and not wanted_boxes.count:
         wanted_boxes = wanted_boxes.changed(count=DEFAULT_BOXES)
-    if race == "head_to_bot" and not wanted_bots.count:
+    if not wanted_bots.count and (race in RACES_WITH_BOTS or bots):
         wanted_bots = default_bots(top_speed_mps, DEFAULT_BOTS)
+    values = trained.changed(boxes=wanted_boxes, bots=wanted_bots, cars_per_world=1).model_dump(mode="json")
     if boxes is not None:
-        fixed = wanted_boxes.positions if len(wanted_boxes.positions) == boxes else ()
-        wanted_boxes = wanted_boxes.changed(count=boxes, positions=fixed)
+        values["boxes"]["count"] = boxes
+        if boxes != len(wanted_boxes.positions):
+            values["boxes"]["positions"] = []
     if bots is not None:
-        wanted_bots = wanted_bots.changed(count=bots) if wanted_bots.count else default_bots(top_speed_mps, bots)
+        values["bots"]["count"] = bots
     if bot_speed_mps is not None:
-        wanted_bots = wanted_bots.changed(speed_mps=bot_speed_mps)
-    return trained.changed(boxes=wanted_boxes, bots=wanted_bots, cars_per_world=1)
+        if not values["bots"]["count"]:
+            raise SettingsError("--bot-speed is given, and there are no bots. Add some with --bots.")
+        values["bots"]["speed_mps"] = bot_speed_mps
+    return parse_settings(RaceSettings, values, source=COMMAND_LINE)
 
 
 def default_bots(top_speed_mps: float, count: int) -> BotSettings:

@@ -33,6 +33,8 @@ def test_each_race_keeps_what_the_training_had_of_it_and_leaves_the_rest_out() -
     avoidance, overtaking = race(race="object_avoidance"), race(race="head_to_bot")
     assert (avoidance.boxes, avoidance.bots.count) == (TRAINED.boxes, 0)
     assert (overtaking.bots, overtaking.boxes.count) == (TRAINED.bots, 0)
+    mixed = race(race="mixed")
+    assert (mixed.boxes, mixed.bots) == (TRAINED.boxes, TRAINED.bots)
     assert {one.barriers for one in (avoidance, overtaking)} == {TRAINED.barriers}
 
 
@@ -51,6 +53,16 @@ def test_counts_and_speeds_go_over_everything() -> None:
     fixed = RaceSettings(boxes=BoxSettings(count=2, positions=("0.2,1", "0.6,-1")))
     assert race(fixed, boxes=2).boxes.positions == ("0.2,1", "0.6,-1")
     assert race(fixed, boxes=3).boxes.positions == (), "three boxes cannot stand in two places"
+
+
+def test_impossible_races_are_refused_in_a_sentence() -> None:
+    for wanted, words in (
+        ({"bot_speed_mps": (0.3, 0.6)}, "there are no bots"),
+        ({"bots": 2, "bot_speed_mps": (3.0, 2.0)}, r"bots.speed_mps.* within 0.2 to 4 m/s"),
+        ({"boxes": 21}, r"boxes.count"),
+    ):
+        with pytest.raises(LapwingError, match=words):
+            race(RaceSettings(), **wanted)
 
 
 def test_settings_of_the_simulator_can_be_overridden_but_not_what_an_option_decides() -> None:

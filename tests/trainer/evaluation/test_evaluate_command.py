@@ -109,6 +109,23 @@ def test_penalties_reach_the_plan(home: Path, tmp_path: Path, option: list[str],
     assert written["figures"]["resets"] >= 1
 
 
+def test_a_race_reaches_the_plan_and_is_driven_alone_too(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "out.json"
+    options = ["--race", "object_avoidance", "--boxes", "2", "--crash-penalty", "1", "--mercy", "--time-limit", "1"]
+    options += ["--bots", "1", "--bot-speed", "0.3", "0.4", "--trials", "1", "--track", "cup", "--json", str(report)]
+    assert lapwing(["--home", str(home), "evaluate", "poor", *options]) == 0
+    said = capsys.readouterr().out
+    assert "Without touching anything: 0 of 1 laps" in said
+    assert "Alone on cup: no complete lap, 0 of 1 laps" in said
+    written = json.loads(report.read_text())
+    plan = written["plan"]
+    assert (plan["penalty_s"], plan["crash_penalty_s"], plan["mercy"]) == (2.0, 1.0, True)
+    assert (plan["race"]["boxes"]["count"], plan["race"]["bots"]["speed_mps"]) == (2, [0.3, 0.4])
+    assert (written["figures"]["laps_without_touching_in_time"], written["solo"][0]["lap_s"]) == (0, None)
+
+
 def test_a_trial_is_filmed_and_logged(home: Path, tmp_path: Path) -> None:
     video, log = tmp_path / "lap.mp4", tmp_path / "drive.mcap"
     options = ["--trials", "2", "--video", str(video), "--log", str(log), "--film-trial", "2"]
