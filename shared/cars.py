@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class CameraMount:
     """Where the camera sits in the car's frame and what it sees.
 
-    pitch_deg: downwards positive. horizontal_fov_deg: full angle of the 4:3 picture, side to side.
+    pitch_deg: downwards positive. horizontal_fov_deg: full angle of the 4:3 picture, side to side. stereo_baseline_m:
+    between the lenses of a pair, half of it to either side of this place.
     """
 
     x_m: float
@@ -18,6 +19,7 @@ class CameraMount:
     z_m: float
     pitch_deg: float
     horizontal_fov_deg: float
+    stereo_baseline_m: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ DEEPRACER = CarModel(
         z_m=0.1303,
         pitch_deg=15.0,  # 0.2618 rad
         horizontal_fov_deg=math.degrees(1.13),
+        stereo_baseline_m=0.06,
     ),
     lidar=LidarMount(x_m=0.02913, y_m=0.0, z_m=0.16145, yaw_deg=180.0, body_m=0.09),  # URDF; the head is ours
 )

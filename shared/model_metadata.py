@@ -6,7 +6,7 @@ Reads numbers and numeric strings, fills what old files lack, keeps what it does
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.cars import DEEPRACER
 from shared.errors import ActionError, MetadataError
 from shared.lidar import LidarConfig
 from shared.metadata_values import check_number, read_mapping, read_number, read_text, read_whole, required
-from shared.sensors import FRONT_CAMERA, check_sensor_set, sensor_of_kind
+from shared.sensors import FRONT_CAMERA, STEREO_CAMERAS, check_sensor_set, sensor_of_kind
 
 METADATA_NAME = "model_metadata.json"
 MAX_METADATA_BYTES = 1 << 20
@@ -43,11 +43,34 @@ _ACTIONS_WHEN_ABSENT = DiscreteActionSpace(
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """The camera the model was trained with; the car's own should resemble it. pitch_deg: down positive."""
+    """The camera the model was trained with; the car's own should resemble it.
+
+    pitch_deg: down positive. stereo_baseline_m: between the lenses, of a model with two.
+    """
 
     horizontal_fov_deg: float = DEEPRACER.camera.horizontal_fov_deg
     pitch_deg: float = DEEPRACER.camera.pitch_deg
     height_m: float = DEEPRACER.camera.z_m
+    stereo_baseline_m: float = DEEPRACER.camera.stereo_baseline_m
+
+
+@dataclass(frozen=True, slots=True)
+class LidarView:
+    """Where the LiDAR sat that the model was trained with, in the car's frame. yaw_deg: where its zero looks."""
+
+    x_m: float = DEEPRACER.lidar.x_m
+    y_m: float = DEEPRACER.lidar.y_m
+    height_m: float = DEEPRACER.lidar.z_m
+    yaw_deg: float = DEEPRACER.lidar.yaw_deg
+
+
+_CAMERA_LIMITS = {
+    "horizontal_fov_deg": (10, 180),
+    "pitch_deg": (-90, 90),
+    "height_m": (0.01, 2),
+    "stereo_baseline_m": (0, 0.5),
+}
+_LIDAR_LIMITS = {"x_m": (-1, 1), "y_m": (-1, 1), "height_m": (0.01, 2), "yaw_deg": (-180, 180)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +80,7 @@ class ModelMetadata:
     sensors: names from the sensor table.
     sensors_as_written: as the file had them (an old one says `observation`).
     lidar_config: as the file had it or LidarConfig.to_metadata() writes it; `lidar` is what it means.
+    lidar_view: of a model with a LiDAR.
     extras: keys of the file that we do not know, kept and written back; ours_extras: the same for our block.
     """
 
@@ -70,6 +94,7 @@ class ModelMetadata:
     camera: CameraView = CameraView()
     sensors_as_written: tuple[str, ...] = ()
     lidar_config: Mapping[str, Any] | None = None
+    lidar_view: LidarView = LidarView()
     extras: Mapping[str, Any] = field(default_factory=dict)
     ours_extras: Mapping[str, Any] = field(default_factory=dict)
 
@@ -81,9 +106,10 @@ class ModelMetadata:
             raise MetadataError(f"sensors {self.sensors} and sensors_as_written {self.sensors_as_written} differ.")
         check_number(f"{_OURS}.stack_size", self.stack_size, 1, MAX_STACK_SIZE)
         check_number(f"{_OURS}.control_rate_hz", self.control_rate_hz, 1, 240)
-        check_number(f"{_OURS}.camera.horizontal_fov_deg", self.camera.horizontal_fov_deg, 10, 180)
-        check_number(f"{_OURS}.camera.pitch_deg", self.camera.pitch_deg, -90, 90)
-        check_number(f"{_OURS}.camera.height_m", self.camera.height_m, 0.01, 2)
+        for name, (low, high) in _CAMERA_LIMITS.items():
+            check_number(f"{_OURS}.camera.{name}", getattr(self.camera, name), low, high)
+        for name, (low, high) in _LIDAR_LIMITS.items():
+            check_number(f"{_OURS}.lidar.{name}", getattr(self.lidar_view, name), low, high)
         _ = self.lidar
 
     @property
@@ -105,7 +131,6 @@ class ModelMetadata:
         # Our own block must be the format we know: a newer one may change what the other keys need.
         if int(read_number(ours.get("format", _OURS_FORMAT), f"{_OURS}.format")) > _OURS_FORMAT:
             raise MetadataError("This model was made by a newer Lapwing. Update this one, then import it again.")
-        camera = read_mapping(ours.get("camera", {}), f"{_OURS}.camera")
         written = _sensor_names(values)
         lidar = values.get("lidar_config")
         return cls(
@@ -118,16 +143,8 @@ class ModelMetadata:
             lidar_config=None if lidar is None else read_mapping(lidar, "lidar_config"),
             stack_size=read_whole(ours.get("stack_size", 1), f"{_OURS}.stack_size"),
             control_rate_hz=read_number(ours.get("control_rate_hz", 15.0), f"{_OURS}.control_rate_hz"),
-            camera=CameraView(
-                **{
-                    name: read_number(camera.get(name, default), f"{_OURS}.camera.{name}")
-                    for name, default in (
-                        ("horizontal_fov_deg", DEEPRACER.camera.horizontal_fov_deg),
-                        ("pitch_deg", DEEPRACER.camera.pitch_deg),
-                        ("height_m", DEEPRACER.camera.z_m),
-                    )
-                }
-            ),
+            camera=CameraView(**_numbers(ours, "camera", _CAMERA_LIMITS)),
+            lidar_view=LidarView(**_numbers(ours, "lidar", _LIDAR_LIMITS)),
             extras={key: value for key, value in values.items() if key not in _KNOWN_KEYS},
             ours_extras={key: value for key, value in ours.items() if key not in _OUR_KEYS},
         )
@@ -149,12 +166,14 @@ class ModelMetadata:
             "stack_size": self.stack_size,
             "control_rate_hz": self.control_rate_hz,
             "camera": {
-                "horizontal_fov_deg": self.camera.horizontal_fov_deg,
-                "pitch_deg": self.camera.pitch_deg,
-                "height_m": self.camera.height_m,
+                name: getattr(self.camera, name)
+                for name in _CAMERA_LIMITS
+                if name != "stereo_baseline_m" or STEREO_CAMERAS in self.sensors
             },
             **self.ours_extras,
         }
+        if self.lidar is not None:
+            values[_OURS]["lidar"] = {name: getattr(self.lidar_view, name) for name in _LIDAR_LIMITS}
         return json.dumps({**values, **self.extras}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def changed(self, **changes: Any) -> ModelMetadata:
@@ -162,7 +181,14 @@ class ModelMetadata:
         return replace(self, **changes)
 
 
-_OUR_KEYS = {"format", "stack_size", "control_rate_hz", "camera"}
+_OUR_KEYS = {"format", "stack_size", "control_rate_hz", "camera", "lidar"}
+
+
+def _numbers(ours: Mapping[str, Any], group: str, names: Iterable[str]) -> dict[str, float]:
+    """Those of the names that the group has."""
+    where = f"{_OURS}.{group}"
+    values = read_mapping(ours.get(group, {}), where)
+    return {name: read_number(values[name], f"{where}.{name}") for name in names if name in values}
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

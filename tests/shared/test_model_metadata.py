@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.actions import DEFAULT_ACTION_SPACE, Action, ContinuousActionSpace, DiscreteActionSpace
 from shared.errors import LapwingError, MetadataError
 from shared.lidar import LidarConfig
-from shared.model_metadata import CameraView, ModelMetadata
+from shared.model_metadata import CameraView, LidarView, ModelMetadata
 from shared.sensors import FRONT_CAMERA
 
 ACTIONS = [{"steering_angle": -30, "speed": 0.4}, {"steering_angle": 30, "speed": 0.8}]
@@ -126,6 +126,19 @@ def test_a_camera_model_may_have_a_lidar_config_that_makes_no_sense() -> None:
     )
 
 
+def test_where_two_cameras_and_the_lidar_sat_is_written_for_models_that_have_them() -> None:
+    camera, lidar = CameraView(stereo_baseline_m=0.1), LidarView(height_m=0.2, yaw_deg=0.0)
+    plain = ModelMetadata(DEFAULT_ACTION_SPACE, camera=camera, lidar_view=lidar)
+    ours = json.loads(plain.to_json())["lapwing"]
+    assert "stereo_baseline_m" not in ours["camera"]
+    assert "lidar" not in ours
+    both = plain.changed(sensors=("STEREO_CAMERAS", "LIDAR"), sensors_as_written=())
+    assert ModelMetadata.from_json(both.to_json()) == both
+    ours = json.loads(both.to_json())["lapwing"]
+    assert ours["camera"]["stereo_baseline_m"] == 0.1
+    assert ours["lidar"] == {"x_m": 0.02913, "y_m": 0.0, "height_m": 0.2, "yaw_deg": 0.0}
+
+
 @pytest.mark.parametrize("version", ["1", "2", "3", "4", "5", "6"])
 def test_every_legal_set_of_sensors_is_written_and_read_in_every_version(version: str) -> None:
     for camera in ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS"):
@@ -212,6 +225,9 @@ def test_deepracers_keys_are_written_with_their_meaning_and_ours_apart() -> None
         ({"lapwing": {"stack_size": 1.5}}, "must be a whole number"),
         ({"lapwing": {"control_rate_hz": 0}}, "control_rate_hz"),
         ({"lapwing": {"camera": {"pitch_deg": 91}}}, "pitch_deg"),
+        ({"lapwing": {"camera": {"stereo_baseline_m": 2}}}, "camera.stereo_baseline_m is 2.0; allowed is 0 to 0.5"),
+        ({"lapwing": {"lidar": {"yaw_deg": "left"}}}, "lapwing.lidar.yaw_deg must be a number"),
+        ({"lapwing": {"lidar": {"height_m": 3}}}, "lapwing.lidar.height_m is 3.0"),
         ({"lapwing": 5}, "lapwing must be a group"),
     ],
 )

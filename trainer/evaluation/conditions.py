@@ -42,25 +42,21 @@ def own_conditions(
     if policy.run is not None:
         settings = load_settings(TrainingSettings, policy.run.settings_path, overrides)
         tracks = tuple(course_tracks(settings, limit=GENERATED_DRIVEN))
-        return tracks, with_lidar_of(policy, settings.simulator), settings.car.car_model()
-    camera = policy.metadata.camera
+        return tracks, settings.simulator.for_lidar(policy.metadata.lidar), settings.car.car_model()
+    camera, lidar = policy.metadata.camera, policy.metadata.lidar_view
     known = (
         f"simulator.step_s={1.0 / policy.metadata.control_rate_hz!r}",
         f"simulator.camera.horizontal_fov_deg={camera.horizontal_fov_deg!r}",
         f"simulator.camera.pitch_deg={camera.pitch_deg!r}",
         f"simulator.camera.height_m={camera.height_m!r}",
+        f"simulator.camera.stereo_baseline_m={camera.stereo_baseline_m!r}",
+        f"simulator.lidar.x_m={lidar.x_m!r}",
+        f"simulator.lidar.y_m={lidar.y_m!r}",
+        f"simulator.lidar.z_m={lidar.height_m!r}",
+        f"simulator.lidar.yaw_deg={lidar.yaw_deg!r}",
     )
     settings = load_settings(TrainingSettings, None, (*known, *overrides))
-    return (load_track(DEFAULT_TRACK),), with_lidar_of(policy, settings.simulator), DEEPRACER
-
-
-def with_lidar_of(policy: LoadedPolicy, simulator: SimulatorSettings) -> SimulatorSettings:
-    """The simulator with as many rays as the model takes, as far around as it looks."""
-    lidar = policy.metadata.lidar
-    if lidar is None:
-        return simulator
-    rays = {"rays": lidar.num_rays, "fov_deg": lidar.fov_deg, "min_range_m": lidar.min_range_m}
-    return simulator.changed(lidar=simulator.lidar.changed(**rays))
+    return (load_track(DEFAULT_TRACK),), settings.simulator.for_lidar(policy.metadata.lidar), DEEPRACER
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

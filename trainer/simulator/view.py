@@ -58,7 +58,7 @@ def mount_record(settings: CameraSettings, camera: CameraMount) -> NDArray[np.vo
         "pitch_deg": (settings.pitch_deg, camera.pitch_deg),
         "fov_deg": (settings.horizontal_fov_deg, camera.horizontal_fov_deg),
         "lens_distortion": (settings.lens_distortion, 0.0),
-        "stereo_baseline_m": (settings.stereo_baseline_m, 0.0),
+        "stereo_baseline_m": (settings.stereo_baseline_m, camera.stereo_baseline_m),
     }
     for name, (wanted, model) in given.items():
         record[name] = model if wanted is None else wanted

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shared.atomic_files import write_atomic
 from shared.errors import RunError
-from shared.model_metadata import CameraView, ModelMetadata
+from shared.model_metadata import CameraView, LidarView, ModelMetadata
 from shared.sensors import sensor_of_kind
 from shared.settings import dump_settings, load_settings
 from trainer.car_settings import CarSettings
@@ -192,7 +192,7 @@ def metadata_of(settings: TrainingSettings) -> ModelMetadata:
     """What the car has to know about the model."""
     car, simulator = settings.car, settings.simulator
     lidar = sensor_of_kind(car.sensors, "lidar")
-    mount = car.car_model().camera
+    camera, device = car.car_model().camera, car.car_model().lidar
 
     def either(ours: float | None, models: float) -> float:
         return models if ours is None else ours
@@ -206,8 +206,15 @@ def metadata_of(settings: TrainingSettings) -> ModelMetadata:
         stack_size=car.stack_size,
         control_rate_hz=round(1 / simulator.step_s, 6),
         camera=CameraView(
-            horizontal_fov_deg=either(simulator.camera.horizontal_fov_deg, mount.horizontal_fov_deg),
-            pitch_deg=either(simulator.camera.pitch_deg, mount.pitch_deg),
-            height_m=either(simulator.camera.height_m, mount.z_m),
+            horizontal_fov_deg=either(simulator.camera.horizontal_fov_deg, camera.horizontal_fov_deg),
+            pitch_deg=either(simulator.camera.pitch_deg, camera.pitch_deg),
+            height_m=either(simulator.camera.height_m, camera.z_m),
+            stereo_baseline_m=either(simulator.camera.stereo_baseline_m, camera.stereo_baseline_m),
+        ),
+        lidar_view=LidarView(
+            x_m=either(simulator.lidar.x_m, device.x_m),
+            y_m=either(simulator.lidar.y_m, device.y_m),
+            height_m=either(simulator.lidar.z_m, device.z_m),
+            yaw_deg=either(simulator.lidar.yaw_deg, device.yaw_deg),
         ),
     )
