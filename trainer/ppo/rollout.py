@@ -30,8 +30,9 @@ class Batch:
 class Rollout:
     """Up to T steps of N cars.
 
-    For every step: add() what was seen and chosen, then finish_step() with what came of it. At the end
-    close() and batch(). What was seen lies on `device`; the small tables are on the CPU.
+    For every step: add() what was seen and chosen, then finish_step() with what came of it, for all cars or share by
+    share, where some cars may be a step ahead of others. At the end close() and batch(). What was seen lies on
+    `device`; the small tables are on the CPU.
     """
 
     def __init__(
@@ -58,9 +59,9 @@ class Rollout:
         self._cut.zero_()
 
     @property
-    def full(self) -> bool:
-        """Whether all T steps are taken."""
-        return self.length == len(self._rewards)
+    def steps(self) -> int:
+        """T, the steps that there is room for."""
+        return len(self._rewards)
 
     @property
     def rewards(self) -> Tensor:
@@ -72,37 +73,46 @@ class Rollout:
         """(T', N) bool of the steps so far."""
         return self._done[: self.length]
 
-    def add(self, observations: Sequence[Tensor], actions: Tensor, log_probs: Tensor, values: Tensor) -> None:
-        """What cars saw, one (N, …) per sensor, and chose (N, …), its log-probability (N,) and the critic's
-        estimate (N,)."""
+    def add(
+        self,
+        step: int,
+        cars: slice,
+        observations: Sequence[Tensor],
+        actions: Tensor,
+        log_probs: Tensor,
+        values: Tensor,
+    ) -> None:
+        """What S of the cars saw at a step, one (S, …) per sensor, and chose (S, …), its log-probability (S,) and the
+        critic's estimate (S,)."""
         for stored, seen in zip(self._observations, observations, strict=True):
-            stored[self.length] = seen
-        self._actions[self.length] = actions
-        self._log_probs[self.length] = log_probs
-        self._values[self.length] = values
+            stored[step, cars] = seen
+        self._actions[step, cars] = actions
+        self._log_probs[step, cars] = log_probs
+        self._values[step, cars] = values
 
     def finish_step(
         self,
+        step: int,
+        cars: slice,
         rewards: Tensor,
         terminated: Tensor,
         done: Tensor,
         cut_values: tuple[Tensor, Tensor] | None = None,
     ) -> None:
-        """What came of the step: rewards (N,), terminated (N,), done (N,).
+        """What came of a step of S of the cars: rewards (S,), terminated (S,), done (S,).
 
-        cut_values: (cars, values), both (K,): the critic's estimate where a time limit cut an episode, from what was
-            seen last before the reset. Where it is missing, a cut episode counts as ended.
+        cut_values: (which, values), both (K,): among the S, the critic's estimate where a time limit cut an episode,
+            from what was seen last before the reset. Where it is missing, a cut episode counts as ended.
         """
-        t = self.length
-        self._rewards[t] = rewards
-        self._done[t] = done
-        self._terminated[t] = done
+        self._rewards[step, cars] = rewards
+        self._done[step, cars] = done
+        self._terminated[step, cars] = done
         if cut_values is not None:
-            cars, values = cut_values
-            self._terminated[t, cars] = terminated[cars]
-            self._next_values[t, cars] = values.to(self._next_values)
-            self._cut[t, cars] = True
-        self.length += 1
+            which, values = cut_values
+            self._terminated[step, cars][which] = terminated[which]
+            self._next_values[step, cars][which] = values.to(self._next_values)
+            self._cut[step, cars][which] = True
+        self.length = max(self.length, step + 1)
 
     def close(self, last_values: Tensor) -> None:
         """last_values: (N,) the critic's estimate of where every car is now, for the episodes that go on."""

@@ -24,6 +24,7 @@ from trainer.ppo.update import UpdateReport, UpdateRule, update
 
 Observation = Mapping[str, NDArray[Any]]
 
+EVERYBODY = slice(None)
 MOST_STEPS_BETWEEN_TRAINING = 10_000  # of whole episodes; DeepRacer's limit for its shallow network
 
 
@@ -59,23 +60,28 @@ class Learner:
 
     # Driving
 
-    def act(self, observation: Observation, steps: int) -> NDArray[Any]:
-        """Explore. observation: of N cars; steps: of all cars so far. Returns (N,) or (N, 2) actions."""
+    def act(self, observation: Observation, steps: int, step: int, cars: slice = EVERYBODY) -> NDArray[Any]:
+        """Explore. observation: of S of the cars; steps: of all cars so far; step: since the last update.
+
+        Returns (S,) or (S, 2) actions.
+        """
         seen = self._to_device(observation)
         choice = choose(self.network, seen, self._generator, epsilon=self._epsilon(steps))
         if self._rollout is None:
             self._rollout = self._new_rollout(choice)
-        self._rollout.add(choice.observations, choice.actions, choice.log_probs, choice.values)
+        self._rollout.add(step, cars, choice.observations, choice.actions, choice.log_probs, choice.values)
         return choice.actions.cpu().numpy()
 
     def take_in(
         self,
+        step: int,
         rewards: NDArray[np.float64],
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
         observation: Observation,
+        cars: slice = EVERYBODY,
     ) -> None:
-        """What came of act(), (N,) each. observation: of N cars after the step, before any reset."""
+        """What came of act() at that step, (S,) each. observation: of those cars after it, before any reset."""
         assert self._rollout is not None
         cut_values = None
         if self._hyper.bootstrap_at_time_limit and truncated.any():
@@ -83,6 +89,8 @@ class Learner:
             values = state_values(self.network, self._to_device(cut)).cpu()
             cut_values = torch.from_numpy(np.flatnonzero(truncated)), values
         self._rollout.finish_step(
+            step,
+            cars,
             torch.from_numpy(rewards).float(),
             torch.from_numpy(terminated),
             torch.from_numpy(terminated | truncated),
@@ -90,9 +98,9 @@ class Learner:
         )
 
     @property
-    def has_enough(self) -> bool:
-        """Whether no further step fits between two updates."""
-        return self._rollout is not None and self._rollout.full
+    def steps_between_updates(self) -> int:
+        """The most steps of every car that an update learns from."""
+        return self._hyper.horizon or max(1, MOST_STEPS_BETWEEN_TRAINING // self._cars)
 
     def best_actions(self, observation: Observation) -> NDArray[Any]:
         """What the policy would do on the car, in float32: (N,) indices or (N, 2) in -1..1, not limited."""
@@ -166,9 +174,8 @@ class Learner:
         return 1.0 + done * (self._hyper.e_greedy_value - 1.0)
 
     def _new_rollout(self, choice: Choice) -> Rollout:
-        steps = self._hyper.horizon or max(1, MOST_STEPS_BETWEEN_TRAINING // self._cars)
         example = [seen[:1] for seen in choice.observations]
-        return Rollout(steps, self._cars, example, choice.actions[:1], self._device)
+        return Rollout(self.steps_between_updates, self._cars, example, choice.actions[:1], self._device)
 
     def _to_device(self, observation: Observation) -> list[Tensor]:
         return tensors_of(observation, self.network, self._device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,12 @@ from trainer.training.frozen_self import FrozenSelf, PresentSelf
 from trainer.training.learner import Learner, open_device, use_threads
 from trainer.training.opponent_files import PolicyLoader, kept_opponents
 from trainer.training.opponents import Driver, Greedy
-from trainer.training.roads import Roads
+from trainer.training.roads import Roads, with_wider_roads
 from trainer.training.seats import training_seats
+from trainer.training.share import Share
 from trainer.training.trials import Trials
 
+SHARES = 2  # of the cars: one is simulated while the learner decides for the other
 CARS_STREAM = 0x63617273  # keeps the seeds of the training cars apart from those of trials
 
 
@@ -58,9 +61,7 @@ def open_parts(
     use_threads(settings.car.network)
     device = open_device(settings.device)
     tracks = course_tracks(settings)
-    seats = training_seats(settings)
     curriculum = Curriculum(settings.curriculum, settings.simulator.race)
-    roads = Roads(settings.race, tracks, curriculum, seats.worlds)
 
     def rewards_for(cars: int, driven: Sequence[Track]) -> Rewards:
         return opened.enter_context(
@@ -75,35 +76,56 @@ def open_parts(
             )
         )
 
-    rewards = rewards_for(settings.learners, roads.tracks)
+    driven = with_wider_roads(tracks, curriculum.width_factors())
+    rewards = rewards_for(settings.learners, driven)
     learner = Learner(settings.car, settings.hyperparameters, cars=settings.learners, seed=settings.seed, device=device)
     frozen = None
     if SELF in settings.opponents.models:
         frozen = FrozenSelf(settings.car, seed=settings.seed, device=device)
     strangers = _strangers(run, settings, load_policy)
     drivers = _in_order(settings, frozen, strangers)
-    simulator = Simulator(
-        roads.tracks,
-        settings.simulator.for_lidar(lidar_of(settings.car, drivers)),
-        seeds=np.random.SeedSequence((settings.seed, CARS_STREAM)).generate_state(settings.cars, np.uint64),
-        world_index=seats.world_index,
-        track_index=roads.first_tracks()[seats.world_index],
-        car=settings.car.car_model(),
-        sensors=sensors_of(settings.car, drivers),
-    )
     cars = TrainingCars(
-        Field(simulator, seats, settings.car, drivers, (settings.seed,)),
-        roads,
+        _shares(settings, tracks, curriculum, drivers),
+        driven,
         curriculum,
         rewards,
+        opened.enter_context(ThreadPoolExecutor(SHARES, "simulator")),
         episodes_per_iteration=settings.hyperparameters.num_episodes_between_training,
-        world_steps=settings.hyperparameters.world_steps,
     )
     present = PresentSelf(settings.car, learner)
     met = [present] if settings.opponents.learn_together else _in_order(settings, present, strangers)
     judged = settings.evaluation.best_by == "reward"
     trials = Trials(settings, tracks, rewards_for(settings.evaluation_trials, tracks) if judged else None, met)
     return Parts(rewards, learner, cars, trials, frozen)
+
+
+def _shares(
+    settings: TrainingSettings, tracks: Sequence[Track], curriculum: Curriculum, drivers: Sequence[Driver]
+) -> list[Share]:
+    """The worlds of a training in two shares, or one where there is one world."""
+    chance = np.random.SeedSequence((settings.seed, CARS_STREAM))
+    seeds = chance.generate_state(settings.cars, np.uint64)
+    simulated = settings.simulator.changed(threads=1).for_lidar(lidar_of(settings.car, drivers))
+    shares: list[Share] = []
+    first_car = first_row = 0
+    for number, worlds in enumerate(np.array_split(np.arange(settings.worlds), min(SHARES, settings.worlds))):
+        seats = training_seats(settings, len(worlds))
+        roads = Roads(settings.race, tracks, curriculum, worlds, settings.worlds)
+        simulator = Simulator(
+            roads.tracks,
+            simulated,
+            seeds=seeds[first_row : first_row + len(seats)],
+            world_index=seats.world_index,
+            track_index=roads.first_tracks()[seats.world_index],
+            start_fraction=worlds[seats.world_index] / settings.worlds,
+            car=settings.car.car_model(),
+            sensors=sensors_of(settings.car, drivers),
+        )
+        field = Field(simulator, seats, settings.car, drivers, (settings.seed, number))
+        cars = slice(first_car, first_car + len(seats.ours))
+        shares.append(Share(field, roads, cars, world_steps=settings.hyperparameters.world_steps))
+        first_car, first_row = cars.stop, first_row + len(seats)
+    return shares
 
 
 def _strangers(run: RunFolder, settings: TrainingSettings, load_policy: PolicyLoader | None) -> list[Driver]:

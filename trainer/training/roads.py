@@ -42,11 +42,14 @@ def with_wider_roads(tracks: Sequence[Track], factors: Sequence[float]) -> list[
 class Roads:
     """The roads of a training: chosen by turns and by the curriculum, world by world."""
 
-    def __init__(self, race: RaceType, tracks: Sequence[Track], curriculum: Curriculum, worlds: int) -> None:
-        """tracks: those of the training; the simulator has them in every width, see `tracks`."""
+    def __init__(
+        self, race: RaceType, tracks: Sequence[Track], curriculum: Curriculum, worlds: Numbers, of: int
+    ) -> None:
+        """tracks: those of the training; the simulator has them in every width, see `tracks`. worlds: the numbers of
+        the simulator's worlds among all worlds of the training, of which there are `of`."""
         self._mixed, self._curriculum = race == "mixed", curriculum
-        self._count = len(tracks)
-        self._worlds = np.arange(worlds)
+        self._count, self._of = len(tracks), of
+        self._worlds = worlds
         self.tracks = with_wider_roads(tracks, curriculum.width_factors())
 
     def first_tracks(self) -> Numbers:
@@ -62,12 +65,12 @@ class Roads:
         """
         episodes = simulator.worlds["layings"]
         lay_out(simulator, self._curriculum.difficulty(), mixed_kinds(self._worlds, episodes) if self._mixed else None)
-        if len(self.tracks) <= len(self._worlds) and len(self.tracks) == self._count:
+        if len(self.tracks) <= self._of and len(self.tracks) == self._count:
             return None
         now = simulator.worlds["track_index"]
         own = now % self._count
-        if self._count > len(self._worlds):
-            own = np.where(beginning, (own + len(self._worlds)) % self._count, own)
+        if self._count > self._of:
+            own = np.where(beginning, (own + self._of) % self._count, own)
         tracks: Numbers = np.where(beginning, own + self._width(), now)
         return tracks
 

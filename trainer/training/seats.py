@@ -59,10 +59,13 @@ class Seats:
         return whole
 
 
-def training_seats(settings: TrainingSettings) -> Seats:
-    """Everybody, or one car a world against opponents: in every world on another place of the grid."""
-    share = settings.simulator.race.cars_per_world
-    return _seats(settings.worlds, share, settings.opponents.learn_together)
+def training_seats(settings: TrainingSettings, worlds: int | None = None) -> Seats:
+    """Everybody, or one car a world against opponents: in every world on another place of the grid.
+
+    worlds: how many of the training's, by default all.
+    """
+    count = settings.worlds if worlds is None else worlds
+    return _seats(count, settings.simulator.race.cars_per_world, settings.opponents.learn_together)
 
 
 def trial_seats(settings: TrainingSettings) -> Seats:

@@ -76,10 +76,10 @@ def learn(
     reports = []
     for _ in range(updates):
         rollout.clear()
-        for _ in range(STEPS):
+        for step in range(STEPS):
             choice = choose(network, signpost.seen, generator, epsilon=epsilon)
-            rollout.add(choice.observations, choice.actions, choice.log_probs, choice.values)
-            rollout.finish_step(signpost.reward(choice.actions), ends, ends)
+            rollout.add(step, slice(None), choice.observations, choice.actions, choice.log_probs, choice.values)
+            rollout.finish_step(step, slice(None), signpost.reward(choice.actions), ends, ends)
             signpost.turn()
         rollout.close(state_values(network, signpost.seen))
         batch = rollout.batch(gamma=0.9, gae_lambda=0.95)

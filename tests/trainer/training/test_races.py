@@ -40,9 +40,9 @@ def parts_of(home: Path, opened: ExitStack, *overrides: str) -> Parts:
 
 def what_is_on_the_roads(parts: Parts) -> list[tuple[int, int]]:
     """Boxes and bots of every world that is driven now."""
-    simulator = parts.cars._simulator
-    boxes = simulator.settings.race.boxes.count
-    active = simulator.objects["kind"] != 0
+    simulators = [share.field.simulator for share in parts.cars.shares]
+    boxes = simulators[0].settings.race.boxes.count
+    active = np.concatenate([simulator.objects["kind"] != 0 for simulator in simulators])
     return [(int(row[:boxes].sum()), int(row[boxes:].sum())) for row in active]
 
 
@@ -97,13 +97,17 @@ def test_a_curriculum_begins_with_few_slow_things_on_a_wide_road_and_grows_with_
         )  # fmt: skip
         cars = parts.cars
         assert what_is_on_the_roads(parts)[:3] == [(0, 0), (2, 0), (0, 1)]
-        width_m = cars._simulator.measurements[:, Column.TRACK_WIDTH_M].copy()
-        assert (cars._simulator.worlds["bot_speed_scale"] == 0.25).all()
+        widths_m = []
+        for share in cars.shares:
+            widths_m.append(share.field.simulator.measurements[:, Column.TRACK_WIDTH_M].copy())
+            assert (share.field.simulator.worlds["bot_speed_scale"] == 0.25).all()
         cars._curriculum.episodes_ended([100.0] * 4)
-        cars._begin_anew(np.ones(8, dtype=bool))
+        for share in cars.shares:
+            share.begin_anew(np.ones(4, dtype=bool))
         assert {(6, 0), (0, 4)} <= set(what_is_on_the_roads(parts))
-        assert (cars._simulator.worlds["bot_speed_scale"] == 1.0).all()
-        assert (cars._simulator.measurements[:, Column.TRACK_WIDTH_M] < 0.8 * width_m).all()
+        for share, width_m in zip(cars.shares, widths_m):
+            assert (share.field.simulator.worlds["bot_speed_scale"] == 1.0).all()
+            assert (share.field.simulator.measurements[:, Column.TRACK_WIDTH_M] < 0.8 * width_m).all()
 
 
 def test_the_level_is_told_and_kept(tmp_path: Path) -> None:
