@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from trainer.simulator.car_shape import NEAREST_M, project_point
 from trainer.simulator.kernels import kernel
 from trainer.simulator.measurements import COLUMNS, OBJECT_COLUMNS, ObjectColumn
 from trainer.simulator.road_places import gap_between
 from trainer.simulator.things import Kind
+from trainer.simulator.view import NEAREST_M, project_point
 
 _, X_M, Y_M, HEADING_RAD, SPEED_MPS, ARC_M, LATERAL_M, GAP_M, IN_CAMERA = (int(one) for one in ObjectColumn)
 NOTHING, BOT_CAR, LEARNED_CAR = int(Kind.NOTHING), int(Kind.BOT_CAR), int(Kind.LEARNED_CAR)

@@ -28,6 +28,7 @@ from trainer.simulator.surface_rows import (
     F,
     saturated,
 )
+from trainer.simulator.view import NEAREST_M, bend
 
 # Corners of a block: bit 0 front, bit 1 left, bit 2 top. Its bottom seen from above, counter-clockwise; side k, in the
 # order front, left, rear, right, goes from corner k of these to the next.
@@ -42,7 +43,6 @@ LEFT_SIDE, RIGHT_SIDE, UPPER_SIDE, LOWER_SIDE = 0, 2, 4, 6
 OUTLINE_PLANES, FACE_PLANES, FACES = 8, 6, 5
 SIDE_SEAMS, TOP_SEAMS = 2, 3  # of a block without a stripe
 STRIPE_PLANES = 4  # the first of two
-NEAR_M = 0.02
 # A stripe is none, a band around the sides between two shares of the height, or tape over the top and down the front
 # and the rear between two shares of the half width.
 NO_STRIPE, BAND, TAPE = 0, 1, 2
@@ -98,7 +98,7 @@ def bound_corners(corners, count, soft_px, view, height, width, area):
     behind = 0
     for k in range(count):
         right, down, ahead = corners[k, 0], corners[k, 1], corners[k, 2]
-        if ahead < NEAR_M:
+        if ahead < NEAREST_M:
             behind += 1
             continue
         x, y = bend(view, right / ahead, down / ahead)
@@ -119,14 +119,6 @@ def bound_corners(corners, count, soft_px, view, height, width, area):
     area[2] = max(math.floor(low_x * view.focal_px + half_x - margin), 0)
     area[3] = min(math.ceil(high_x * view.focal_px + half_x + margin), width)
     return area[0] < area[1] and area[2] < area[3]
-
-
-@kernel
-def bend(view, right, down):
-    """Where the lens shows a direction, in focal lengths: the inverse of r_straight = r / (1 + curve r^2)."""
-    squared = right * right + down * down
-    factor = 2.0 / (1.0 + math.sqrt(max(1.0 - 4.0 * view.curve * squared, 0.0)))
-    return right * factor, down * factor
 
 
 @kernel
@@ -168,7 +160,7 @@ def place_plane(plane, start, end, view, edge):
     if view.curve != 0.0:
         # The lens changes the scale along the edge: right in its middle, and good enough at its ends.
         right, down, ahead = start[0] + end[0], start[1] + end[1], start[2] + end[2]
-        if ahead > NEAR_M:
+        if ahead > NEAREST_M:
             at_x, at_y = bend(view, right / ahead, down / ahead)
             at_x, at_y = min(max(at_x, -edge), edge), min(max(at_y, -edge), edge)
     to_right = x + 2.0 * view.curve * z * at_x

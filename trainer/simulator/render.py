@@ -13,13 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cars import CarModel
 from shared.errors import SimulationError
 from shared.observation import LUMA_WEIGHTS
 from shared.sensors import CAMERA_WIDTH_PX
-from trainer.simulator.car_shape import paint_cars
-from trainer.simulator.colours import CAR_RGB, mix_colours
+from trainer.simulator.colours import mix_colours
 from trainer.simulator.fused import fma
+from trainer.simulator.gathering import copy_car, gather_things
 from trainer.simulator.kernels import kernel
 from trainer.simulator.picture import (
     NOISE_MASK,
@@ -29,10 +28,12 @@ from trainer.simulator.picture import (
     prepare_scene,
 )
 from trainer.simulator.random_numbers import mixed
+from trainer.simulator.solids import RED, paint_things
 from trainer.simulator.surface_rows import ONE, WHITE, WIDEST_PX, ZERO, F
 from trainer.simulator.textures import NOISE_UNIT
-from trainer.simulator.view import VIEW, look_from_above, look_from_behind, look_through_camera
+from trainer.simulator.view import look_from_above, look_from_behind, look_through_camera
 from trainer.simulator.work import WorkSpace, make_work_space
+from trainer.simulator.worlds import Race
 from trainer.tracks import Track
 
 ViewName = Literal["camera", "chase", "top"]
@@ -49,11 +50,12 @@ class Scenery:
     cars: NDArray[np.void]
     draws: NDArray[np.void]
     track_records: NDArray[np.void]
+    line: NDArray[np.float64]
     ground: NDArray[np.int64]
     mount: NDArray[np.void]
     grain: NDArray[np.int8]
     noise: NDArray[np.int8]
-    model: CarModel
+    race: Race
 
 
 class Renderer:
@@ -72,13 +74,12 @@ class Renderer:
         work = self._work_space(width_px, height_px)
         track = scenery.tracks[int(scenery.cars["track_index"][car])]
         palettes = mix_colours(track.look, scenery.draws[car])
-        blur, views = np.zeros(2), np.zeros(1, VIEW)
+        blur = np.zeros(2)
         key = draw_colours(
-            self._levels, views, blur, VIEWS[view], car, scenery.cars, scenery.draws, scenery.track_records,
-            scenery.mount, scenery.ground, scenery.grain, palettes, work.scenes, work.plans[0], work.rows[0],
-            work.words[0], work.texels[0], work.halves[0],
+            self._levels, blur, VIEWS[view], car, scenery.cars, scenery.draws, scenery.track_records, scenery.line,
+            scenery.race, scenery.mount, scenery.ground, scenery.grain, palettes, work.views, work.scenes,
+            work.plans[0], work.rows[0], work.words[0], work.texels[0], work.halves[0], work.things[0], work.solids,
         )  # fmt: skip
-        self._paint_cars(car, views, view)
         pixels = np.empty((height_px, width_px, 3), np.uint8)
         if view == "camera":
             spacing = max(1, round(width_px / CAMERA_WIDTH_PX))
@@ -106,40 +107,33 @@ class Renderer:
             self._size = (width_px, height_px)
         return self._work
 
-    def _paint_cars(self, car: int, views: NDArray[np.void], view: ViewName) -> None:
-        cars = self._scenery.cars
-        seen = cars["world_index"] == cars["world_index"][car]
-        order = np.cumsum(seen) - 1
-        if view == "camera":
-            seen[car] = False
-        if not seen.any():
-            return
-        poses = np.stack([cars[name][seen] for name in ("x_m", "y_m", "heading_rad", "steering_angle_rad")], axis=1)
-        paint_cars(self._levels, views, poses, self._scenery.model, CAR_RGB[order[seen] % len(CAR_RGB)])
-
 
 @kernel
 def draw_colours(
     levels,
-    views,
     blur,
     kind,
     car,
     cars,
     draws,
     tracks,
+    line,
+    race,
     mount,
     ground,
     grain,
     palettes,
+    views,
     scenes,
     plans,
     rows,
     words,
     texels,
     halves,
+    things,
+    solids,
 ):
-    """Draw the three channels into levels (3, H + 2, W + 2); fills the view and the blur, returns the noise's key."""
+    """Draw the three channels into levels (3, H + 2, W + 2); fills the blur, returns the noise's key."""
     height, width = levels.shape[1] - 2, levels.shape[2] - 2
     view, scene, draw = views[0], scenes[0], draws[car]
     track = tracks[cars[car].track_index]
@@ -151,8 +145,13 @@ def draw_colours(
         look_from_above(view, draw, track, width, height)
     prepare_scene(scene, view, draw, track, cars[car].episode)
     choose_blur(blur, cars[car], draw, view, width)
+    count = gather_things(things, car, cars, draw, race, tracks, line)
+    if kind != CAMERA:
+        copy_car(things[count], cars[car], 0, race.record[0], track, line)
+        count += 1
     for channel in range(3):
         draw_levels(levels[channel], view, scene, palettes[channel], ground, grain, plans, rows, words, texels, halves)
+        paint_things(levels[channel], view, draw, things, count, RED + channel, rows, solids[0])
     return noise_key_of(cars[car])
 
 

@@ -120,8 +120,8 @@ class Simulator:
         self._outputs = (self.measurements, self.terminated, self.truncated)
         self._renderer = Renderer(
             Scenery(
-                self.tracks, self._cars, self._draws, arrays.tracks, arrays.ground, self._devices[0],
-                tables.grain, tables.noise, car,
+                self.tracks, self._cars, self._draws, arrays.tracks, arrays.line, arrays.ground, self._devices[0],
+                tables.grain, tables.noise, self._race,
             )
         )  # fmt: skip
 

@@ -16,7 +16,6 @@ from trainer.simulator.prisms import (
     AHEAD,
     COVERED,
     DOWN,
-    NEAR_M,
     PRISM_FIELDS,
     RIGHT,
     SMALLEST_PX,
@@ -56,6 +55,7 @@ from trainer.simulator.thing_shapes import (
     TOP_Z,
 )
 from trainer.simulator.things import MOST_THINGS, Kind
+from trainer.simulator.view import NEAREST_M
 
 # How bright a face is: its share of the sky's light, and how that of the lamp changes with the face's direction. What
 # lies flat has the thing's own level.
@@ -212,7 +212,7 @@ def paint_shadow(levels, rows, view, solids, thing, share, reach, strength):
         + solids.frame[3, 1] * solids.frame[3, 1]
         + solids.frame[3, 2] * solids.frame[3, 2]
     )
-    soft_px = max(SHADOW_EDGE_M * view.focal_px / max(nearest, NEAR_M), 1.0)
+    soft_px = max(SHADOW_EDGE_M * view.focal_px / max(nearest, NEAREST_M), 1.0)
     if not bound_corners(corners, count, soft_px, view, height, width, solids.area):
         return
     planes, edge = solids.faces[0], 0.5 * width / view.focal_px

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shared.cars import DEEPRACER, CarModel
 from trainer.simulator.lidar import ROOF_M
 from trainer.simulator.prisms import BAND, NO_STRIPE, TAPE
-from trainer.simulator.things import Kind
+from trainer.simulator.things import CAR_HEIGHT_M, Kind
 
 Four = tuple[float, float, float, float]
 
@@ -28,7 +28,6 @@ Four = tuple[float, float, float, float]
     NEAREST, FARTHEST,
 ) = range(24)  # fmt: skip
 MOST_BLOCKS = 16
-CAR_HEIGHT_M = 0.19
 
 # A car's wheels are a pixel or two from here on: there it has one block instead of them.
 FAR_M = 2.5

@@ -36,7 +36,8 @@ DEEPRACER_KINDS = {
     "parked_bot_car": "parked_car",
 }
 
-MOST_THINGS = MOST_BOXES + MOST_BOTS + MOST_CARS_PER_WORLD - 1 + MOST_BARRIERS
+# A picture from behind or from above shows the car itself too.
+MOST_THINGS = MOST_BOXES + MOST_BOTS + MOST_CARS_PER_WORLD + MOST_BARRIERS
 
 # Cars, up to the top of their LiDAR.
 CAR_HEIGHT_M = 0.19

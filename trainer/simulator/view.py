@@ -46,6 +46,8 @@ TOP_FOV_DEG, TOP_MARGIN_M = 30.0, 0.3
 # Walls as far away as this are not seen from above.
 FAR_M = 1e4
 MOST_FOV_DEG, LEAST_FOV_DEG = 150.0, 20.0
+# What is nearer than this to the camera's plane has no place in the picture.
+NEAREST_M = 0.03
 
 
 def mount_record(settings: CameraSettings, camera: CameraMount) -> NDArray[np.void]:
@@ -155,3 +157,22 @@ def build_room(view, draw, track):
     view.light_x, view.light_y = gradient * light_x, gradient * light_y
     middle_x, middle_y = 0.5 * (track.low_x_m + track.high_x_m), 0.5 * (track.low_y_m + track.high_y_m)
     view.light_0 = 1.0 - view.light_x * middle_x - view.light_y * middle_y
+
+
+@kernel
+def bend(view, right, down):
+    """Where the lens shows a direction, in focal lengths: the inverse of r_straight = r / (1 + curve r^2)."""
+    squared = right * right + down * down
+    factor = 2.0 / (1.0 + math.sqrt(max(1.0 - 4.0 * view.curve * squared, 0.0)))
+    return right * factor, down * factor
+
+
+@kernel
+def project_point(view, x, y, z, width, height):
+    """Column and row, in pixels, where a point of the world appears, and how far ahead of the camera it is."""
+    dx, dy, dz = x - view.x_m, y - view.y_m, z - view.z_m
+    ahead = dx * view.forward_x + dy * view.forward_y + dz * view.forward_z
+    right = (dx * view.right_x + dy * view.right_y + dz * view.right_z) / ahead
+    down = (dx * view.down_x + dy * view.down_y + dz * view.down_z) / ahead
+    right, down = bend(view, right, down)
+    return 0.5 * width + right * view.focal_px, 0.5 * height + down * view.focal_px, ahead
