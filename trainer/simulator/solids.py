@@ -67,7 +67,8 @@ UNDER_CAR, UNDER_CAR_DARKER, DARKEST = 0.9, 1.5, 0.9
 # Blocks of a thing may overlap by this share of its height.
 SLACK = 0.07
 FIRST_CAR, LAST_CAR, NOTHING = int(Kind.PARKED_CAR), int(Kind.LEARNED_CAR), int(Kind.NOTHING)
-GREY, RED, GREEN = 0, 1, 2
+# Not plain whole numbers, or everything would be compiled once more for each.
+GREY, RED, GREEN = np.int64(0), np.int64(1), np.int64(2)
 THREE = F(3.0)
 
 # One thread's scratch. seen: indices of the things in the picture. frame: the thing's axes and place as the camera

@@ -33,7 +33,7 @@ MOST_BLOCKS = 16
 FAR_M = 2.5
 NEAR, FAR = (0.0, FAR_M), (FAR_M, math.inf)
 # Levels of what has a colour of its own on every car.
-TYRE, DARK, GLASS, LENS = 26.0, 34.0, 48.0, 16.0
+TYRE, DARK, GLASS, LENS, WINDOW = 26.0, 34.0, 48.0, 16.0, 72.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def car(model: CarModel) -> list[Block]:
             stripe=Stripe(BAND, 0.2, 0.85, level=GLASS),
         ),
         Block(camera, camera, (0.088, model.camera.z_m + 0.012), 0.0, LENS, seen_m=NEAR),
-        Block(tower, tower, (ROOF_M - 0.002, CAR_HEIGHT_M), 0.0, DARK),
+        Block(tower, tower, (ROOF_M - 0.002, CAR_HEIGHT_M), 0.0, DARK, stripe=Stripe(BAND, 0.4, 0.8, level=WINDOW)),
     ]  # fmt: skip
 
 

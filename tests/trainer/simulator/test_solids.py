@@ -236,3 +236,16 @@ def test_the_front_wheels_turn_with_the_steering() -> None:
     assert len(changed) > 5
     # Only wheels, no higher than 0.06 m and 0.14 m below the eye.
     assert changed.min() >= 60 + math.floor(100 * 0.14 / 0.75) - 2
+
+
+def test_a_car_at_one_metre_looks_like_one() -> None:
+    """From behind: a narrow dark LiDAR, below it a body twice as wide, below that two wheels with light between."""
+    view = camera(focal_px=126.0, height_m=0.13, pitch_deg=15.0)
+    picture = paint(view, [thing(1.15, 0.0, kind=Kind.BOT_CAR)], ground=180.0, shadow_strength=0.0)
+    dark, body = picture < 50.0, (picture > 85.0) & (picture < 105.0)
+    assert dark[23].sum() == pytest.approx(126 * 0.09 / 1.13, abs=1.5)
+    assert body[34].sum() == pytest.approx(126 * 0.19 / 1.01, abs=1.5)
+    wheels = dark[41]
+    assert wheels.sum() == pytest.approx(126 * 2 * 0.04 / 1.03, abs=2)
+    assert (picture[41, 76:84] == 180.0).all()
+    assert wheels[:80].sum() == wheels[80:].sum()
