@@ -50,9 +50,7 @@ def action_space_of(action_space: str | ActionSpace | Sequence[Any] | Mapping[st
     return ModelMetadata.from_json(json.dumps({"action_space": action_space})).action_space
 
 
-def lidar_config_of(
-    lidar_config: LidarConfig | Mapping[str, Any] | None, sensors: Sequence[str]
-) -> LidarConfig | None:
+def lidar_config_of(lidar_config: LidarConfig | Mapping[str, Any] | None, sensors: Sequence[str]) -> LidarConfig | None:
     """How the LiDAR among the sensors sees: as given, or what model_metadata.json has under `lidar_config`."""
     sensor = sensor_of_kind(sensors, "lidar")
     if sensor is None:
