@@ -97,6 +97,26 @@ def test_discrete_and_continuous_models_meet() -> None:
     assert all(standing.is_finished for standing in result.standings)
 
 
+def test_every_model_sees_with_its_own_sensors() -> None:
+    racers = Racers(
+        mono={**SLOW, "stack_size": 2},
+        stereo={**FAST, "sensors": ("STEREO_CAMERAS", "WHEEL_SPEED_AND_YAW_RATE")},
+        lidar={**SLOW, "sensors": ("FRONT_FACING_CAMERA", "LIDAR")},
+    )
+    race(racers, time_limit_s=0.2)
+    assert racers.pilots["mono"].saw == {"FRONT_FACING_CAMERA": (1, 2, 120, 160)}
+    assert racers.pilots["stereo"].saw == {"STEREO_CAMERAS": (1, 2, 120, 160), "WHEEL_SPEED_AND_YAW_RATE": (1, 2)}
+    assert racers.pilots["lidar"].saw == {"FRONT_FACING_CAMERA": (1, 1, 120, 160), "LIDAR": (1, 64)}
+
+
+def test_lidars_that_scan_differently_cannot_share_a_road() -> None:
+    sensors = {"sensors": ("FRONT_FACING_CAMERA", "LIDAR")}
+    wide, plain = {**FAST, **sensors, "lidar_config": {"num_values": 32}}, {**SLOW, **sensors}
+    with pytest.raises(LapwingError, match="the lidar's rays is 64 for plain and 32 for wide"):
+        race(Racers(wide=wide, plain=plain))
+    race(Racers(wide=wide, camera_only=SLOW), time_limit_s=0.1)
+
+
 def test_the_same_seed_gives_the_same_text_on_one_and_on_two_threads() -> None:
     def text(seed: int, threads: int) -> str:
         racers = Racers(a={**FAST, **TURNS_OFF}, b=SLOW, c=SLOW)
