@@ -244,7 +244,7 @@ def test_a_car_at_one_metre_looks_like_one() -> None:
     picture = paint(view, [thing(1.15, 0.0, kind=Kind.BOT_CAR)], ground=180.0, shadow_strength=0.0)
     dark, body = picture < 50.0, (picture > 85.0) & (picture < 105.0)
     assert dark[23].sum() == pytest.approx(126 * 0.09 / 1.13, abs=1.5)
-    assert body[34].sum() == pytest.approx(126 * 0.19 / 1.01, abs=1.5)
+    assert body[34].sum() == pytest.approx(126 * 0.18 / 1.01, abs=1.5)
     wheels = dark[41]
     assert wheels.sum() == pytest.approx(126 * 2 * 0.04 / 1.03, abs=2)
     assert (picture[41, 76:84] == 180.0).all()
