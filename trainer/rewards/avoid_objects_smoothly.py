@@ -11,9 +11,10 @@ import math
 PER_METRE = 15.0  # 15 steps a second at 1 m/s make it 1 a step
 
 # An object is in the way when it is less than CLEAR from the car's line, the more so the nearer to that line it is.
-CLEAR = 0.42  # metres sideways between the two middles: a box is 0.3 m wide, the car 0.2 m
-IN_TIME = 1.2  # seconds before contact at which it begins to cost
-DANGER = 2.0  # what is taken away for driving straight at an object just before contact
+CLEAR = 0.5  # metres sideways between the two middles: a box is 0.3 m wide, the car 0.2 m
+CLEAR_SHARE = 0.45  # of the width of the road, where it is too narrow for that
+IN_TIME = 1.4  # seconds before contact at which it begins to cost
+DANGER = 4.0  # what is taken away for driving straight at an object just before contact
 HALF_OBJECT = 0.2  # metres from the middle of an object to its end
 CAR_LENGTH = 0.28
 
@@ -46,6 +47,7 @@ def danger(params):
     """From 0 for a free road to 1 just before driving straight into something."""
     lateral = params["distance_from_center"] if params["is_left_of_center"] else -params["distance_from_center"]
     length = params["track_length"]
+    clear = min(CLEAR, CLEAR_SHARE * params["track_width"])
     worst = 0.0
 
     for index, distance in enumerate(params["objects_distance"]):
@@ -59,9 +61,9 @@ def danger(params):
         # How much the object is in the way, from 0 to 1.
         from_center = params["objects_distance_from_center"][index]
         sideways = abs((from_center if params["objects_left_of_center"][index] else -from_center) - lateral)
-        if sideways >= CLEAR:
+        if sideways >= clear:
             continue
-        in_the_way = 1.0 - (sideways / CLEAR) ** 2
+        in_the_way = 1.0 - (sideways / clear) ** 2
 
         # How soon the two meet if neither changes its speed; beside each other they already do.
         turned = math.radians(params["objects_heading"][index] - params["heading"])
