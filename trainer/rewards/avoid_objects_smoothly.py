@@ -1,9 +1,9 @@
 """Drive on, keep clear of what stands in the way, and steer gently: learns object avoidance in minutes.
 
 Pays for the way driven since the last step, which is 1 a step at 1 m/s, and takes away what leads to trouble before
-it comes: closing in on an object that is not passed with room at the side, and driving at the edge of the road.
-Nothing is gained by standing, turning round or driving to and fro: only the way ahead counts, and what is driven
-back is taken away again.
+it comes: closing in on an object that is not passed with room at the side, and driving beside the middle of the
+road or even at its edge. Nothing is gained by standing, turning round or driving to and fro: only the way ahead
+counts, and what is driven back is taken away again.
 """
 
 import math
@@ -15,13 +15,18 @@ CLEAR = 0.5  # metres sideways between the two middles: a box is 0.3 m wide, the
 CLEAR_SHARE = 0.45  # of the width of the road, where it is too narrow for that
 IN_TIME = 1.4  # seconds before contact at which it begins to cost
 DANGER = 4.0  # what is taken away for driving straight at an object just before contact
+HARD = 0.5  # m/s between the two from which a contact is as bad as can be
 HALF_OBJECT = 0.2  # metres from the middle of an object to its end
 CAR_LENGTH = 0.28
 
-EDGE_BEGINS = 0.6  # share of the half width
+# The place on the road, as a share of its half width: the middle is best, the edge is bad.
+PLACE = 0.6  # taken away on the border for not being in the middle
+EDGE_BEGINS = 0.65
+EDGE = 2.0  # taken away on the border on top of that
 STEERING = 0.1  # taken away for turning the wheels by 30 degrees from one step to the next
 
 CRASH = -5.0
+OFF_TRACK = -8.0  # worse than a crash: or the road is left to get out of the way
 LAP = 10.0
 
 last_steps = 0
@@ -69,16 +74,20 @@ def danger(params):
         turned = math.radians(params["objects_heading"][index] - params["heading"])
         closing = params["measured_speed"] - params["objects_speed"][index] * math.cos(turned)
         free = max(gap - HALF_OBJECT, 0.0)
-        seconds = free / closing if closing > 0.0 else math.inf if free > 0.0 else 0.0
-        worst = max(worst, in_the_way * max(0.0, 1.0 - seconds / IN_TIME))
+        if free == 0.0:
+            worst = max(worst, in_the_way)
+        elif closing > 0.0:
+            soon = max(0.0, 1.0 - free / closing / IN_TIME)
+            worst = max(worst, in_the_way * soon * min(closing / HARD, 1.0))
 
     return worst
 
 
-def edge(params):
-    """0 in the middle of the road, 1 with the front of the car on the border."""
-    share = params["distance_from_center"] / (params["track_width"] / 2)
-    return min(max((share - EDGE_BEGINS) / (1.0 - EDGE_BEGINS), 0.0), 1.0) ** 2
+def off_the_middle(params):
+    """What the place on the road costs: a little beside the middle, much at the edge."""
+    share = min(params["distance_from_center"] / (params["track_width"] / 2), 1.0)
+    at_edge = max((share - EDGE_BEGINS) / (1.0 - EDGE_BEGINS), 0.0)
+    return PLACE * share**2 + EDGE * at_edge**2
 
 
 def reward_function(params):
@@ -87,10 +96,12 @@ def reward_function(params):
     last_steering = params["steering_angle"]
     reward = PER_METRE * driven(params)
 
-    if params["is_crashed"] or params["is_offtrack"]:
+    if params["is_offtrack"]:
+        return OFF_TRACK
+    if params["is_crashed"]:
         return CRASH
 
-    reward = reward - DANGER * danger(params) - edge(params) - STEERING * change / 30.0
+    reward = reward - DANGER * danger(params) - off_the_middle(params) - STEERING * change / 30.0
     if params["progress"] >= 100.0:
         reward = reward + LAP
     return min(max(reward, -10.0), 10.0)

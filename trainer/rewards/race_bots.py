@@ -12,17 +12,23 @@ PER_METRE = 15.0  # 15 steps a second at 1 m/s make it 1 a step
 OVERTAKING = 3.0
 
 # Others are in the way when they are less than this from the car's line, the more so the nearer to that line.
-CLEAR_OF_MOVING = 0.35  # metres sideways between the two middles: a car is 0.2 m wide
-CLEAR_OF_STANDING = 0.42  # and a box 0.3 m
-IN_TIME = 1.0  # seconds before contact at which it begins to cost
-DANGER = 2.0  # what is taken away for closing in on somebody just before contact
+CLEAR_OF_MOVING = 0.45  # metres sideways between the two middles: a car is 0.2 m wide
+CLEAR_OF_STANDING = 0.5  # and a box 0.3 m
+CLEAR_SHARE = 0.45  # of the width of the road, where it is too narrow for that
+IN_TIME = 1.4  # seconds before contact at which it begins to cost
+DANGER = 4.0  # what is taken away for closing in on somebody just before contact
+HARD = 0.5  # m/s between the two from which a contact is as bad as can be
 HALF_OBJECT = 0.16  # metres from the middle of another car to its end
 CAR_LENGTH = 0.28
 
-EDGE_BEGINS = 0.6  # share of the half width
+# The place on the road, as a share of its half width: the middle is best, the edge is bad.
+PLACE = 0.6  # taken away on the border for not being in the middle
+EDGE_BEGINS = 0.65
+EDGE = 2.0  # taken away on the border on top of that
 STEERING = 0.1  # taken away for turning the wheels by 30 degrees from one step to the next
 
 CRASH = -5.0
+OFF_TRACK = -8.0  # worse than a crash: or the road is left to get out of the way
 LAP = 10.0
 
 last_steps = 0
@@ -65,7 +71,7 @@ def danger(params):
             continue  # passed; whoever comes up from behind has to look out himself
 
         # How much the other is in the way, from 0 to 1.
-        clear = CLEAR_OF_MOVING if speed > 0.0 else CLEAR_OF_STANDING
+        clear = min(CLEAR_OF_MOVING if speed > 0.0 else CLEAR_OF_STANDING, CLEAR_SHARE * params["track_width"])
         from_center = params["objects_distance_from_center"][index]
         sideways = abs((from_center if params["objects_left_of_center"][index] else -from_center) - lateral)
         if sideways >= clear:
@@ -76,16 +82,20 @@ def danger(params):
         turned = math.radians(params["objects_heading"][index] - params["heading"])
         closing = params["measured_speed"] - speed * math.cos(turned)
         free = max(gap - HALF_OBJECT, 0.0)
-        seconds = free / closing if closing > 0.0 else math.inf if free > 0.0 else 0.0
-        worst = max(worst, in_the_way * max(0.0, 1.0 - seconds / IN_TIME))
+        if free == 0.0:
+            worst = max(worst, in_the_way)
+        elif closing > 0.0:
+            soon = max(0.0, 1.0 - free / closing / IN_TIME)
+            worst = max(worst, in_the_way * soon * min(closing / HARD, 1.0))
 
     return worst
 
 
-def edge(params):
-    """0 in the middle of the road, 1 with the front of the car on the border."""
-    share = params["distance_from_center"] / (params["track_width"] / 2)
-    return min(max((share - EDGE_BEGINS) / (1.0 - EDGE_BEGINS), 0.0), 1.0) ** 2
+def off_the_middle(params):
+    """What the place on the road costs: a little beside the middle, much at the edge."""
+    share = min(params["distance_from_center"] / (params["track_width"] / 2), 1.0)
+    at_edge = max((share - EDGE_BEGINS) / (1.0 - EDGE_BEGINS), 0.0)
+    return PLACE * share**2 + EDGE * at_edge**2
 
 
 def reward_function(params):
@@ -94,11 +104,13 @@ def reward_function(params):
     last_steering = params["steering_angle"]
     metres, more_passed = since_last_step(params)
 
-    if params["is_crashed"] or params["is_offtrack"]:
+    if params["is_offtrack"]:
+        return OFF_TRACK
+    if params["is_crashed"]:
         return CRASH
 
     reward = PER_METRE * metres + OVERTAKING * more_passed
-    reward = reward - DANGER * danger(params) - edge(params) - STEERING * change / 30.0
+    reward = reward - DANGER * danger(params) - off_the_middle(params) - STEERING * change / 30.0
     if params["progress"] >= 100.0:
         reward = reward + LAP
     return min(max(reward, -10.0), 10.0)

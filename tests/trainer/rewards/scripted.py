@@ -11,7 +11,7 @@ from trainer.rewards.catalogue import open_rewards
 from trainer.rewards.seen_objects import count_passing, on_the_road
 from trainer.rewards.settings import RewardSettings
 from trainer.rewards.situations import STEP_S, on_road
-from trainer.simulator.measurements import Column
+from trainer.simulator.measurements import Column, ObjectColumn
 from trainer.simulator.state import EpisodeStatus
 from trainer.simulator.things import Kind
 from trainer.tracks import Track
@@ -23,12 +23,11 @@ IN_PROCESS = RewardSettings(isolated=False)
 
 @dataclass(frozen=True)
 class Other:
-    """Somebody else on the road, by step: metres along the centre line and to its left, and his speed."""
+    """Somebody else on the road, by step: metres along the centre line and to its left."""
 
     kind: Kind
     arc_m: ArrayLike
     lateral_m: ArrayLike
-    speed_mps: ArrayLike = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,11 @@ class Drive:
         last = len(rows) - 1 if self.end_m is None else int(np.argmax(self.arc_m >= self.end_m))
         rows[last, Column.STATUS] = self.end
         rows[last, Column.IS_CRASHED] = self.end == EpisodeStatus.CRASHED
-        seen = [on_the_road(rows, self.track, one.kind, one.arc_m, one.lateral_m, one.speed_mps) for one in self.others]
+        seen = [on_the_road(rows, self.track, one.kind, one.arc_m, one.lateral_m) for one in self.others]
         for columns in seen:
+            middle = columns[:, [ObjectColumn.X_M, ObjectColumn.Y_M]]
+            step_m = np.hypot(*np.diff(middle, axis=0).T)
+            columns[:, ObjectColumn.SPEED_MPS] = np.append(step_m[:1], step_m) / STEP_S
             count_passing(rows, columns)
         return np.hstack([rows, *seen])[: last + 1]
 
