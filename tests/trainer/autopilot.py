@@ -1,6 +1,6 @@
 """A driver for tests that needs no training: it looks at the simulator instead of the camera.
 
-Being an observer of the evaluation, it learns which simulator it drives in; being its policy, it steers for
+Being a spectator of the evaluation, it learns which simulator it drives in; being its policy, it steers for
 a point on the centre line ahead.
 """
 

@@ -11,7 +11,7 @@ import click
 from trainer.workshop import Workshop
 
 if TYPE_CHECKING:
-    from trainer.evaluation.evaluate import Observer
+    from trainer.evaluation.evaluate import Spectator
     from trainer.evaluation.plan import EvaluationPlan
     from trainer.evaluation.policy import LoadedPolicy
 
@@ -69,8 +69,8 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo:
     policy = load_policy(source, workshop.home)
     plan = plan_of(policy, workshop.home / "tracks", **options)
     with ExitStack() as stack:
-        observers = opened_observers(stack, policy, plan, **options)
-        result = (evaluate if no_solo else evaluate_beside_solo)(policy, plan, observers=observers)
+        spectators = opened_spectators(stack, policy, plan, **options)
+        result = (evaluate if no_solo else evaluate_beside_solo)(policy, plan, spectators=spectators)
     print_result(result)
     if policy.run is not None:
         folder = policy.run.write_evaluation(result.trace, result.records)
@@ -117,7 +117,7 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
     )
 
 
-def opened_observers(stack: ExitStack, policy: LoadedPolicy, plan: EvaluationPlan, **options: Any) -> list[Observer]:
+def opened_spectators(stack: ExitStack, policy: LoadedPolicy, plan: EvaluationPlan, **options: Any) -> list[Spectator]:
     """Those who film and log, closed with the stack."""
     from shared.errors import SettingsError
     from trainer.evaluation.recordings import TrialFilm, TrialLog
@@ -125,10 +125,10 @@ def opened_observers(stack: ExitStack, policy: LoadedPolicy, plan: EvaluationPla
     trial, cars = options["film_trial"], len(plan)
     if trial > cars:
         raise SettingsError(f"--film-trial {trial}: there are only {cars} trials.")
-    observers: list[Observer] = []
+    spectators: list[Spectator] = []
     if options["video"] is not None:
         film = TrialFilm(options["video"], view=options["view"], trial=trial, policy=policy)
-        observers.append(stack.enter_context(film))
+        spectators.append(stack.enter_context(film))
     if options["log"] is not None:
-        observers.append(stack.enter_context(TrialLog(options["log"], trial=trial, policy=policy)))
-    return observers
+        spectators.append(stack.enter_context(TrialLog(options["log"], trial=trial, policy=policy)))
+    return spectators

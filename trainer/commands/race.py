@@ -12,7 +12,7 @@ from trainer.workshop import Workshop
 
 if TYPE_CHECKING:
     from trainer.evaluation.entrants import Entrant
-    from trainer.evaluation.race import Spectator
+    from trainer.evaluation.race import RaceSpectator
     from trainer.evaluation.race_plan import RacePlan
 
 COUNT, SEED = click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
@@ -76,7 +76,7 @@ def command(workshop: Workshop, /, sources: tuple[str, ...], json_path: Path | N
     plan = plan_of(entrants, workshop.home / "tracks", **options)
     check_field(entrants, plan)
     video, log_folder = options["video"], options["log_folder"]
-    spectators: list[Spectator] = []
+    spectators: list[RaceSpectator] = []
     with ExitStack() as stack:
         if video is not None:
             spectators.append(stack.enter_context(RaceFilm(video, view=options["view"])))

@@ -22,7 +22,7 @@ from trainer.evaluation.trial_book import TrialBook
 from trainer.simulator import Simulator
 
 
-class Observer(Protocol):
+class Spectator(Protocol):
     """Who looks on, for example to film. Called by `evaluate` in its own loop."""
 
     def begin(self, simulator: Simulator) -> None:
@@ -42,12 +42,12 @@ def evaluate(
     policy: LoadedPolicy,
     plan: EvaluationPlan,
     *,
-    observers: Sequence[Observer] = (),
+    spectators: Sequence[Spectator] = (),
     now: Callable[[], float] = time.time,
 ) -> EvaluationResult:
     """Drive every trial of the plan to its end.
 
-    observers: see every step. now: the wall clock that goes into the trace, and into nothing else.
+    spectators: see every step. now: the wall clock that goes into the trace, and into nothing else.
     """
     starts = plan_starts(plan)
     simulator = Simulator(
@@ -63,8 +63,8 @@ def evaluate(
     observation = eyes.push(simulator.readings())
     book = TrialBook(plan.tracks, simulator.measurements, laps=plan.laps, now=now)
     active = np.ones(len(starts), dtype=np.bool_)
-    for observer in observers:
-        observer.begin(simulator)
+    for spectator in spectators:
+        spectator.begin(simulator)
     while active.any():
         output = policy.act(observation)
         steering_deg, speed_mps = policy.action_space.decode_batch(output)
@@ -72,8 +72,8 @@ def evaluate(
         over = (simulator.terminated | simulator.truncated) & active
         put_back = over & may_go_on(simulator, plan, book)
         book.step(simulator, chosen(policy, output), active, put_back, over & ~put_back)
-        for observer in observers:
-            observer.step(simulator, observation, output, active)
+        for spectator in spectators:
+            spectator.step(simulator, observation, output, active)
         if plan.penalties is not None and put_back.any():
             return_to_road(simulator, put_back, plan.penalties)
             eyes.reset(put_back)
@@ -93,11 +93,11 @@ def evaluate_beside_solo(
     policy: LoadedPolicy,
     plan: EvaluationPlan,
     *,
-    observers: Sequence[Observer] = (),
+    spectators: Sequence[Spectator] = (),
     now: Callable[[], float] = time.time,
 ) -> EvaluationResult:
     """Evaluate, and where something is in the way, let the policy drive the same trials without it, for comparison."""
-    result = evaluate(policy, plan, observers=observers, now=now)
+    result = evaluate(policy, plan, spectators=spectators, now=now)
     if not plan.has_objects:
         return result
     return compared_with_solo(result, evaluate(policy, plan.solo(), now=now))

@@ -20,7 +20,7 @@ from trainer.evaluation.race_round import RaceRound
 MOST_ENTRANTS = 64
 
 
-class Spectator(Protocol):
+class RaceSpectator(Protocol):
     """Who looks on at a race, for example to film."""
 
     def begin(self, title: str, is_final: bool, race_round: RaceRound) -> None:
@@ -33,7 +33,7 @@ class Spectator(Protocol):
         """Everybody has finished or given up."""
 
 
-def hold_race(entrants: Sequence[Entrant], plan: RacePlan, spectators: Sequence[Spectator] = ()) -> RaceResult:
+def hold_race(entrants: Sequence[Entrant], plan: RacePlan, spectators: Sequence[RaceSpectator] = ()) -> RaceResult:
     """Drive the whole race.
 
     Raises:
@@ -78,7 +78,7 @@ def drive_heat(
     stage: int,
     heat: int,
     is_final: bool,
-    spectators: Sequence[Spectator],
+    spectators: Sequence[RaceSpectator],
 ) -> HeatResult:
     """Drive the rounds of a heat. entrants: in the order of the first grid. stage, heat: from 0."""
     rounds: list[tuple[Drive, ...]] = []

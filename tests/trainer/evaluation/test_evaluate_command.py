@@ -143,7 +143,7 @@ def test_the_log_tells_what_the_simulator_did(tmp_path: Path) -> None:
     plan = EvaluationPlan((load_track("oval"),), trials=1, laps=2)
     path = tmp_path / "drive.mcap"
     with TrialLog(path, trial=1, policy=autopilot.policy) as log:
-        result = evaluate(autopilot.policy, plan, observers=[autopilot, log])
+        result = evaluate(autopilot.policy, plan, spectators=[autopilot, log])
     read = read_drive_log(path)
     laps = [entry.message for entry in read.of(DriveEvent)]
     assert [event.kind for event in laps] == ["lap", "lap"]
@@ -161,7 +161,7 @@ def test_a_film_is_as_long_as_the_drive_and_a_second(tmp_path: Path, view: str) 
     autopilot = Autopilot()
     plan = EvaluationPlan((load_track("oval"),), trials=1, time_limit_s=1.0)
     with TrialFilm(tmp_path / "lap.mp4", view=view, trial=1, policy=autopilot.policy) as film:  # type: ignore[arg-type]
-        evaluate(autopilot.policy, plan, observers=[autopilot, film])
+        evaluate(autopilot.policy, plan, spectators=[autopilot, film])
     assert film.frames == 1 + 15 + 15
 
 

@@ -25,7 +25,7 @@ TURNS_OFF = {0: (3.0, 4.5)}  # the first car's driver holds the wheel to the lef
 
 def drive(plan: EvaluationPlan, **driver: object) -> EvaluationResult:
     autopilot = Autopilot(**driver)  # type: ignore[arg-type]
-    return evaluate(autopilot.policy, plan, observers=[autopilot], now=lambda: 0.0)
+    return evaluate(autopilot.policy, plan, spectators=[autopilot], now=lambda: 0.0)
 
 
 def plan(tracks: Track | tuple[Track, ...] = LOOP, **values: object) -> EvaluationPlan:
@@ -151,7 +151,7 @@ def test_worlds_differ_in_what_the_camera_sees() -> None:
     for world in ("clean", "light", "strong"):
         looker = Looker()
         looker.world = world  # type: ignore[attr-defined]
-        evaluate(looker.policy, plan(trials=2, world=world, time_limit_s=0.1), observers=[looker])
+        evaluate(looker.policy, plan(trials=2, world=world, time_limit_s=0.1), spectators=[looker])
     assert np.array_equal(seen["clean"][0], seen["clean"][1])
     assert not np.array_equal(seen["light"][0], seen["light"][1])
     assert not np.array_equal(seen["light"], seen["strong"])
@@ -184,7 +184,7 @@ def test_records_and_trace_are_what_the_run_folder_takes() -> None:
 )
 def test_what_a_model_sees_with_reaches_it(sees: dict, shapes: dict) -> None:
     driver = Autopilot(**sees)
-    evaluate(driver.policy, plan(trials=2, time_limit_s=0.5), observers=[driver])
+    evaluate(driver.policy, plan(trials=2, time_limit_s=0.5), spectators=[driver])
     assert driver.saw == shapes
 
 

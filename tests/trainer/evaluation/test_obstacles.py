@@ -29,7 +29,7 @@ def plan(race: RaceSettings, **values: Any) -> EvaluationPlan:
 
 def drive(evaluated: EvaluationPlan, **driver: Any) -> EvaluationResult:
     autopilot = Autopilot(**{"speed_mps": 1.5, **driver})
-    return evaluate(autopilot.policy, evaluated, observers=[autopilot], now=lambda: 0.0)
+    return evaluate(autopilot.policy, evaluated, spectators=[autopilot], now=lambda: 0.0)
 
 
 def test_strict_a_crash_ends_the_trial_and_is_counted_as_one() -> None:
