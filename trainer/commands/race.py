@@ -61,9 +61,10 @@ Examples:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting of the simulator.")
 @click.pass_obj
 def command(workshop: Workshop, /, sources: tuple[str, ...], json_path: Path | None, **options: Any) -> None:
-    """Let models race each other; mistakes cost time, and the first to drive all laps wins.
+    """Let models race each other; mistakes cost time, and whoever needs the least for all laps wins.
 
-    More models than --heat-size meet in heats: the better half of each goes on until the rest fits into a final.
+    Laps count from a car's own place on the grid, so all drive equally far. More models than --heat-size meet in
+    heats: the better half of each goes on until the rest fits into a final.
     """
     from shared.atomic_files import write_json
     from trainer.evaluation.entrants import load_entrants

@@ -1,5 +1,6 @@
 """Hold a race: heats on one road until the final is driven, or everybody alone against the clock.
 
+Every car drives its laps from its own place on the grid, so all drive equally far, and the time they take decides.
 Everything follows from the entrants, the plan and its seed: the draw, the worlds, every drive. The number of the
 simulator's threads changes nothing, and models are asked on one thread.
 """

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from shared.errors import SettingsError
 from trainer.evaluation.mp4 import Mp4Writer, check_film_name
 from trainer.evaluation.race_round import RaceRound
+from trainer.evaluation.race_table import laps_in_words
 from trainer.evaluation.track_map import Colour, MapThing, TrackMap, things_around
 from trainer.evaluation.video import (
     FAINT,
@@ -82,7 +83,7 @@ class RaceFilm:
         size = (VIEW_WIDTH_PX, VIEW_HEIGHT_PX) if self._view == "top" else (MAP_SIZE_PX, MAP_SIZE_PX)
         track = race_round.plan.track
         self._map = TrackMap(track, *size, max_speed_mps=1.0)
-        self._title = f"{title}: {race_round.plan.laps} laps of {track.title or track.name}"
+        self._title = f"{title}: {laps_in_words(race_round.plan.laps)} of {track.title or track.name}"
         self._trails = [deque[tuple[float, float]](maxlen=round(TRAIL_S / self._step_s)) for _ in race_round.seats]
         self._add(race_round)
 

@@ -22,8 +22,7 @@ def print_race(result: RaceResult, console: Console | None = None) -> None:
     if winner.laps_complete == 0:
         console.print("Nobody completed a lap.")
     else:
-        laps = f"{winner.laps_complete} laps" if winner.laps_complete > 1 else "one lap"
-        console.print(f"{winner.entrant} wins: {laps} in {winner.time_s:.2f} s.")
+        console.print(f"{winner.entrant} wins: {laps_in_words(winner.laps_complete)} in {winner.time_s:.2f} s.")
 
 
 def bracket(result: RaceResult) -> Table:
@@ -53,7 +52,7 @@ def standings_table(result: RaceResult) -> Table:
     """Everybody in order."""
     plan = result.plan
     against = " against the clock" if plan["against_clock"] else ""
-    title = f"{plan['laps']} laps of {plan['track']}{against} in {plan['world']} worlds"
+    title = f"{laps_in_words(plan['laps'])} of {plan['track']}{against} in {plan['world']} worlds"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("place", "model", "laps", "time", "best lap", "off track", "crashes", "touches", "overtakes"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
@@ -78,3 +77,8 @@ def laps_and_time(standing: Standing) -> str:
     """In a few characters."""
     laps = f"{standing.laps_complete}/{standing.laps_wanted}"
     return f"{laps} in {standing.time_s:.2f} s" if standing.laps_complete else laps
+
+
+def laps_in_words(laps: int) -> str:
+    """`1 lap`, `3 laps`."""
+    return f"{laps} lap" if laps == 1 else f"{laps} laps"
