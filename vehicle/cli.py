@@ -80,9 +80,11 @@ def board(car: Car, world: Path | None, seed: int) -> None:
     """Switch on the emulated board: chip, servo, speed controller and camera."""
     import time
 
+    from vehicle.actuator.realtime import BOARD_PRIORITY, run_first
     from vehicle.emulated.board import EmulatedBoard
     from vehicle.emulated.board_process import BoardProcess
 
+    run_first(BOARD_PRIORITY)  # its threads begin later and do as it does
     BoardProcess(EmulatedBoard(time.monotonic, seed=seed), car.folder, world, _tell).run(_stop_on_signals())
 
 

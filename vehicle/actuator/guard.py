@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import LapwingError
-from vehicle.actuator.guard_core import LOOK_S, GuardCore
+from vehicle.actuator.guard_core import LOOK_S, GuardCore, OutputEnable
 from vehicle.actuator.guard_link import LONGEST_MESSAGE_BYTES, PROTOCOL_VERSION, AboutGuard, encode_about
 from vehicle.actuator.guard_page import make_page
 from vehicle.actuator.loop_log import logging_beside
@@ -164,24 +164,25 @@ def main(arguments: Sequence[str]) -> int:
             neutral_ticks=options.neutral_ticks,
         )
         line = open_output_enable(options.output_enable)
-        warning = become_realtime(GUARD_PRIORITY)
-        warnings = () if warning is None else (warning,)
-        about = AboutGuard(
-            PROTOCOL_VERSION, options.neutral_ticks, level[options.output_enable.partition(":")[0]], warnings
-        )
-        server = GuardServer(GuardCore(board, line, time.monotonic()), about, options.socket)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(number, server.leave)
         with logging_beside():
-            if warning is not None:
-                log.warning("%s", warning)
-            if not server.run():
-                log.error("The servo board does not hear: the car was not brought to rest. Switch the motor off.")
-                return 1
+            return _serve(board, line, level[options.output_enable.partition(":")[0]], options)
     except LapwingError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    return 0
+
+
+def _serve(board: GuardBoard, line: OutputEnable, level: SafetyLevel, options: argparse.Namespace) -> int:
+    warning = become_realtime(GUARD_PRIORITY)
+    if warning is not None:
+        log.warning("%s", warning)
+    about = AboutGuard(PROTOCOL_VERSION, options.neutral_ticks, level, () if warning is None else (warning,))
+    server = GuardServer(GuardCore(board, line, time.monotonic()), about, options.socket)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, server.leave)
+    if server.run():
+        return 0
+    log.error("The servo board does not hear: the car was not brought to rest. Switch the motor off.")
+    return 1
 
 
 if __name__ == "__main__":

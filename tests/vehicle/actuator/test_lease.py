@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.actions import Action
-from vehicle.actuator.lease import LONGEST_TTL_S, OLDEST_ISSUE_S, Driver, Lease, Pulses, lapse, refusal
+from vehicle.actuator.lease import CLOCK_SLACK_S, LONGEST_TTL_S, OLDEST_ISSUE_S, Driver, Lease, Pulses, lapse, refusal
 
 NOW_S = 1000.0
 GOOD = Lease(
@@ -65,6 +65,28 @@ def test_a_bad_lease_is_refused_with_its_reason(lease: Lease, reason: str) -> No
 )
 def test_a_lease_just_within_the_bounds_is_accepted(lease: Lease) -> None:
     assert why_refused(lease) is None
+
+
+AT_ZERO = replace(GOOD, issued_at_s=0.0, rests_on_s=0.0)  # where differences of times are exact
+
+
+@pytest.mark.parametrize(
+    "lease",
+    [
+        replace(AT_ZERO, issued_at_s=CLOCK_SLACK_S),
+        replace(AT_ZERO, rests_on_s=CLOCK_SLACK_S),
+        replace(AT_ZERO, issued_at_s=-OLDEST_ISSUE_S),
+        replace(AT_ZERO, rests_on_s=-0.170),
+    ],
+)
+def test_a_lease_exactly_at_a_bound_is_accepted(lease: Lease) -> None:
+    assert why_refused(lease, now_s=0.0) is None
+
+
+def test_a_lease_holds_to_the_very_end_of_its_times() -> None:
+    assert lapse(AT_ZERO, LONGEST_TTL_S) is None
+    assert lapse(replace(AT_ZERO, ttl_s=1.0), 0.170) is None
+    assert lapse(replace(AT_ZERO, ttl_s=1.0, driver=Driver.MANUAL), 0.300) is None
 
 
 @pytest.mark.parametrize("number", [NAN, INFINITY, -INFINITY])
