@@ -212,6 +212,11 @@ class TrainingSettings(Settings):
         curriculum, race = self.curriculum, self.simulator.race
         if not curriculum.enabled:
             return self
+        if not (race.boxes.count or race.bots.count or curriculum.start_width_factor > 1):
+            raise ValueError(
+                "curriculum.enabled has nothing to make easier: write curriculum.start_width_factor, or choose a race "
+                "with boxes or bots"
+            )
         for name, start, count in (
             ("boxes", curriculum.start_boxes, race.boxes.count),
             ("bots", curriculum.start_bots, race.bots.count),

@@ -85,6 +85,7 @@ def test_what_a_run_keeps_is_read_back_as_it_was(race: str, tmp_path: Path) -> N
         (("race=object_avoidance", "curriculum.enabled=true", "curriculum.start_boxes=7"), "start_boxes is 7"),
         (("race=head_to_head", "opponents.learn_together=true", "curriculum.enabled=true",
           "curriculum.start_width_factor=2"), "leave curriculum.start_width_factor at 1"),
+        (("curriculum.enabled=true",), "has nothing to make easier"),
         (("generated.length_m=[5, 20]",), "within 8 to 200"),
         (("generated.width_m=[0.6, 4]",), "within 0.56 to 3"),
         (("generated.tightness=[0.5, 1.5]",), "within 0 to 1"),

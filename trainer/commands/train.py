@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -40,8 +41,9 @@ MAY_CHANGE = ("stop.", "evaluation.", "device")
 EXAMPLES = """\b
 Examples:
   lapwing train first --minutes 2
-  lapwing train street --track street --track oval --world strong --minutes 10
+  lapwing train town --track old_town --track oval --world strong --minutes 10
   lapwing train boxes --race object_avoidance --track cup --minutes 15
+  lapwing train rival --race head_to_head --against self --against fast.tar.gz --track cup --minutes 15
   lapwing train faster --from first --set hyperparameters.lr=0.0003 --minutes 5
   lapwing train --resume first --minutes 20
 """
@@ -61,6 +63,12 @@ Examples:
     type=click.Choice(list(RACES)),
     help="Alone, among 6 boxes, 4 bots changing lanes, another learned car, or alone, boxes and bots in turn. Brings "
     "along the road's settings (simulator.race) and the reward, unless written.  [default: time_trial]",
+)
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="MODEL",
+    help="An opponent: an archive, a run, or 'self', a frozen copy of what learns. Repeatable.  [default: self]",
 )
 @click.option(
     "--reward",
@@ -86,6 +94,7 @@ def command(
     name: str | None,
     name_option: str | None,
     tracks: tuple[str, ...],
+    against: tuple[str, ...],
     car: str | None,
     clone_of: str | None,
     resume: str | None,
@@ -100,8 +109,9 @@ def command(
     written = [f"{SHORT_FOR[option]}={value}" for option, value in short.items() if value is not None]
     if short["world"] is not None:
         written.append(f"evaluation.world={short['world']}")
-    if tracks:
-        written.append(f"tracks={list(tracks)!r}".replace("'", '"'))
+    for key, names in (("tracks", tracks), ("opponents.models", against)):
+        if names:
+            written.append(f"{key}={json.dumps(names)}")
     written += overrides
     if resume is not None:
         _refuse_with_resume(name or name_option, clone_of, config, car)

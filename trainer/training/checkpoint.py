@@ -2,7 +2,7 @@
 
     checkpoints/<steps>/
         weights.npz    the network, by parameter name
-        state.npz      optimiser, random generators, cars and their counters, `<part>.<name>` each
+        state.npz      optimiser, random generators, cars and their counters, level, opponents, `<part>.<name>` each
         rewards.npz    state of each car's reward module, opaque bytes, by car
         manifest.json  steps, counters, which checkpoint is the best so far, SHA-256 of everything
 

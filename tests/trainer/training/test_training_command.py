@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,10 @@ from shared.lidar import LidarConfig
 from shared.model_metadata import ModelMetadata
 from trainer.cli import run as lapwing
 from trainer.config import TrainingSettings
+from trainer.ppo.update import UpdateReport
+from trainer.runs.episode_log import EpisodeRecord
 from trainer.runs.run_folder import RunFolder
+from trainer.training.cars import Drive
 from trainer.training.checkpoint import list_checkpoints
 from trainer.training.display import Display, bar
 from trainer.training.stopping import Standing, fraction_done, reason_to_stop, seconds_left
@@ -76,6 +79,10 @@ def test_a_name_can_be_given_either_way(tmp_path: Path) -> None:
         (("x", "--car", "porsche"), "There is no car 'porsche'"),
         (("x", "--from", "nobody"), "There is no run 'nobody'"),
         (("x", "--config", "nowhere.toml"), "there is no such settings file"),
+        (("x", "--race", "object_avoidance", "--set", "simulator.race.boxes.count=15"), "there is room for 8"),
+        (("x", "--race", "head_to_head", "--cars", "9"), "make it 8"),
+        (("x", "--race", "head_to_head", "--against", "nobody"), "There is no run 'nobody'"),
+        (("x", "--against", "self"), "--race head_to_head has 2"),
         (("--resume", "nobody"), "There is no run 'nobody'"),
         (("--resume", "nobody", "--seed", "3"), "seed cannot change while a run goes on"),
         (("x", "--resume", "nobody"), "leave out NAME"),
@@ -276,6 +283,33 @@ def test_the_panel_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     assert "training first" in out
     assert "a sentence [with brackets]" in out
     assert "evaluation" in out
+
+
+def drive_of(crashes: Sequence[int], level: float | None) -> Drive:
+    records = tuple(
+        EpisodeRecord(number, 1, "training", 1.0, 50.0, "crashed", 0.0, 1.0, 15, crash_count=crash)
+        for number, crash in enumerate(crashes)
+    )
+    return Drive(64, records, 0.1, 0.0, 0.0, level)
+
+
+@pytest.mark.parametrize(
+    ("crashes", "level", "line", "row"),
+    [
+        ((1, 0, 0, 0), None, "crashed 25 %", "25 % of these episodes crashed"),
+        ((0, 0), 0.4, "level 40 %", "40 %, 0 % of these episodes crashed"),
+        ((0, 0), None, None, None),
+    ],
+)
+def test_the_display_tells_of_crashes_and_of_the_level(
+    crashes: Sequence[int], level: float | None, line: str | None, row: str | None
+) -> None:
+    display = Display("first", TrainingSettings().stop, live=False)
+    report = UpdateReport(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+    display.updated(Standing(64, 4, 1.0), drive_of(crashes, level), report)
+    assert line is None or line in display.line()
+    rows = dict(display.rows())
+    assert (row in rows["race"]) if row else "race" not in rows
 
 
 @pytest.mark.parametrize(("fraction", "filled"), [(-1.0, 0), (0.5, 10), (2.0, 20)])
