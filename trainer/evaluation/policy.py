@@ -20,7 +20,8 @@ from shared.model_metadata import ModelMetadata
 from shared.observation import Observer, model_inputs
 from shared.policy_io import POLICY_OUTPUT, TensorSpec, check_interface
 from trainer.evaluation.tensorflow_policy import tensorflow_answer
-from trainer.runs.run_folder import RunFolder
+from trainer.models import sample_names, sample_path
+from trainer.runs.run_folder import RunFolder, run_names
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -63,8 +64,8 @@ class LoadedPolicy:
 def load_policy(source: str | Path, home: Path) -> LoadedPolicy:
     """Open a policy.
 
-    source: a model archive, a checkpoint's folder, or a run of `home` by name; `run:best` (the default),
-    `run:last` and `run:20480` choose the checkpoint.
+    source: a model archive, a checkpoint's folder, a run of `home` by name, or a sample model by name; `run:best` (the
+    default), `run:last` and `run:20480` choose the checkpoint. A run goes before a sample of the same name.
 
     Raises:
         ArchiveError, RunError: there is no such thing, or it is damaged; the message names what there is.
@@ -77,6 +78,8 @@ def load_policy(source: str | Path, home: Path) -> LoadedPolicy:
     if text.endswith((ARCHIVE_SUFFIX, ".tgz", ".gz", ".onnx")) or "/" in text:
         raise ArchiveError(f"There is no file {text}. Give a model archive, or the name of a run.")
     name, _, which = text.partition(":")
+    if text in sample_names() and text not in run_names(home):
+        return archive_policy(read_archive(sample_path(text)), f"sample model {text}")
     return checkpoint_policy(RunFolder.open(home, name), which or WEIGHTS_OF_CHOICE)
 
 
