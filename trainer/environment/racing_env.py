@@ -80,7 +80,7 @@ class RacingEnv(gymnasium.Env):
     ## Info
     `progress_percent`, `status` (DeepRacer's words), `laps`, `lap_time_s` (of the last lap, 0 before),
     `track`, `is_reversed`, `x_m`, `y_m` (front of the car), `heading_rad`, `arc_m`, `lateral_m`,
-    `speed_mps`, `steering_angle_deg`, `time_s`.
+    `speed_mps`, `steering_angle_deg`, `time_s`, `contacts` and `overtakes` in this episode.
 
     ## Version History
     * v0: first version.

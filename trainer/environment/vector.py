@@ -45,6 +45,8 @@ INFO_COLUMNS = {
     "speed_mps": int(Column.MEASURED_SPEED_MPS),
     "steering_angle_deg": int(Column.MEASURED_STEERING_ANGLE_DEG),
     "time_s": int(Column.TIME_S),
+    "contacts": int(Column.CONTACTS),
+    "overtakes": int(Column.OVERTAKES),
 }
 STATUS_NAMES = np.array([status.name.lower() for status in sorted(EpisodeStatus)], dtype=object)
 
