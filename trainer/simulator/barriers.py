@@ -12,7 +12,9 @@ from trainer.simulator.track_arrays import COS, CURVATURE, LEFT, RIGHT, SIN, X, 
 
 # A bend is as sharp as the road turns over this length.
 BEND_M = 0.6
-# Middles of two pieces are further apart than their length by this factor.
+# Less is a straight.
+STRAIGHT_RAD = 0.02
+# Middles of two pieces on one side are further apart than their length by this factor.
 APART = 1.3
 # Points along a piece that are looked at for road underneath lie this far apart.
 PROBE_M = 0.1
@@ -35,14 +37,18 @@ def place_barriers(
     if not settings.count:
         return barriers
     bend = _bends(line, spacing_m, closed)
-    order = np.argsort(-np.abs(bend), kind="stable")
-    apart_m = max(APART * settings.length_m, 0.5 * len(line) * spacing_m / settings.count)
+    closest_m = APART * settings.length_m
+    apart_m = max(closest_m, 0.5 * len(line) * spacing_m / settings.count)
     chosen: list[tuple[int, int]] = []
-    while len(chosen) < settings.count:
-        _choose(chosen, order, bend, line, spacing_m, closed, inner_side, apart_m, settings)
-        if apart_m <= APART * settings.length_m:
-            break
-        apart_m = max(0.7 * apart_m, APART * settings.length_m)
+    # The outer side of a bend; along a straight, that of the loop. The inner sides once there is no room left.
+    outer = np.where(np.abs(bend) > STRAIGHT_RAD, -np.sign(bend), -inner_side).astype(np.int64)
+    for sides in (outer, -outer):
+        distance_m = apart_m
+        while len(chosen) < settings.count:
+            _choose(chosen, sides, bend, line, spacing_m, closed, distance_m, settings)
+            if distance_m <= closest_m:
+                break
+            distance_m = max(0.7 * distance_m, closest_m)
     if len(chosen) < settings.count:
         raise SimulationError(
             f"Track '{name}' has room for {len(chosen)} barriers {settings.length_m:g} m long and "
@@ -67,29 +73,24 @@ def _bends(line: NDArray[np.float64], spacing_m: float, closed: bool) -> NDArray
 
 def _choose(
     chosen: list[tuple[int, int]],
-    order: NDArray[np.int64],
+    sides: NDArray[np.int64],
     bend: NDArray[np.float64],
     line: NDArray[np.float64],
     spacing_m: float,
     closed: bool,
-    inner_side: int,
     apart_m: float,
     settings: BarrierSettings,
 ) -> None:
     """Add (line point, side) from the sharpest bend on, as many as are wanted and fit so far apart."""
-    step = max(int(PROBE_M / spacing_m), 1)
-    for index in order[order % step == 0]:
+    order = np.argsort(-np.abs(bend), kind="stable")
+    for index in order[order % max(int(PROBE_M / spacing_m), 1) == 0]:
         if len(chosen) == settings.count:
             return
-        away = np.array([abs(int(index) - other) for other, _ in chosen], dtype=np.int64)
+        side = int(sides[index])
+        away = np.array([abs(int(index) - other) for other, its_side in chosen if its_side == side], np.int64)
         if closed:
             away = np.minimum(away, len(line) - away)
-        if (away * spacing_m < apart_m).any():
-            continue
-        # The outer side of a bend; along a straight, that of the loop.
-        turn = 1 if bend[index] > 0 else -1
-        side = -turn if abs(bend[index]) > 0.02 else -inner_side
-        if _is_clear(line, spacing_m, int(index), side, settings):
+        if (away * spacing_m >= apart_m).all() and _is_clear(line, spacing_m, int(index), side, settings):
             chosen.append((int(index), side))
 
 

@@ -21,6 +21,7 @@ from trainer.simulator.track_arrays import CURVATURE
 
 # What a bot leaves free to the bot ahead, and to whatever is in the lane that it changes to.
 FOLLOW_GAP_M = 0.15
+SIDE_GAP_M = 0.03
 # A bot looks for the other lane this much before it has to.
 LOOK_AHEAD_M = 0.4
 LEAST_STRETCH = 0.3
@@ -104,12 +105,10 @@ def lane_is_free(k, objects, world, record, track, line, boxed_in):
         clear_m = bot.half_length_m + other.half_length_m + (0.0 if is_box else FOLLOW_GAP_M)
         gap_m = gap_between(bot.arc_m, other.arc_m, track) * world.direction
         if -clear_m < gap_m < clear_m + room_m:
-            taken = overlaps(other, low_m, high_m, world, track, line)
-            if not is_box and not taken:
-                # On its way into that lane.
-                other_low_m, other_high_m = bot_span(other, other.arc_m, other.lane, world, track, line)
-                taken = other_low_m < high_m and low_m < other_high_m
-            if taken:
+            if is_box and overlaps(other, low_m, high_m, world, track, line):
+                return False
+            other_low_m, other_high_m = swept_span(other, world, track, line)
+            if not is_box and other_low_m < high_m and low_m < other_high_m:
                 return False
     return True
 
@@ -164,10 +163,9 @@ def lane_lateral(bot, left_m, right_m, record):
 def free_way_m(k, objects, world, record, track, line):
     """How far a bot may go on before it is too near to a bot or a box ahead."""
     bot, free_m = objects[k], math.inf
-    low_m, high_m = bot_span(bot, bot.arc_m, bot.lane, world, track, line)
     # While it changes lanes, the boxes of the old one are behind it in time; the bots there are not.
-    swept_low_m = min(low_m, bot.lateral_m * world.direction - bot.half_width_m)
-    swept_high_m = max(high_m, bot.lateral_m * world.direction + bot.half_width_m)
+    low_m, high_m = bot_span(bot, bot.arc_m, bot.lane, world, track, line)
+    swept_low_m, swept_high_m = swept_span(bot, world, track, line)
     for j in range(len(objects)):
         other = objects[j]
         gap_m = gap_between(bot.arc_m, other.arc_m, track) * world.direction
@@ -180,10 +178,7 @@ def free_way_m(k, objects, world, record, track, line):
             if overlaps(other, low_m, high_m, world, track, line):
                 free_m = min(free_m, gap_m - clear_m)
         else:
-            other_low_m, other_high_m = bot_span(other, other.arc_m, other.lane, world, track, line)
-            other_m = other.lateral_m * world.direction
-            other_low_m = min(other_low_m, other_m - other.half_width_m)
-            other_high_m = max(other_high_m, other_m + other.half_width_m)
+            other_low_m, other_high_m = swept_span(other, world, track, line)
             if other_low_m < swept_high_m and swept_low_m < other_high_m:
                 free_m = min(free_m, gap_m - clear_m - FOLLOW_GAP_M)
     return free_m
@@ -195,6 +190,16 @@ def bot_span(bot, arc_m, lane, world, track, line):
     left_m, right_m = half_widths_as_driven(line, track, line_index_at(arc_m, track), world.direction)
     middle_m = lane_middle(lane, left_m, right_m)
     return middle_m - bot.half_width_m, middle_m + bot.half_width_m
+
+
+@kernel
+def swept_span(bot, world, track, line):
+    """What a bot takes of the road's width from where it is to the middle of its lane, and a little more."""
+    low_m, high_m = bot_span(bot, bot.arc_m, bot.lane, world, track, line)
+    if bot.lane_share == bot.lane:
+        return low_m, high_m
+    lateral_m, reach_m = bot.lateral_m * world.direction, reach_across(bot, line, track) + SIDE_GAP_M
+    return min(low_m, lateral_m - reach_m), max(high_m, lateral_m + reach_m)
 
 
 @kernel

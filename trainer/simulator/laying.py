@@ -18,6 +18,7 @@ from trainer.simulator.road_places import (
     half_widths_as_driven,
     lane_middle,
     line_index_at,
+    reach_across,
     stand_at,
     wrapped,
 )
@@ -29,6 +30,8 @@ PARKED_CAR, BOT_CAR = int(Kind.PARKED_CAR), int(Kind.BOT_CAR)
 CLOSEST_M = 1.0
 # Road without objects before the end of a road with two ends.
 END_GAP_M = 1.0
+# What a box leaves free between itself and a bot in the other lane.
+WAY_GAP_M = 0.02
 # What is drawn for one object beside its place has counters from here on, so many each.
 DETAILS, DETAILS_EACH = 1_000, 8
 
@@ -118,6 +121,20 @@ def lay_boxes(objects, world, start_arc_m, low_m, behind_m, cars, ranges, race, 
         lateral_m = lane_middle(box.lane, left_m, right_m) + record.lateral_jitter * lateral_share * half_m
         heading = record.turned_rad * turned + (0.0 if world.direction > 0 else math.pi)
         stand_at(box, line, track, places_m[k], lateral_m * world.direction, heading)
+        make_way(box, heading, world, record, track, line)
+
+
+@kernel
+def make_way(box, turned_rad, world, record, track, line):
+    """Where bots drive, a box leaves them the other lane."""
+    if record.bot_count == 0:
+        return
+    left_m, right_m = half_widths_as_driven(line, track, line_index_at(box.arc_m, track), world.direction)
+    edge_m = box.lane * lane_middle(-box.lane, left_m, right_m) + record.car_half_width_m + WAY_GAP_M
+    outwards_m = edge_m + reach_across(box, line, track) - box.lane * box.lateral_m * world.direction
+    if outwards_m > 0.0:
+        lateral_m = box.lateral_m + outwards_m * box.lane * world.direction
+        stand_at(box, line, track, box.arc_m, lateral_m, turned_rad)
 
 
 @kernel
@@ -132,6 +149,7 @@ def lay_fixed_boxes(objects, world, owner, ranges, race, track, line):
         left_m, right_m = half_widths_as_driven(line, track, line_index_at(arc_m, track), 1)
         heading = 0.0 if world.direction > 0 else math.pi
         stand_at(box, line, track, arc_m, lane_middle(side, left_m, right_m), heading)
+        make_way(box, heading, world, race.record[0], track, line)
 
 
 @kernel

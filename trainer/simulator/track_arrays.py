@@ -80,7 +80,7 @@ def pack_tracks(tracks: Sequence[Track]) -> TrackArrays:
     records["line_count"] = [len(line) for line in lines]
     records["waypoint_count"] = [len(part) for part in arcs]
     records["closed"] = [track.closed for track in tracks]
-    records["inner_side"] = [_inner_side(line) for line in lines]
+    records["inner_side"] = [inner_side(line[:, (X, Y)]) for line in lines]
     records["length_m"] = [track.length_m for track in tracks]
     for name, look_name in OWN_LEVELS.items():
         records[f"{name}_level"] = [luma(getattr(track.look, look_name)) for track in tracks]
@@ -104,9 +104,9 @@ def _dense_line(track: Track) -> NDArray[np.float64]:
     return line
 
 
-def _inner_side(line: NDArray[np.float64]) -> int:
-    """The side of the loop's inside; the left of a road with two ends that turns neither way."""
-    x, y = line[:, X], line[:, Y]
+def inner_side(line_m: NDArray[np.float64]) -> int:
+    """The side of the loop's inside, 1 left or -1 right; left of a straight road. line_m: (points, 2)."""
+    x, y = line_m.T
     area = np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)
     return -1 if area < 0.0 else 1
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from shared.cars import CarModel
 from shared.errors import SimulationError
 from trainer.simulator.barriers import place_barriers
+from trainer.simulator.fitting import box_reach_m, check_fits
 from trainer.simulator.race import RaceSettings, parse_position
 from trainer.simulator.settings import SimulatorSettings
-from trainer.simulator.things import BOX_LENGTH_M, CAR_HEIGHT_M, MOST_THINGS, OBJECT, THING, WORLD, Kind
+from trainer.simulator.things import CAR_HEIGHT_M, MOST_THINGS, OBJECT, THING, WORLD, Kind
 from trainer.simulator.track_arrays import TrackArrays
 from trainer.tracks import Track
 
@@ -57,6 +58,7 @@ def build_race(
     """The arrays of all worlds, nothing laid yet. world_index: (N,) which cars share a world."""
     race = settings.race
     worlds, world_of = number_worlds(world_index, race)
+    check_fits(tracks, settings, car)
     barriers = [
         place_barriers(
             track.name,
@@ -126,11 +128,6 @@ def race_record(settings: SimulatorSettings, car: CarModel) -> NDArray[np.void]:
     for name, value in values.items():
         record[name] = value
     return record
-
-
-def box_reach_m(settings: SimulatorSettings) -> float:
-    """The most that a box can reach along the road from its middle: the longest kind at its largest."""
-    return 0.5 * BOX_LENGTH_M * settings.randomisation.range_of("object_size")[1]
 
 
 def check_track_index(track_index: NDArray[np.int64], track_count: int, race: Race) -> None:

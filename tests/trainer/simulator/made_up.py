@@ -11,6 +11,7 @@ from trainer.simulator import (
     Column,
     DynamicsSettings,
     EpisodeRules,
+    RaceSettings,
     RandomisationSettings,
     Range,
     Simulator,
@@ -63,15 +64,25 @@ def one_car(track: Track, **changes: Any) -> Simulator:
     return simulator
 
 
-def steer_along(simulator: Simulator, look_ahead_m: float = 0.35) -> NDArray[np.float64]:
-    """Steering angles, degrees, that take every car towards the centre line ahead of its front point."""
+def steer_along(simulator: Simulator, look_ahead_m: float = 0.35, lateral_m: Any = 0.0) -> NDArray[np.float64]:
+    """Steering angles, degrees, that take every car towards a place ahead of it, so far left of the centre line."""
     rows = simulator.measurements
-    angles = np.empty(len(rows))
+    angles, beside_m = np.empty(len(rows)), np.broadcast_to(lateral_m, len(rows))
     for car, row in enumerate(rows):
         track = simulator.tracks[int(row[Column.TRACK_INDEX])]
         track = track.reversed() if row[Column.IS_REVERSED] else track
-        target = track.position(row[Column.ARC_M] + look_ahead_m)
+        at_m = row[Column.ARC_M] + look_ahead_m
+        heading = track.heading_rad(at_m)
+        target = track.position(at_m) + beside_m[car] * np.array([-np.sin(heading), np.cos(heading)])
         dx, dy = target - row[[Column.X_M, Column.Y_M]]
         error = np.arctan2(dy, dx) - row[Column.HEADING_RAD]
         angles[car] = np.degrees((error + np.pi) % (2 * np.pi) - np.pi)
     return np.clip(angles * 1.5, -30, 30)
+
+
+def race_simulator(track: Track, cars: int = 1, *, race: dict[str, Any], **changes: Any) -> Simulator:
+    """Cars at the start of the track, each world with what race says, nothing else random unless asked for."""
+    chosen: Any = {"randomisation": OFF, "threads": 1, "race": RaceSettings(**race)} | changes
+    simulator = Simulator([track], SimulatorSettings(**chosen), seeds=np.arange(cars), start_fraction=0.0)
+    simulator.reset()
+    return simulator
