@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from trainer.simulator.kernels import kernel
+from trainer.simulator.projection import arc_in_direction
 from trainer.simulator.random_numbers import random_unit
 from trainer.simulator.randomisation import STREAM_LANE_CHANGES
 from trainer.simulator.road_places import (
@@ -24,6 +25,8 @@ FOLLOW_GAP_M = 0.15
 SIDE_GAP_M = 0.03
 # A bot looks for the other lane this much before it has to.
 LOOK_AHEAD_M = 0.4
+# and this to a car that comes up in the lane it would change to.
+BEHIND_M = 0.6
 LEAST_STRETCH = 0.3
 # Counters of one bot's lane changes lie this far apart.
 CHANGES_EACH = 1 << 20
@@ -43,7 +46,7 @@ def move_bots(w, cars, race, tracks, line, step_s):
         return
     world.time_s += step_s
     waits = world.time_s <= world.bots_wait_until_s + 1e-9
-    owner, track = cars[world.first_car], tracks[world.track_index]
+    track = tracks[world.track_index]
     for k in range(record.box_count, objects.shape[1]):
         bot = objects[w, k]
         if bot.active == 0:
@@ -51,22 +54,24 @@ def move_bots(w, cars, race, tracks, line, step_s):
         if waits:
             bot.speed_mps = 0.0
             continue
-        choose_lane(k, objects[w], world, owner, record, track, line)
+        choose_lane(k, objects[w], world, cars, record, track, line)
         drive_bot(k, objects[w], world, record, track, line, step_s)
 
 
 @kernel
-def choose_lane(k, objects, world, owner, record, track, line):
+def choose_lane(k, objects, world, cars, record, track, line):
     """Begin a change of lane if it is time for one, or a box stands ahead, and if the other lane is free."""
     bot = objects[k]
     if bot.lane_share != bot.lane:
         return
     boxed_in = box_ahead_m(k, objects, world, record, track, line) < record.lane_change_distance_m + LOOK_AHEAD_M
     due = record.lane_change > 0.0 and world.time_s >= bot.next_change_s
-    if (boxed_in or due) and lane_is_free(k, objects, world, record, track, line, boxed_in):
+    if not (boxed_in or due) or car_in_the_way(bot, world, cars, record, track, line):
+        return
+    if lane_is_free(k, objects, world, record, track, line, boxed_in):
         bot.lane = -bot.lane
         bot.changes += 1
-        bot.next_change_s = world.time_s + next_interval_s(k, bot.changes, owner, record)
+        bot.next_change_s = world.time_s + next_interval_s(k, bot.changes, cars[world.first_car], record)
 
 
 @kernel
@@ -111,6 +116,29 @@ def lane_is_free(k, objects, world, record, track, line, boxed_in):
             if not is_box and other_low_m < high_m and low_m < other_high_m:
                 return False
     return True
+
+
+@kernel
+def car_in_the_way(bot, world, cars, record, track, line):
+    """Whether a car that drives is in the other lane, beside the bot or so near that a change would meet it.
+
+    Reads of cars only what a step's second part writes: others may be moving in this very moment.
+    """
+    if record.look_for_cars == 0.0:
+        return False
+    low_m, high_m = bot_span(bot, bot.arc_m, -bot.lane, world, track, line)
+    for i in range(world.first_car, world.first_car + world.car_count):
+        car = cars[i]
+        if car.status >= FIRST_STATUS_OVER:
+            continue
+        middle_m = arc_in_direction(car.arc_m, world.direction, track) - record.front_offset_m * world.direction
+        gap_m = gap_between(bot.arc_m, middle_m, track) * world.direction
+        clear_m = bot.half_length_m + record.car_half_length_m
+        side_m = record.car_half_width_m
+        in_lane = low_m < car.lateral_m + side_m and car.lateral_m - side_m < high_m
+        if in_lane and -clear_m - BEHIND_M < gap_m < clear_m + FOLLOW_GAP_M:
+            return True
+    return False
 
 
 @kernel

@@ -50,6 +50,9 @@ class BotSettings(Settings):
     min_distance_m: float = Field(2.0, ge=0.5, le=100, description="Between two bots at the start.")
     lane_change: bool = Field(False, description="Change lanes now and then.")
     lane_change_interval_s: tuple[float, float] = Field((3.0, 5.0), description="Time between two changes.")
+    look_for_cars: bool = Field(
+        True, description="A change of lane waits while a car is in the way; off: bots see bots and boxes alone."
+    )
     lane_change_distance_m: float = Field(1.0, ge=0.2, le=20, description="Way a change takes.")
     pause_s: float = Field(2.0, ge=0, le=60, description="All bots wait this long when one ran into a car.")
 

@@ -25,7 +25,7 @@ RACE = np.dtype(
         *((name, np.int64) for name in ("box_count", "bot_count", "cars_per_world", "boxes_random", "bots_random")),
         *((name, np.float64) for name in (
             "box_distance_m", "bot_distance_m", "start_gap_m", "lateral_jitter", "turned_rad", "box_reach_m",
-            "least_speed_mps", "most_speed_mps", "lane_change", "least_interval_s", "most_interval_s",
+            "least_speed_mps", "most_speed_mps", "lane_change", "look_for_cars", "least_interval_s", "most_interval_s",
             "lane_change_distance_m", "pause_s", "grid_gap_m",
             "car_half_length_m", "car_half_width_m", "car_height_m", "front_offset_m",
         )),
@@ -117,7 +117,7 @@ def race_record(settings: SimulatorSettings, car: CarModel) -> NDArray[np.void]:
         "start_gap_m": boxes.start_gap_m, "lateral_jitter": boxes.lateral_jitter,
         "turned_rad": math.radians(boxes.turned_deg), "box_reach_m": box_reach_m(settings),
         "least_speed_mps": bots.speed_mps[0], "most_speed_mps": bots.speed_mps[1],
-        "lane_change": bots.lane_change,
+        "lane_change": bots.lane_change, "look_for_cars": bots.look_for_cars,
         "least_interval_s": bots.lane_change_interval_s[0], "most_interval_s": bots.lane_change_interval_s[1],
         "lane_change_distance_m": bots.lane_change_distance_m, "pause_s": bots.pause_s,
         "grid_gap_m": race.grid_gap_m,

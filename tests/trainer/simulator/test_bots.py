@@ -123,6 +123,29 @@ def test_bots_that_change_lanes_never_touch_each_other(oval: Track) -> None:
             assert not any(overlap(world[k], world[j]) for k in range(4) for j in range(k))
 
 
+@pytest.mark.parametrize("against", [False, True])
+def test_a_bot_does_not_change_into_a_car_unless_it_is_told_not_to_look(oval: Track, against: bool) -> None:
+    begun_beside = []
+    for look in (True, False):
+        bots = BotSettings(
+            count=2, speed_mps=(0.6, 0.6), lane_change=True, lane_change_interval_s=(0.5, 1.0), look_for_cars=look
+        )
+        simulator = race_simulator(oval, 40, race={"bots": bots}, rules=ON, start=StartSettings(reversed=against))
+        simulator.reset(start_lateral_m=0.2)  # every car stands in the left lane
+        car_m = np.stack((simulator.cars.x_m, simulator.cars.y_m), axis=-1)
+        beside = 0
+        for _ in range(300):
+            before = simulator.objects.copy()
+            simulator.step(0.0, 0.0)
+            begins = (simulator.objects["lane"] == 1) & (before["lane"] == -1)
+            apart_m = np.hypot(before["x_m"] - car_m[:, :1], before["y_m"] - car_m[:, 1:])
+            beside += int((begins & (apart_m < 0.45)).sum())
+        begun_beside.append(beside)
+    looking, blind = begun_beside
+    assert looking == 0
+    assert blind > 0
+
+
 @pytest.mark.parametrize("change", [False, True])
 def test_bots_drive_round_boxes(oval: Track, change: bool) -> None:
     race = {
