@@ -251,4 +251,4 @@ def use_threads(network: str) -> None:
 
     The small network's work is done before two threads have met; the large ones gain from every core.
     """
-    torch.set_num_threads(1 if network == "fast" else len(os.sched_getaffinity(0)))
+    torch.set_num_threads(1 if network in ("fast", "fine") else len(os.sched_getaffinity(0)))
