@@ -14,6 +14,7 @@ from trainer.evaluation.penalties import Penalties
 from trainer.simulator import RandomisationSettings, SimulatorSettings, StartSettings
 from trainer.simulator.race import RaceSettings
 from trainer.tracks import Track
+from trainer.training.room import check_fits
 
 World = Literal["clean", "light", "strong"]
 PRESET_OF_WORLD = {"clean": "off", "light": "light", "strong": "strong"}
@@ -75,6 +76,9 @@ class EvaluationPlan:
                 raise SettingsError(f"{name} is {value}; allowed is 1 to 1000.")
         if self.laps > 1 and not all(track.closed for track in self.tracks):
             raise SettingsError("A track with two ends is driven once: leave --laps at 1 for it.")
+        alone = self.simulator.race.changed(cars_per_world=1)
+        for track in self.tracks:
+            check_fits(alone, f"track {track.name}", track.length_m)
 
     def __len__(self) -> int:
         return len(self.tracks) * len(self.directions) * self.trials

@@ -26,6 +26,7 @@ from trainer.evaluation.plan import (
 from trainer.simulator import RandomisationSettings, SimulatorSettings, StartSettings
 from trainer.simulator.race import MOST_CARS_PER_WORLD
 from trainer.tracks import Track
+from trainer.training.room import check_fits
 
 RACE_STREAM = 0x72616365  # keeps the worlds of races apart from those of trainings and evaluations
 MOST_LAPS, MOST_ROUNDS = 1000, 100
@@ -64,6 +65,8 @@ class RacePlan:
                 raise SettingsError(f"{name} is {value}; allowed is {low} to {high}.")
         if not self.track.closed:
             raise SettingsError(f"'{self.track.name}' has two ends: nobody can race laps on it. Choose a closed track.")
+        heat = self.simulator.race.changed(cars_per_world=1 if self.against_clock else self.heat_size)
+        check_fits(heat, f"track {self.track.name}", self.track.length_m)
 
     @property
     def limit_s(self) -> float:

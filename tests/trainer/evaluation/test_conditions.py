@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import LapwingError
+from shared.errors import LapwingError, SettingsError
 from tests.trainer.autopilot import Autopilot
 from trainer.evaluation.conditions import own_conditions, race_settings
 from trainer.evaluation.plan import EvaluationPlan
@@ -86,3 +86,11 @@ def test_the_same_trials_alone_differ_in_nothing_but_the_objects() -> None:
     assert not solo.has_objects
     assert solo.settings() == plan.settings().changed(race=RaceSettings(barriers=TRAINED.barriers))
     assert (solo.seed, solo.trials, solo.tracks) == (plan.seed, plan.trials, plan.tracks)
+
+
+@pytest.mark.parametrize("track", ["straight", "lapwing_loop"])
+def test_boxes_that_do_not_fit_on_a_track_are_refused(track: str) -> None:
+    crowded = SimulatorSettings.model_validate({"race": {"boxes": {"count": 9}}})
+    with pytest.raises(SettingsError, match=f"9 boxes .* do not fit on track {track}"):
+        EvaluationPlan((load_track("cup"), load_track(track)), simulator=crowded)
+    EvaluationPlan((load_track("cup"),), simulator=crowded)
