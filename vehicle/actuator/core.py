@@ -183,8 +183,12 @@ class ActuatorCore:
     def shut_down(self, now_s: float) -> None:
         """Neutral at once: the first half of every way out. `go_silent` is the second, 200 ms later."""
         self._say_neutral()
-        self._board.write_once(self._sent)
-        self._guard.beat(Standing.AT_REST, now_s)
+        standing = Standing.FAULT  # a board that does not hear is not at rest, but its owner is not dead
+        try:
+            self._board.write_once(self._sent)
+            standing = Standing.AT_REST
+        finally:
+            self._guard.beat(standing, now_s)
 
     def go_silent(self, now_s: float) -> None:
         """Switch every pulse off and let go of the board. Only then does the guard hear that all is well."""

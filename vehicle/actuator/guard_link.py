@@ -1,7 +1,7 @@
 """The owner's end of the line to its guard: introduces itself, beats, and knows when nobody is there.
 
-Nothing here ever waits. A guard that is gone is looked for again at every tenth of a second, so that one that
-was restarted finds its owner; until then the car is not armed.
+While the car can drive, nothing here ever waits. A guard that is gone is looked for again at every tenth of a
+second, so that one that was restarted finds its owner; until then the car is not armed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from vehicle.actuator.guard_watch import Standing
 from vehicle.actuator.heartbeat import Heartbeat, heard, is_still
 
 RETRY_S = 0.1
+MEET_S, MEET_EVERY_S = 1.0, 0.005
 PROTOCOL_VERSION = 1
 LONGEST_MESSAGE_BYTES = 4096
 NO_GUARD = "Nobody guards the servo board. Start the guard: lapwing-car guard"
@@ -75,6 +77,18 @@ class GuardLink:
     def warnings(self) -> tuple[str, ...]:
         """What the guard has to say to a person."""
         return self._about.warnings if self._about is not None else ()
+
+    def meet(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        """Before the board is started: a guard that is bringing it to rest must first hear that it has an owner.
+
+        The only place where somebody waits for a guard, and not for long; without one the board is started too.
+        """
+        deadline_s = clock() + MEET_S
+        while True:
+            self.beat(Standing.STARTING, clock())
+            if self._socket is None or self._about is not None or clock() >= deadline_s:
+                return
+            sleep(MEET_EVERY_S)
 
     def problem(self, now_s: float) -> str | None:
         """Why the car must not drive; None while a guard of the right kind watches."""

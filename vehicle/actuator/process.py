@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 
 from calibration.pulses import CalibratedPulses
 from vehicle.actuator.core import ActuatorCore
@@ -37,4 +38,5 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
             arming_obstacle=arming_obstacle(car, profile),
             warnings=() if warning is None else (warning,),
         )
+        guard.meet(time.monotonic, time.sleep)
         ActuatorServer(core, car.folder.actuator).run(stop)

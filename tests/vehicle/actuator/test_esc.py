@@ -40,6 +40,13 @@ def test_a_double_tap_controller_is_led_into_reverse(
     assert state.since_s == (0.0 if next_gear is gear else elapsed_s)
 
 
+def test_the_time_in_a_gear_counts_from_its_beginning() -> None:
+    assert EscState() == EscState(Gear.FORWARD, 0.0)
+    late = EscState(Gear.BRAKE, 100.0)
+    assert shifted(late, -0.1, DOUBLE_TAP, 100.0 + JUST_BEFORE).gear is Gear.BRAKE
+    assert shifted(late, -0.1, DOUBLE_TAP, 100.0 + 2 * TAP_S).gear is Gear.PAUSE
+
+
 @pytest.mark.parametrize(("reverse", "gear"), [(Reverse.NONE, Gear.FORWARD), (Reverse.DIRECT, Gear.REVERSE)])
 def test_other_controllers_need_no_leading(reverse: Reverse, gear: Gear) -> None:
     assert shifted(EscState(), -0.1, EscProfile(reverse=reverse), 1.0).gear is gear

@@ -208,6 +208,18 @@ def test_an_owner_that_left_the_board_at_rest_is_not_missed(driving: GuardedCar)
     assert driving.bus.attempts == before
 
 
+def test_an_owner_that_cannot_reach_its_board_is_no_dead_owner_but_no_car_at_rest_either(driving: GuardedCar) -> None:
+    driving.car.bus.failures_left = 99
+    driving.owner_runs = False
+    for _ in range(20):
+        with pytest.raises(OSError, match="Remote"):
+            driving.car.core.shut_down(driving.clock())
+        driving.run(TURN_S)
+    assert driving.kills == 0
+    driving.guard.leave(driving.clock())
+    assert not driving.guard.is_done(driving.clock())
+
+
 def test_a_guard_that_stands_still_stops_the_car_and_nothing_arms_it_again(driving: GuardedCar) -> None:
     stood_at_s, driving.guard_runs = driving.clock(), False
     status = driving.run(0.5, Action(10.0, 1.0))

@@ -136,3 +136,33 @@ def test_a_guard_that_talks_nonsense_is_none(link: GuardLink, guard: ScriptedGua
     beat(link, clock)
     guard.answer(message=message)
     assert beat(link, clock) == NO_GUARD
+
+
+def test_an_owner_waits_for_a_guard_that_is_there_before_it_starts_the_board(
+    link: GuardLink, guard: ScriptedGuard, clock: Any
+) -> None:
+    waits: list[float] = []
+
+    def sleep(duration_s: float) -> None:
+        waits.append(duration_s)
+        clock.sleep(duration_s)
+        if len(waits) == 3:
+            guard.answer()
+
+    link.meet(clock, sleep)
+    assert len(waits) == 3
+    assert link.problem(clock()) is None
+
+
+def test_an_owner_waits_neither_for_no_guard_nor_for_ever(folder: RuntimeFolder, clock: Any) -> None:
+    alone = GuardLink(folder.guard, TICKS)
+    begun_s = clock()
+    alone.meet(clock, clock.sleep)
+    assert clock() == begun_s
+    guard = ScriptedGuard(folder)
+    clock.sleep(RETRY_S)
+    alone.meet(clock, clock.sleep)  # this one never answers
+    assert alone.problem(clock()) == NO_GUARD
+    assert clock() - begun_s < 2.0
+    alone.close()
+    guard.close()

@@ -26,6 +26,10 @@ def test_a_counter_that_stands_is_still_after_its_time_and_not_before() -> None:
     assert is_still(beat, 10.0 + STILL_S + 1e-9)
 
 
+def test_the_time_is_up_at_its_very_end() -> None:
+    assert is_still(Heartbeat(7, 0.0, LEAST_LOOKS), STILL_S)
+
+
 def test_after_a_pause_of_the_whole_computer_the_other_side_gets_a_moment() -> None:
     beat = Heartbeat(7, 10.0)
     for look in range(1, LEAST_LOOKS):

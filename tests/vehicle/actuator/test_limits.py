@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -115,3 +116,25 @@ def test_throttle_of_a_calibration_grows_slowly_falls_at_once_and_passes_neutral
     assert limited_us(400.0, 100.0) == pytest.approx(100.0 + step_us)
     assert limited_us(20.0, 100.0) == pytest.approx(20.0)
     assert limited_us(-100.0, 100.0) == 0.0
+
+
+def test_a_cap_of_zero_stops_the_motor_and_lets_the_wheels_turn() -> None:
+    assert limit_action(Action(9.0, 1.0), STOP, LIMITS, dt_s=1.0, speed_cap_mps=0.0) == Action(9.0, 0.0)
+
+
+@pytest.mark.parametrize("field", ["steering_us", "throttle_us"])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_one_pulse_that_is_no_number_is_enough_for_neutral(field: str, number: float) -> None:
+    wanted = replace(Pulses(1450.0, 1510.0), **{field: number})
+    assert limit_pulses(wanted, Pulses(1400.0, 1510.0), neutral_us=1500.0, dt_s=0.02) == Pulses(1400.0, 1500.0)
+
+
+@pytest.mark.parametrize("dt_s", [math.nan, math.inf, -1e-9])
+def test_a_time_that_is_none_is_enough_for_neutral_too(dt_s: float) -> None:
+    limited = limit_pulses(Pulses(1450.0, 1510.0), Pulses(1400.0, 1510.0), neutral_us=1500.0, dt_s=dt_s)
+    assert limited == Pulses(1400.0, 1500.0)
+
+
+def test_no_time_at_all_is_time_enough_to_brake_and_to_steer() -> None:
+    limited = limit_pulses(Pulses(1450.0, 1510.0), Pulses(1400.0, 1600.0), neutral_us=1500.0, dt_s=0.0)
+    assert limited == Pulses(1450.0, 1510.0)

@@ -32,6 +32,15 @@ def test_a_controller_that_needs_longer_is_given_longer_after_every_first_pulse_
     assert "3 s" in (arm_refusal(booted(ActuatorState(), 10.0, hold_s=3.0)) or "")
 
 
+def test_a_new_process_knows_nothing_and_is_armed_for_nothing() -> None:
+    assert ActuatorState() == ActuatorState(Phase.BOOT, 0.0, "", None, 0, 0.0, 1.0)
+
+
+def test_a_phase_ends_exactly_with_its_time() -> None:
+    assert advanced(ActuatorState(Phase.STOPPING, 0.0), STOP_HOLD_S).phase is Phase.SAFE
+    assert advanced(ActuatorState(Phase.SAFE, 0.0), NEUTRAL_HOLD_S).phase is Phase.READY
+
+
 def test_the_way_to_driving_leads_over_neutral_held_for_a_second() -> None:
     state = booted(ActuatorState(), 10.0)
     assert state.phase is Phase.SAFE
