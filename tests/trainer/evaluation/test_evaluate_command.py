@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +20,10 @@ from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.recordings import TrialFilm, TrialLog
 from trainer.export.checkpoint_export import export_checkpoint
+from trainer.rewards.recorded import read_recorded
+from trainer.simulator import Column, Simulator, SimulatorSettings
+from trainer.simulator.measurements import ObjectColumn
+from trainer.simulator.race import BotSettings, BoxSettings, RaceSettings
 from trainer.tracks import load_track
 
 
@@ -154,6 +160,38 @@ def test_the_log_tells_what_the_simulator_did(tmp_path: Path) -> None:
     assert max(entry.message.speed_mps for entry in poses) == pytest.approx(1.5, abs=0.1)
     commands = [entry.message for entry in read.of(Command)]
     assert [command.speed_mps for command in commands] == pytest.approx([1.5] * len(commands))
+
+
+def test_a_logged_race_is_replayed_to_a_reward_as_it_was(tmp_path: Path) -> None:
+    autopilot, measured = Autopilot(lateral_m=-0.25), Measured()
+    track = load_track("cup")
+    race = RaceSettings(boxes=BoxSettings(count=2), bots=BotSettings(count=2, speed_mps=(0.5, 0.5)))
+    plan = EvaluationPlan((track,), trials=1, time_limit_s=9.0, seed=3, simulator=SimulatorSettings(race=race))
+    with TrialLog(tmp_path / "drive.mcap", trial=1, policy=autopilot.policy) as log:
+        evaluate(autopilot.policy, plan, spectators=[autopilot, measured, log])
+    [situation] = read_recorded(tmp_path / "drive.mcap", track)
+    assert situation.objects == 4
+    replayed, driven = situation.rows[1:], np.array(measured.rows)  # the log begins with the start
+    np.testing.assert_array_equal(replayed[:, Column.IS_CRASHED], driven[:, Column.IS_CRASHED])
+    ends = [Column.IS_CRASHED, Column.OVERTAKES, Column.OVERTAKEN]
+    assert replayed[-1, ends].tolist() == driven[-1, ends].tolist() == [1, 1, 0]
+    objects, seen = (rows[:, len(Column) :].reshape(len(rows), 4, -1) for rows in (replayed, driven))
+    np.testing.assert_allclose(objects[..., :4], seen[..., :4], atol=1e-6)
+    places = [ObjectColumn.SPEED_MPS, ObjectColumn.ARC_M, ObjectColumn.LATERAL_M, ObjectColumn.GAP_M]
+    np.testing.assert_allclose(objects[..., places], seen[..., places], atol=0.03)
+
+
+class Measured:
+    """Looks on and keeps the measurements of the first trial."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+
+    def begin(self, simulator: Simulator) -> None:
+        pass
+
+    def step(self, simulator: Simulator, *_: Any) -> None:
+        self.rows.append(simulator.measurements[0].copy())
 
 
 @pytest.mark.parametrize("view", ["top", "chase"])
