@@ -138,7 +138,9 @@ class CarSettings(Settings):
     actions: ActionSettings = Field(default_factory=DiscreteActions)
     sensors: tuple[str, ...] = Field((FRONT_CAMERA,), description="What the policy sees.")
     lidar: LidarInputSettings = Field(default_factory=LidarInputSettings)
-    network: NetworkName = Field("fast", description="Neural network; DeepRacer's three by their names.")
+    network: NetworkName = Field(
+        "fast", description="fast; fine: sees smaller things, a little slower; or DeepRacer's three by name."
+    )
     stack_size: int = Field(1, ge=1, le=4, description="Newest camera pictures the policy sees at once.")
 
     @field_validator("name")

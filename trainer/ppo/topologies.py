@@ -1,4 +1,4 @@
-"""Layers of the neural networks by name: DeepRacer's three, for one camera and for two, and `fast`, the small default.
+"""Layers of the neural networks by name: DeepRacer's three, and our small ones: `fast`, the default, and `fine`.
 
 Source: DeepRacer's topologies as Coach builds them. Every sensor has an embedder of its own; their features are
 concatenated and go through the middleware. No padding, ReLU after every layer, policy and value fully apart.

@@ -20,6 +20,7 @@ from trainer.ppo.advantages import ReturnScale
 from trainer.ppo.exploration import Choice, choose, state_values
 from trainer.ppo.networks import ActorCritic, build_network
 from trainer.ppo.rollout import Rollout
+from trainer.ppo.topologies import TOPOLOGIES
 from trainer.ppo.update import UpdateReport, UpdateRule, update
 
 Observation = Mapping[str, NDArray[Any]]
@@ -249,6 +250,6 @@ def open_device(name: str) -> torch.device:
 def use_threads(network: str) -> None:
     """Let torch have as many threads as the network gains from, in this whole process.
 
-    The small network's work is done before two threads have met; the large ones gain from every core.
+    The small networks' work is done before two threads have met; the large ones gain from every core.
     """
-    torch.set_num_threads(1 if network in ("fast", "fine") else len(os.sched_getaffinity(0)))
+    torch.set_num_threads(1 if TOPOLOGIES[network].shared else len(os.sched_getaffinity(0)))

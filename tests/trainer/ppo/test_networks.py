@@ -87,6 +87,11 @@ def test_the_fast_network_takes_any_sensors(sensors: tuple[str, ...]) -> None:
         assert not network(*other)[0].allclose(policy), sensor
 
 
+def test_the_fine_network_keeps_four_times_as_many_places_of_the_picture_as_the_fast_one() -> None:
+    one_place = 32 * 256  # channels by units of the first dense layer
+    assert sizes("fine", CAMERA)[0] - sizes("fast", CAMERA)[0] == (4 * 6 - 2 * 3) * one_place
+
+
 def test_the_fast_network_sees_how_near_things_are_on_the_scale_of_its_lidar() -> None:
     config = LidarConfig(num_rays=8, min_range_m=0.2, clip_m=2.2)
     network = build_network("fast", (*CAMERA, LIDAR, WHEEL_SPEED_AND_YAW_RATE), 1, CONTINUOUS, config)
@@ -112,7 +117,7 @@ def test_the_pictures_of_two_cameras_are_levelled_together() -> None:
     assert (levelled[0, 1] > levelled[0, 0]).all()  # that the right one is brighter is still to be seen
 
 
-@pytest.mark.parametrize("name", [name for name in TOPOLOGIES if name != "fast"])
+@pytest.mark.parametrize("name", [name for name, topology in TOPOLOGIES.items() if not topology.shared])
 def test_in_deepracers_networks_policy_and_value_share_nothing(name: str) -> None:
     network = build_network(name, CAMERA, 1, DEFAULT_ACTION_SPACE)
     policy, _ = network(pictures(2))
