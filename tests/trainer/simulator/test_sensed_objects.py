@@ -22,8 +22,8 @@ EVERYTHING = (STEREO_CAMERAS, LIDAR, WHEEL_SPEED_AND_YAW_RATE)
 AROUND = LidarSettings(rays=360, fov_deg=360.0, noise_m=0.0)
 LOW_WALLS = quiet(wall_height_m=(0.1, 0.1))
 BUSY = RaceSettings(
-    boxes=BoxSettings(count=2, min_distance_m=1.0, start_gap_m=0.8),
-    bots=BotSettings(count=1, speed_mps=(0.3, 0.8), lane_change=True, min_distance_m=1.0),
+    boxes=BoxSettings(count=2, min_distance_m=1.2, start_gap_m=0.8),
+    bots=BotSettings(count=1, speed_mps=(0.3, 0.8), lane_change=True, lane_change_distance_m=0.3, min_distance_m=1.0),
     barriers=BarrierSettings(count=2),
     cars_per_world=2,
 )

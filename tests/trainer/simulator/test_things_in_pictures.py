@@ -13,8 +13,8 @@ from trainer.tracks import Track
 
 KINDS = ("box", "striped_box", "parcel", "parked_car")
 BUSY = RaceSettings(
-    boxes=BoxSettings(count=6, kinds=KINDS, min_distance_m=0.8, start_gap_m=0.5),
-    bots=BotSettings(count=4, min_distance_m=0.7),
+    boxes=BoxSettings(count=6, kinds=KINDS, min_distance_m=1.1, start_gap_m=0.5),
+    bots=BotSettings(count=4, min_distance_m=0.7, lane_change_distance_m=0.2),
     barriers=BarrierSettings(count=8),
 )
 # One box 0.6 m ahead of the car in the lane that it starts in the middle of.
