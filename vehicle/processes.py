@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -71,13 +73,23 @@ class ProcessGroup:
 
 
 def wait_for(path: Path, processes: ProcessGroup, timeout_s: float) -> None:
-    """Until a socket appears. LinkError when its process ends before, or takes too long."""
+    """Until somebody serves a socket. LinkError when its process ends before, or takes too long."""
     deadline_s = time.monotonic() + timeout_s
-    while not path.exists():
+    while not _is_served(path):
         processes.check()
         if time.monotonic() > deadline_s:
             raise LinkError(f"Nothing appeared at {path} within {timeout_s:g} s. Look at {path.parent}/*.log")
         time.sleep(0.02)
+
+
+def _is_served(path: Path) -> bool:
+    """A process that was killed leaves its socket behind, with nobody at it."""
+    if not path.is_socket():
+        return path.exists()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as probe:
+        probe.setblocking(False)
+        # Any other answer, such as that it is a socket of another kind, is somebody's.
+        return probe.connect_ex(str(path)) != errno.ECONNREFUSED
 
 
 def _popen(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:

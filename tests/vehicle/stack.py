@@ -43,9 +43,8 @@ class Stack:
 
     def start_guard(self) -> None:
         """The first one, or one more after the last is gone."""
-        self.folder.guard.unlink(missing_ok=True)
         self.guard = self._start("guard", self.folder)
-        self.wait(self.folder.guard.exists)
+        wait_for(self.folder.guard, ProcessGroup(self.folder.path), START_S)
 
     def start_actuator(self) -> None:
         """The first one, or one more after the last was killed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 
 from shared.errors import LinkError
 from vehicle.cli import root, run
-from vehicle.processes import ProcessGroup
-from vehicle.runtime_folder import RuntimeFolder, default_runtime_path
+from vehicle.processes import ProcessGroup, wait_for
+from vehicle.runtime_folder import RuntimeFolder, default_runtime_path, listen
 
 
 def test_help_shows_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,6 +102,15 @@ def test_a_process_that_ends_by_itself_is_reported_with_its_last_words(tmp_path:
     with pytest.raises(LinkError, match=r"'talker' ended with code 3.*it broke"):
         group.check()
     group.end()
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_SEQPACKET, socket.SOCK_STREAM])
+def test_a_socket_that_a_killed_process_left_behind_is_nobody(folder: RuntimeFolder, kind: socket.SocketKind) -> None:
+    with listen(folder.actuator, kind):
+        wait_for(folder.actuator, ProcessGroup(folder.path), 0.0)
+    assert folder.actuator.exists()
+    with pytest.raises(LinkError, match="Nothing appeared"):
+        wait_for(folder.actuator, ProcessGroup(folder.path), 0.0)
 
 
 def test_a_program_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
