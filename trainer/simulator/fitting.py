@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,15 +144,37 @@ def _check_way_round(track: Track, settings: SimulatorSettings, car: CarModel) -
             f"Track '{track.name}' has no room for bots beside boxes: it is {-free_m:.2f} m too narrow at one place. "
             'Use kinds = ["parked_car"], a smaller turned_deg, or a wider track.'
         )
-    needed_m = bots.lane_change_distance_m + ROOM_M + 2.0 * box_reach_m(settings) + car.length_m
+    needed_m = way_round_m(settings, car)
     if boxes.positions:
-        at_m = np.sort([parse_position(text)[0] for text in boxes.positions]) * track.length_m
-        gaps_m = np.diff(np.append(at_m, at_m[0] + track.length_m) if track.closed else at_m)
-        apart_m = float(gaps_m.min()) if len(gaps_m) else math.inf
-    else:
-        apart_m = boxes.min_distance_m
-    if boxes.count > 1 and apart_m < needed_m:
-        raise SimulationError(
-            f"Bots need {needed_m:.1f} m between two boxes to change lanes, and boxes may stand {apart_m:.1f} m apart. "
-            f"Use boxes.min_distance_m = {math.ceil(10 * needed_m) / 10:g} or a shorter bots.lane_change_distance_m."
-        )
+        _check_fixed_boxes(track, [parse_position(text) for text in boxes.positions], needed_m)
+    elif track.closed and boxes.count > 1:
+        # Boxes nearer together than that stand in one lane; across the start there are as many metres as are free.
+        free_m = car.front_offset_m + boxes.start_gap_m + box_reach_m(settings) + CLOSEST_M
+        if max(free_m, boxes.min_distance_m) < needed_m:
+            raise SimulationError(
+                f"Bots need {needed_m:.1f} m to change lanes between two boxes, and across the start boxes may stand "
+                f"{max(free_m, boxes.min_distance_m):.1f} m apart. Use a shorter bots.lane_change_distance_m than "
+                f"{bots.lane_change_distance_m:g}, or a boxes.min_distance_m of {math.ceil(10 * needed_m) / 10:g}."
+            )
+
+
+def way_round_m(settings: SimulatorSettings, car: CarModel) -> float:
+    """How far apart two boxes in different lanes must stand for a bot to get by."""
+    return settings.race.bots.lane_change_distance_m + ROOM_M + 2.0 * box_reach_m(settings) + car.length_m
+
+
+def _check_fixed_boxes(track: Track, positions: list[tuple[float, int]], needed_m: float) -> None:
+    """Boxes that follow each other in different lanes must leave room for a bot's change of lanes."""
+    ordered = sorted(positions)
+    pairs = list(pairwise(ordered))
+    if track.closed:
+        last, first = ordered[-1], ordered[0]
+        pairs.append((last, (first[0] + 1.0, first[1])))
+    for (behind, lane), (ahead, other_lane) in pairs:
+        apart_m = (ahead - behind) * track.length_m
+        if lane != other_lane and apart_m < needed_m:
+            raise SimulationError(
+                f"Bots need {needed_m:.1f} m to change lanes between two boxes, and those at {behind:g} and "
+                f"{ahead % 1.0:g} of track '{track.name}' are {apart_m:.1f} m apart in different lanes. Move one of "
+                "them, or use a shorter bots.lane_change_distance_m."
+            )

@@ -115,6 +115,10 @@ def lay_boxes(objects, world, start_arc_m, low_m, behind_m, cars, ranges, race, 
             box.lane = 1 if random_unit(owner.seed, owner.episode, STREAM_BOXES, counter + 1) < 0.5 else -1
             lateral_share = 2.0 * random_unit(owner.seed, owner.episode, STREAM_BOXES, counter + 2) - 1.0
             turned = 2.0 * random_unit(owner.seed, owner.episode, STREAM_BOXES, counter + 3) - 1.0
+        if k > 0 and record.bot_count > 0:
+            # Where a bot could not change lanes between two boxes, it need not.
+            near = abs(gap_between(places_m[k - 1], places_m[k], track)) < record.way_round_m
+            box.lane = objects[k - 1].lane if near else box.lane
         index = line_index_at(places_m[k], track)
         left_m, right_m = half_widths_as_driven(line, track, index, world.direction)
         half_m = left_m if box.lane > 0 else right_m

@@ -149,6 +149,9 @@ class Simulator:
     ) -> None:
         """Start a new episode for the cars in mask (N,) bool, all by default; the other cars keep every byte.
 
+        With the first car of a world its objects are laid anew (and bots that wait for a struck car wait no more). The
+        cars of a world that are all reset line up behind the first one, but for those told another start fraction; they
+        drive as it does. A car reset alone drives as its world does, at the next place that is free.
         Every argument is one value or (N,), and only read for the cars in mask. seeds: start counting episodes at 0
         with a new seed. track_index: from now on. start_fraction of the track, start_lateral_m to the left, reversed:
         for this episode.

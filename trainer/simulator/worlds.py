@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shared.cars import CarModel
 from shared.errors import SimulationError
 from trainer.simulator.barriers import place_barriers
-from trainer.simulator.fitting import box_reach_m, check_fits
+from trainer.simulator.fitting import box_reach_m, check_fits, way_round_m
 from trainer.simulator.race import RaceSettings, parse_position
 from trainer.simulator.settings import SimulatorSettings
 from trainer.simulator.things import CAR_HEIGHT_M, MOST_THINGS, OBJECT, THING, WORLD, Kind
@@ -26,7 +26,7 @@ RACE = np.dtype(
         *((name, np.float64) for name in (
             "box_distance_m", "bot_distance_m", "start_gap_m", "lateral_jitter", "turned_rad", "box_reach_m",
             "least_speed_mps", "most_speed_mps", "lane_change", "look_for_cars", "least_interval_s", "most_interval_s",
-            "lane_change_distance_m", "pause_s", "grid_gap_m",
+            "lane_change_distance_m", "way_round_m", "pause_s", "grid_gap_m",
             "car_half_length_m", "car_half_width_m", "car_height_m", "front_offset_m",
         )),
     ]
@@ -119,8 +119,8 @@ def race_record(settings: SimulatorSettings, car: CarModel) -> NDArray[np.void]:
         "least_speed_mps": bots.speed_mps[0], "most_speed_mps": bots.speed_mps[1],
         "lane_change": bots.lane_change, "look_for_cars": bots.look_for_cars,
         "least_interval_s": bots.lane_change_interval_s[0], "most_interval_s": bots.lane_change_interval_s[1],
-        "lane_change_distance_m": bots.lane_change_distance_m, "pause_s": bots.pause_s,
-        "grid_gap_m": race.grid_gap_m,
+        "lane_change_distance_m": bots.lane_change_distance_m, "way_round_m": way_round_m(settings, car),
+        "pause_s": bots.pause_s, "grid_gap_m": race.grid_gap_m,
         "car_half_length_m": 0.5 * car.length_m, "car_half_width_m": 0.5 * car.width_m,
         "car_height_m": CAR_HEIGHT_M, "front_offset_m": car.front_offset_m,
     }  # fmt: skip

@@ -147,17 +147,19 @@ def test_a_bot_does_not_change_into_a_car_unless_it_is_told_not_to_look(oval: Tr
 
 
 @pytest.mark.parametrize("change", [False, True])
-def test_bots_drive_round_boxes(oval: Track, change: bool) -> None:
+@pytest.mark.parametrize("boxes", [BoxSettings(count=3), BoxSettings(count=6, min_distance_m=0.8)])
+def test_bots_drive_round_boxes(oval: Track, boxes: BoxSettings, change: bool) -> None:
     race = {
-        "boxes": BoxSettings(count=3, min_distance_m=2.0),
+        "boxes": boxes,
         "bots": BotSettings(count=2, speed_mps=(0.5, 2.0), lane_change=change),
     }
     seen = drive(race_simulator(oval, 12, race=race, rules=ON), 600)
     for moment in seen[::3]:
         for world in moment:
-            assert not any(overlap(world[k], world[bot]) for bot in (3, 4) for k in range(bot))
+            bots = (boxes.count, boxes.count + 1)
+            assert not any(overlap(world[k], world[bot]) for bot in bots for k in range(bot))
     # Nobody stands for good: in the last ten seconds everybody has moved on.
-    assert moved_m(seen[-150:])[:, :, 3:].sum(axis=0).min() > 1.0
+    assert moved_m(seen[-150:])[:, :, boxes.count :].sum(axis=0).min() > 1.0
 
 
 def test_a_bot_that_leaves_an_open_road_takes_part_no_more(straight: Track) -> None:

@@ -263,7 +263,11 @@ def test_orders_that_would_part_the_cars_of_a_world_are_refused_and_change_nothi
     [
         ({"boxes": {"count": 20, "min_distance_m": 2.0}}, "20 boxes 2 m apart do not fit.*At most 6 fit.*0.5"),
         ({"bots": {"count": 8, "min_distance_m": 2.0}}, "8 bots 2 m apart do not fit.*At most 6 fit"),
-        ({"boxes": {"count": 3}, "bots": {"count": 1, "lane_change_distance_m": 3.0}}, "boxes.min_distance_m = 3.8"),
+        ({"boxes": {"count": 3}, "bots": {"count": 1, "lane_change_distance_m": 3.0}}, "need 3.8 m to change lanes"),
+        (
+            {"boxes": {"count": 2, "positions": ("0.5,1", "0.6,-1")}, "bots": {"count": 1}},
+            "at 0.5 and 0.6 of track 'oval' are 1.4 m apart in different lanes",
+        ),
         ({"barriers": {"count": 40}}, "has room for [0-9]+ barriers 0.8 m long"),
         ({"cars_per_world": 8, "grid_gap_m": 3.0}, "8 cars 3 m behind one another do not fit"),
     ],
