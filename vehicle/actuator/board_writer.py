@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from shared.errors import HardwareError
 from vehicle.actuator.lease import Pulses
 from vehicle.hardware.protocols import ServoBoard
@@ -32,7 +34,7 @@ class BoardWriter:
             ) from error
         self._failed_writes, self._checked_at_s = 0, now_s
 
-    def write(self, pulses: Pulses, now_s: float, *, checks: bool = True) -> str | None:
+    def write(self, pulses: Pulses, now_s: float, *, checks: bool) -> str | None:
         """Write, and ten times a second read back. What is wrong with the board; None when nothing is."""
         try:
             self._board.write_pulses(pulses.steering_us, pulses.throttle_us)
@@ -54,10 +56,8 @@ class BoardWriter:
 
     def silence(self) -> None:
         """Switch every pulse off, if the board hears it."""
-        try:
+        with contextlib.suppress(OSError):
             self._board.all_off()
-        except OSError:
-            self._failed_writes += 1
 
     def close(self) -> None:
         """Switch every pulse off and let go of the board. OSError when it did not hear."""

@@ -6,6 +6,7 @@ emulated lap call it on a virtual clock. Every completed turn is a beat that the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +18,7 @@ from vehicle.actuator.board_writer import BoardWriter
 from vehicle.actuator.esc import EscProfile, EscState
 from vehicle.actuator.guard_watch import GuardWatch, Standing
 from vehicle.actuator.health import HEALTHY, Health, Verdict, judged
-from vehicle.actuator.lease import Driver, Lease, Pulses, lapse, refusal
+from vehicle.actuator.lease import Driver, Lease, Pulses, lapse, lapses_at_s, refusal
 from vehicle.actuator.limits import DriveLimits, limit_action, limit_pulses
 from vehicle.actuator.mode import Mode, speed_cap_mps, starts_released, takes_pulses
 from vehicle.actuator.state import ActuatorState, Phase
@@ -116,7 +117,7 @@ class ActuatorCore:
 
     def arm(self, mode: Mode, top_speed_mps: float, now_s: float) -> str | None:
         """Let the driver of this mode drive at up to top_speed_mps. A sentence when the car cannot be armed now."""
-        if not 0 < top_speed_mps < float("inf"):
+        if not 0 < top_speed_mps < math.inf:
             return f"A top speed of {top_speed_mps:g} m/s cannot be driven. Choose another model."
         self.state = states.advanced(self.state, now_s)
         obstacle = None if mode is Mode.CALIBRATION else self._arming_obstacle
@@ -152,6 +153,11 @@ class ActuatorCore:
     def asked(self) -> Action | Pulses | None:
         """What the command in force asks for; None without one. Where it changes, a turn is due at once."""
         return None if self._lease is None else self._lease.action
+
+    @property
+    def lapses_at_s(self) -> float:
+        """When the command in force ends by itself: a turn is due just after. Infinity without one."""
+        return math.inf if self._lease is None else lapses_at_s(self._lease)
 
     def drop_lease(self, reason: str) -> None:
         """Whoever drives talks nonsense: zero throttle from the next turn on."""

@@ -93,6 +93,11 @@ def lapse(lease: Lease, now_s: float) -> str | None:
     return None
 
 
+def lapses_at_s(lease: Lease) -> float:
+    """The last moment at which an accepted lease holds. Pure."""
+    return min(lease.issued_at_s + lease.ttl_s, lease.rests_on_s + OLDEST_BASIS_S[lease.driver])
+
+
 def _unfit(action: Action | Pulses) -> str | None:
     """NaN compares false with everything, so it is looked for by name."""
     if isinstance(action, Pulses):

@@ -37,6 +37,7 @@ from vehicle.actuator.state import STOP_HOLD_S, Phase
 from vehicle.runtime_folder import listen
 
 MOST_CONNECTIONS = 16  # each gets one message in before the next turn: a flood delays it by little
+JUST_AFTER_S = 0.0002
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +78,13 @@ class ActuatorServer:
     def _keep_turning(self, server: socket.socket, waiting: selectors.BaseSelector, stop: threading.Event) -> None:
         next_turn_s = self._clock()
         while not stop.is_set():
-            self._hear(server, waiting, max(0.0, next_turn_s - self._clock()))
+            # A command that ends by itself does not wait for the next regular turn.
+            due_s = min(next_turn_s, self._core.lapses_at_s + JUST_AFTER_S)
+            self._hear(server, waiting, max(0.0, due_s - self._clock()))
             now_s = self._clock()
-            if now_s >= next_turn_s:
+            if now_s >= min(next_turn_s, self._core.lapses_at_s + JUST_AFTER_S):
                 self._core.turn(now_s)
+            if now_s >= next_turn_s:
                 next_turn_s = max(next_turn_s + TURN_S, now_s)
             self._slack.read_one(now_s, next_turn_s - self._clock())
             self._note_phase()

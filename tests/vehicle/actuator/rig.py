@@ -42,8 +42,12 @@ class FailingI2C(LocalI2C):
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)
         self.failures_left = 0
+        self.failures_after: int | None = None  # transactions that still work; None: all
 
     def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
+        if self.failures_after is not None:
+            self.failures_after -= 1
+            self.failures_left = 1 if self.failures_after < 0 else 0
         if self.failures_left:
             self.failures_left -= 1
             raise OSError(errno.EREMOTEIO, "Remote I/O error")

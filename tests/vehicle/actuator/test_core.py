@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.actions import Action
+from shared.errors import HardwareError
 from tests.vehicle.actuator.rig import LIMITS, NEUTRAL_US, ONE_PERIOD_S, STEERING, Car, StraightPulses
 from vehicle.actuator.core import TURN_S, ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
@@ -195,6 +196,47 @@ def test_one_lost_transaction_is_forgiven_and_two_are_a_fault_that_latches(drivi
     driving.run(1.0)
     assert driving.throttle_us() is None  # after neutral came silence
     assert "fault" in (driving.core.arm(Mode.AUTONOMOUS, 1.0, driving.clock()) or "")
+
+
+def test_lost_transactions_with_good_ones_between_them_are_noise_however_many(driving: Car) -> None:
+    for _ in range(10):
+        driving.bus.failures_left = 1
+        assert driving.drive(Action(10.0, 1.0), 0.06).phase is Phase.ARMED
+    assert driving.throttle_us() == pytest.approx(1600.0, abs=3)
+
+
+def test_a_board_that_does_not_keep_its_first_pulse_is_refused(
+    board: EmulatedBoard, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    car = Car(board, clock)
+    write_pulses = Pca9685Board.write_pulses
+
+    def write_and_dip(driver: Pca9685Board, steering_us: float, throttle_us: float) -> None:
+        write_pulses(driver, steering_us, throttle_us)
+        board.chip.reset()
+
+    monkeypatch.setattr(Pca9685Board, "write_pulses", write_and_dip)
+    with pytest.raises(HardwareError, match="battery"):
+        car.core.start(clock())
+    assert car.core.state.phase is Phase.BOOT
+
+
+@pytest.mark.parametrize("answers", range(15))
+def test_a_board_that_falls_silent_while_it_starts_is_a_sentence(
+    board: EmulatedBoard, clock: Any, answers: int
+) -> None:
+    car = Car(board, clock)
+    car.bus.failures_after = answers
+    with pytest.raises(HardwareError, match=r"[Cc]heck its"):
+        car.core.start(clock())
+
+
+def test_after_a_fault_was_cleared_one_lost_transaction_is_forgiven_again(driving: Car) -> None:
+    driving.bus.failures_left = 2
+    driving.drive(Action(10.0, 1.0), 0.2)
+    driving.core.clear_fault(driving.clock())
+    driving.bus.failures_left = 1
+    assert driving.run(1.2).phase is Phase.READY
 
 
 def test_a_brown_out_of_the_board_is_a_fault_within_two_checks(driving: Car) -> None:

@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 
 from shared.actions import Action
-from vehicle.actuator.lease import CLOCK_SLACK_S, LONGEST_TTL_S, OLDEST_ISSUE_S, Driver, Lease, Pulses, lapse, refusal
+from vehicle.actuator.lease import (
+    CLOCK_SLACK_S,
+    LONGEST_TTL_S,
+    OLDEST_ISSUE_S,
+    Driver,
+    Lease,
+    Pulses,
+    lapse,
+    lapses_at_s,
+    refusal,
+)
 
 NOW_S = 1000.0
 GOOD = Lease(
@@ -87,6 +97,17 @@ def test_a_lease_holds_to_the_very_end_of_its_times() -> None:
     assert lapse(AT_ZERO, LONGEST_TTL_S) is None
     assert lapse(replace(AT_ZERO, ttl_s=1.0), 0.170) is None
     assert lapse(replace(AT_ZERO, ttl_s=1.0, driver=Driver.MANUAL), 0.300) is None
+
+
+def test_when_a_lease_lapses_is_known_beforehand() -> None:
+    for lease in (
+        AT_ZERO,
+        replace(AT_ZERO, rests_on_s=-0.1),
+        replace(AT_ZERO, driver=Driver.MANUAL, ttl_s=1.0),
+        replace(AT_ZERO, ttl_s=0.03),
+    ):
+        assert lapse(lease, lapses_at_s(lease)) is None
+        assert lapse(lease, lapses_at_s(lease) + 1e-9) is not None
 
 
 @pytest.mark.parametrize("number", [NAN, INFINITY, -INFINITY])

@@ -191,6 +191,21 @@ def test_more_connections_than_a_car_needs_are_turned_away(actuator: Running) ->
         client.close()
 
 
+def test_a_lease_that_runs_out_does_not_wait_for_the_next_turn(actuator: Running) -> None:
+    driver = actuator.client()
+    wait_until_ready(driver)
+    epoch = driver.ask(ArmRequest(Mode.AUTONOMOUS, 1.0)).status.epoch
+    late_s = []
+    for sequence in range(1, 10):
+        ends_at_s = time.monotonic() + 0.03 + 0.002 * sequence  # at different moments between two turns
+        driver.command(replace(lease(epoch, sequence), ttl_s=ends_at_s - time.monotonic()))
+        while driver.status().refused == "":
+            time.sleep(0.001)
+        late_s.append(time.monotonic() - ends_at_s)
+    assert sorted(late_s)[len(late_s) // 2] < TURN_S / 4
+    driver.close()
+
+
 def test_who_asks_is_told_what_other_devices_of_the_bus_said(actuator: Running) -> None:
     client = actuator.client()
     wait_until_ready(client)
