@@ -6,23 +6,18 @@ A verb is a file in trainer/commands/ with an attribute `command`; it is importe
 
 from __future__ import annotations
 
-import ast
 import errno
-import importlib
 import os
-import re
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
 from shared.errors import LapwingError
+from shared.verbs import VerbGroup
 from trainer.workshop import Workshop
-
-COMMANDS_FOLDER = Path(__file__).with_name("commands")
 
 EPILOG = """\b
 The three people type most:
@@ -32,43 +27,6 @@ The three people type most:
 """
 
 
-class LazyGroup(click.Group):
-    """A group whose verbs are the files of trainer/commands/."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(path.stem for path in COMMANDS_FOLDER.glob("[a-z]*.py"))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command = importlib.import_module(f"trainer.commands.{cmd_name}").command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"trainer/commands/{cmd_name}.py: command is not a click command")
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = self.list_commands(ctx)
-        if args and args[0] not in known and not args[0].startswith("-"):
-            closest = get_close_matches(args[0], known, n=1)
-            hint = f"Did you mean '{closest[0]}'?" if closest else "See: lapwing --help"
-            ctx.fail(f"No such command '{args[0]}'. {hint}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs by the first line of their files: nothing is imported for it."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _one_line_help(name)) for name in self.list_commands(ctx)])
-
-
-def _one_line_help(name: str) -> str:
-    source = (COMMANDS_FOLDER / f"{name}.py").read_text(encoding="utf-8")
-    docstring = ast.get_docstring(ast.parse(source)) or ""
-    first_line = docstring.partition("\n")[0]
-    return re.sub(rf"^`?lapwing {name}`?: *", "", first_line)
-
-
 def _installed_version() -> str:
     try:
         return version("lapwing")
@@ -76,7 +34,14 @@ def _installed_version() -> str:
         return "from a source folder"
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=VerbGroup,
+    program="lapwing",
+    package="trainer.commands",
+    folder=Path(__file__).with_name("commands"),
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 from collections.abc import Callable
@@ -11,19 +12,21 @@ from pathlib import Path
 import pytest
 
 from shared.errors import LinkError
-from vehicle.cli import root, run
+from vehicle.cli import run
 from vehicle.processes import ProcessGroup, wait_for
 from vehicle.runtime_folder import RuntimeFolder, default_runtime_path, listen
+
+VERBS = sorted(path.stem for path in (Path(__file__).parents[2] / "vehicle" / "commands").glob("[a-z]*.py"))
 
 
 def test_help_shows_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert set(root.commands) == {"board", "guard", "actuator", "drive", "up", "install", "models", "neutral"}
-    assert all(verb in shown for verb in root.commands)
+    assert {"board", "guard", "actuator", "drive", "up", "install", "models", "neutral"} <= set(VERBS)
+    assert all(re.search(rf"^  {verb} +\w", shown, re.MULTILINE) for verb in VERBS)
 
 
-@pytest.mark.parametrize("verb", sorted(root.commands))
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_takes_a_config_and_says_so(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([verb, "--help"]) == 0
     assert "--config" in capsys.readouterr().out

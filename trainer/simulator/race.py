@@ -113,7 +113,7 @@ def parse_position(text: str) -> tuple[float, int]:
         fraction_text, lane_text = text.split(",")
         fraction, lane = float(fraction_text), int(lane_text)
     except ValueError:
-        raise ValueError(f"'{text}' is not a position; write \"fraction,lane\", for example \"0.25,-1\"") from None
+        raise ValueError(f'\'{text}\' is not a position; write "fraction,lane", for example "0.25,-1"') from None
     if not 0 <= fraction < 1 or lane not in (1, -1):
         raise ValueError(f"'{text}': the fraction is 0 to below 1, the lane 1 (inner) or -1 (outer)")
     return fraction, lane

@@ -48,9 +48,7 @@ class CameraSettings(Settings):
     pitch_deg: float | None = Field(None, ge=-30, le=80, description="Downwards positive.")
     x_m: float | None = Field(None, ge=-1, le=1, description="Lens ahead of the middle between the axles.")
     y_m: float | None = Field(None, ge=-1, le=1, description="Lens left of the car's middle.")
-    stereo_baseline_m: float | None = Field(
-        None, ge=0, le=0.5, description="Between the lenses of stereo cameras."
-    )
+    stereo_baseline_m: float | None = Field(None, ge=0, le=0.5, description="Between the lenses of stereo cameras.")
     lens_distortion: float = Field(
         0.0,
         ge=0,

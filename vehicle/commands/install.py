@@ -1,0 +1,24 @@
+"""`lapwing-car install`: put a model on the car."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vehicle.car_options import car_options, tell
+from vehicle.hardware.assembly import Car
+
+
+@click.command()
+@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@car_options
+def command(car: Car, archive: Path) -> None:
+    """Check a model archive and put it on the car."""
+    from vehicle.drive.process import model_store
+
+    model = model_store(car).install(archive)
+    tell(
+        f"Installed {model.name}."
+        + (" It drives next." if model.chosen else f" Choose it: lapwing-car models --choose {model.name}")
+    )

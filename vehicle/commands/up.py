@@ -1,0 +1,58 @@
+"""`lapwing-car up`: start every process, drive, and bring all to rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vehicle.car_options import MODEL_HELP, car_options, model_path, options_of, stop_on_signals, tell
+from vehicle.hardware.assembly import Car
+
+
+@click.command()
+@click.option("--model", help=MODEL_HELP)
+@click.option(
+    "--laps", type=click.IntRange(min=0), default=0, show_default=True, help="Laps to drive; 0 drives until Ctrl-C."
+)
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write a drive log, .mcap.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.0),
+    default=180.0,
+    show_default=True,
+    help="Seconds for the laps; 0 waits for ever.",
+)
+@click.option("--world", type=click.Path(path_type=Path), help="Socket of a world that runs already.")
+@click.option(
+    "--world-command",
+    help="Starts a world; --socket PATH is added. Default: lapwing world, where it is installed.",
+)
+@car_options
+def command(
+    car: Car,
+    model: str | None,
+    laps: int,
+    timeout_s: float,
+    record: Path | None,
+    world: Path | None,
+    world_command: str | None,
+) -> None:
+    """Start every process, drive, tell how it goes, and bring all to rest."""
+    from vehicle.up import CarRun, Drive, world_is_installed
+
+    if car.emulated and world is None and world_command is None:
+        if world_is_installed():
+            world_command = "lapwing world"
+        else:
+            tell("No world is installed here: the camera shows a still scene.")
+    run = Drive(
+        model_path(model),
+        laps,
+        timeout_s if laps else 0.0,
+        world,
+        world_command,
+        record.absolute() if record else None,
+    )
+    CarRun(car, run, options_of(car), tell).run(stop_on_signals())
