@@ -19,23 +19,22 @@ class FlatAdam:
     """The optimiser of one network. Building it moves the network's weights into one vector."""
 
     def __init__(self, network: nn.Module) -> None:
-        parameters = list(network.parameters())
-        self.weights = torch.cat([_in_memory_order(p.data) for p in parameters])
+        self.weights = torch.cat([_in_memory_order(p.data) for p in network.parameters()])
         self.gradients = torch.zeros_like(self.weights)
-        begin = 0
-        for parameter in parameters:
-            end = begin + parameter.numel()
-            layout = parameter.data.stride()
-            parameter.data = self.weights[begin:end].as_strided(parameter.shape, layout, begin)
-            parameter.grad = self.gradients[begin:end].as_strided(parameter.shape, layout, begin)
-            begin = end
+        self.lend(network, self.gradients)
         self.first_moment = torch.zeros_like(self.weights)
         self.second_moment = torch.zeros_like(self.weights)
         self.steps = 0
 
-    def clear_gradients(self) -> None:
-        """Before every backward pass, which adds."""
-        self.gradients.zero_()
+    def lend(self, network: nn.Module, gradients: Tensor) -> None:
+        """Let a network of the same kind use these weights, and put its gradient into a vector of the same length."""
+        begin = 0
+        for parameter in network.parameters():
+            end = begin + parameter.numel()
+            layout = parameter.data.stride()
+            parameter.data = self.weights[begin:end].as_strided(parameter.shape, layout, begin)
+            parameter.grad = gradients[begin:end].as_strided(parameter.shape, layout, begin)
+            begin = end
 
     def limit_gradients(self, max_norm: float) -> Tensor:
         """Shorten the gradient to max_norm (0: no limit). Returns the length it had."""

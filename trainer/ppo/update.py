@@ -1,4 +1,4 @@
-"""One PPO update: several passes over a batch in random minibatches."""
+"""One PPO update: several passes over a batch in random minibatches, each minibatch by several hands."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from trainer.ppo.distributions import (
     gaussian_entropy,
     gaussian_log_prob,
 )
+from trainer.ppo.hands import Hands
 from trainer.ppo.losses import clipped_policy_loss, standardised, value_loss
 from trainer.ppo.networks import ActorCritic
 from trainer.ppo.precision import reduced_precision
@@ -49,7 +50,7 @@ class UpdateReport:
 
 
 def update(
-    network: ActorCritic,
+    hands: Hands,
     optimiser: FlatAdam,
     batch: Batch,
     rule: UpdateRule,
@@ -58,7 +59,7 @@ def update(
     average_gradients: Callable[[Tensor], None] | None = None,
     pulse: Callable[[], None] | None = None,
 ) -> UpdateReport:
-    """Improve the network in place.
+    """Improve the network of hands and optimiser in place.
 
     generator: orders the minibatches, on the CPU.
     pulse: called before each step; may raise to leave the update where it is.
@@ -75,9 +76,9 @@ def update(
             if pulse is not None:
                 pulse()
             chosen = order[begin : begin + size]
-            loss, measured = _losses(network, batch, advantages, chosen, rule)
-            optimiser.clear_gradients()
-            loss.backward()  # type: ignore[no-untyped-call]
+            measured = hands.gather(
+                lambda network, rows: _losses(network, batch, advantages, rows, rule), chosen, optimiser.gradients
+            )
             if average_gradients is not None:
                 average_gradients(optimiser.gradients)
             norm = optimiser.limit_gradients(rule.max_grad_norm)

@@ -18,6 +18,7 @@ from trainer.config import Hyperparameters
 from trainer.ppo.adam import FlatAdam
 from trainer.ppo.advantages import ReturnScale
 from trainer.ppo.exploration import Choice, choose, state_values
+from trainer.ppo.hands import PARTS, Hands
 from trainer.ppo.networks import ActorCritic, build_network
 from trainer.ppo.rollout import Rollout
 from trainer.ppo.topologies import TOPOLOGIES
@@ -53,10 +54,10 @@ class Learner:
         torch.manual_seed(seed)  # draws the first weights, and nothing afterwards
         self.network: ActorCritic = network_of(car).to(device)
         self._optimiser = FlatAdam(self.network)
+        self._hands = Hands(self.network, self._optimiser, parts=PARTS if device.type == "cpu" else 1)
         self._generator = torch.Generator().manual_seed(seed)
         self._scale = ReturnScale(cars, hyperparameters.discount_factor)
         self._rollout: Rollout | None = None
-        self._choice: Choice | None = None
         self._cars = cars
 
     # Driving
@@ -128,7 +129,7 @@ class Learner:
             scale = self._scale.scale
         batch = rollout.batch(gamma=hyper.discount_factor, gae_lambda=hyper.gae_lambda, reward_scale=scale)
         report = update(
-            self.network,
+            self._hands,
             self._optimiser,
             batch,
             self._rule(steps),

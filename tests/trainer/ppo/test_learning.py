@@ -11,6 +11,7 @@ from shared.actions import Action, ActionSpace, ContinuousActionSpace, DiscreteA
 from shared.sensors import FRONT_CAMERA, LIDAR
 from trainer.ppo.adam import FlatAdam
 from trainer.ppo.exploration import choose, state_values
+from trainer.ppo.hands import Hands
 from trainer.ppo.networks import ActorCritic, build_network
 from trainer.ppo.rollout import Rollout
 from trainer.ppo.update import UpdateReport, UpdateRule, minibatch_size, update
@@ -69,6 +70,7 @@ def learn(
     torch.manual_seed(0)
     network, generator = build_network("fast", world.sensors, 1, space), torch.Generator().manual_seed(1)
     optimiser, signpost = FlatAdam(network), world(space.kind == "discrete", seed=2)
+    hands = Hands(network, optimiser)
     example = choose(network, signpost.seen, generator)
     seen = [one[:1] for one in example.observations]
     rollout = Rollout(STEPS, CARS, seen, example.actions[:1], torch.device("cpu"))
@@ -83,7 +85,7 @@ def learn(
             signpost.turn()
         rollout.close(state_values(network, signpost.seen))
         batch = rollout.batch(gamma=0.9, gae_lambda=0.95)
-        reports.append(update(network, optimiser, batch, RULE, generator))
+        reports.append(update(hands, optimiser, batch, RULE, generator))
     return network, reports
 
 

@@ -168,7 +168,7 @@ def test_flat_adam_moves_the_weights_as_torchs_adam(max_norm: float) -> None:
     twin.load_state_dict(network.state_dict())
     ours, theirs = FlatAdam(network), torch.optim.Adam(twin.parameters(), lr=1e-3, eps=1e-5)
     for _ in range(3):
-        ours.clear_gradients()
+        ours.gradients.zero_()
         theirs.zero_grad()
         for each in (network, twin):
             policy, value = each(pictures(4))
