@@ -38,10 +38,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "vehicle.actuator.esc": ("test_esc.py", "test_promises.py"),
     "vehicle.actuator.health": ("test_health.py", "test_promises.py"),
     "vehicle.actuator.heartbeat": ("test_heartbeat.py", "test_promises.py"),
-    "vehicle.actuator.board_writer": ("test_core.py", "test_promises.py"),
+    "vehicle.actuator.board_writer": ("test_board_writer.py", "test_core.py", "test_promises.py"),
     "vehicle.actuator.core": ("test_core.py", "test_modes.py", "test_promises.py", "test_guard_core.py"),
     "vehicle.actuator.guard_core": ("test_guard_core.py", "test_promises.py"),
-    "vehicle.hardware.guard_board": ("test_guard_core.py",),
+    "vehicle.hardware.guard_board": ("../hardware/test_guard_board.py",),
     "vehicle.hardware.pca9685": ("../hardware/test_pca9685.py", "test_promises.py"),
 }
 

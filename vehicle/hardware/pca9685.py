@@ -22,7 +22,7 @@ STEPS_PER_PERIOD = 4096
 LOWEST_PRE_SCALE, HIGHEST_PRE_SCALE = 3, 255
 
 THROTTLE_CHANNEL, STEERING_CHANNEL = 0, 1  # neighbours, so that one block write reaches both
-MODE1, MODE2, LED0_ON_L, ALL_LED_OFF_H, PRE_SCALE = 0x00, 0x01, 0x06, 0xFD, 0xFE
+MODE1, LED0_ON_L, ALL_LED_OFF_H, PRE_SCALE = 0x00, 0x06, 0xFD, 0xFE
 FULL_OFF = 0x10
 # Registers keep AUTO_INCREMENT alone: no RESTART, no all-call or sub-addresses, awake.
 MODE1_SLEEP, MODE1_RUNNING = 0x30, 0x20
@@ -122,7 +122,7 @@ class Pca9685Board:
 
     def check(self) -> None:
         """Read back what was written last; HardwareError when the board disagrees, as after a brown-out."""
-        modes, pulses, prescale = bytearray(2), bytearray(8), bytearray(1)
+        modes, pulses, prescale = bytearray(2), bytearray(8), bytearray(1)  # MODE2 follows MODE1
         self._read(MODE1, modes)
         self._read(LED0_ON_L, pulses)
         self._read(PRE_SCALE, prescale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import random
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ import pytest
 from shared.errors import HardwareError
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C, Wire
-from vehicle.hardware.i2c_bus import I2CBus, Segment, WriteSegment
-from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.hardware.i2c_bus import I2CBus, ReadSegment, Segment, WriteSegment
+from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, tick_us_at
 
 THROTTLE, STEERING = 0, 1
 
@@ -24,11 +25,13 @@ class RecordingBus(LocalI2C):
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)
         self.written: list[bytes] = []
+        self.read_lengths: list[int] = []
         self.transactions = 0
 
     def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
         self.transactions += 1
         self.written += [segment.data for segment in segments if isinstance(segment, WriteSegment)]
+        self.read_lengths += [segment.length for segment in segments if isinstance(segment, ReadSegment)]
         return super().transfer(address, segments)
 
 
@@ -207,6 +210,61 @@ def test_a_missing_board_says_which_wire_to_check() -> None:
 def test_a_board_that_falls_silent_while_it_starts_says_so_too(board: EmulatedBoard, clock: Any, answers: int) -> None:
     with pytest.raises(HardwareError, match="Check its power and the SDA/SCL wires"):
         Pca9685Board(FallingSilentBus(board.wire, answers), sleep=clock.sleep).start()
+
+
+def test_the_shortest_and_the_longest_pulse_are_taken(
+    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
+) -> None:
+    servo_board.start()
+    servo_board.write_pulses(700.0, 2300.0)
+    clock.sleep(0.1)
+    assert board.chip.pulse_us(STEERING) == pytest.approx(700.0, abs=2.5)
+    assert board.chip.pulse_us(THROTTLE) == pytest.approx(2300.0, abs=2.5)
+
+
+@pytest.mark.parametrize(("prescale", "is_taken"), [(2, False), (3, True), (255, True), (256, False)])
+def test_a_clock_is_taken_while_the_chip_has_a_prescaler_for_it(prescale: int, is_taken: bool) -> None:
+    oscillator_hz = (prescale + 1) * 4096 * 50.0
+    if is_taken:
+        assert prescale_for(oscillator_hz) == prescale
+        assert tick_us_at(oscillator_hz) == pytest.approx(1e6 / (50.0 * 4096))
+    else:
+        with pytest.raises(HardwareError, match="50 Hz"):
+            prescale_for(oscillator_hz)
+
+
+def test_silence_is_read_back_like_any_pulse(board: EmulatedBoard, servo_board: Pca9685Board) -> None:
+    servo_board.start()
+    servo_board.check()
+    servo_board.write_pulses(1500.0, 1500.0)
+    servo_board.all_off()
+    servo_board.check()
+    board.chip.registers[0x09] = 0x01  # the throttle is on again
+    with pytest.raises(HardwareError, match="battery"):
+        servo_board.check()
+
+
+def test_what_is_read_back_is_no_more_than_what_is_compared(board: EmulatedBoard, clock: Any) -> None:
+    bus = RecordingBus(board.wire)
+    driver = Pca9685Board(bus, sleep=clock.sleep)
+    driver.start()
+    bus.read_lengths.clear()
+    driver.check()
+    assert bus.read_lengths == [2, 8, 1]
+
+
+def test_closing_the_board_lets_go_of_its_bus_also_when_it_does_not_hear(board: EmulatedBoard, clock: Any) -> None:
+    class ClosedBus(FallingSilentBus):
+        closed = False
+
+        def deinit(self) -> None:
+            self.closed = True
+
+    for answers in (0, 5):
+        bus = ClosedBus(board.wire, answers)
+        with contextlib.suppress(OSError):
+            Pca9685Board(bus, sleep=clock.sleep).close()
+        assert bus.closed
 
 
 @pytest.mark.parametrize("pulse_us", [0.0, 699.0, 2301.0, float("nan"), float("inf")])
