@@ -1,4 +1,4 @@
-"""The gradient of a minibatch by several hands at once: each takes a part of the rows.
+"""The gradient of a minibatch, and the policy of many cars, by several hands at once: each takes a part of the rows.
 
 The layers of a small network are over before threads inside them have met; half a minibatch is work enough for a core.
 The parts and the order of their sum never depend on how many cores there are, so neither do the results.
@@ -58,6 +58,20 @@ class Hands:
         for own in self._gradients[1 : len(tasks)]:
             gradients += own
         return _sum(measured)
+
+    def policy(self, observations: Sequence[Tensor]) -> Tensor:
+        """ActorCritic.policy of what the sensors saw, in float32, without a gradient."""
+        parts = list(zip(*(seen.chunk(len(self._networks)) for seen in observations), strict=True))
+        if self._others is None:
+            return torch.cat([_policy(self._networks[0], part) for part in parts])
+        waiting = [self._others.submit(_policy, self._networks[0], part) for part in parts[1:]]
+        first = _policy(self._networks[0], parts[0])
+        return torch.cat([first, *(future.result() for future in waiting)])
+
+
+def _policy(network: ActorCritic, observations: Sequence[Tensor]) -> Tensor:
+    with torch.no_grad():
+        return network.policy(network.prepare(observations))
 
 
 def _one(losses: Losses, network: ActorCritic, rows: Tensor, gradients: Tensor, share: float) -> Tensor:

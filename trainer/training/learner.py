@@ -106,8 +106,7 @@ class Learner:
 
     def best_actions(self, observation: Observation) -> NDArray[Any]:
         """What the policy would do on the car, in float32: (N,) indices or (N, 2) in -1..1, not limited."""
-        with torch.no_grad():
-            policy = self.network.policy(self.network.prepare(self._to_device(observation)))
+        policy = self._hands.policy(self._to_device(observation))
         return (policy.argmax(-1) if self.network.kind == "discrete" else policy).cpu().numpy()
 
     # Learning
