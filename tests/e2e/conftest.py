@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from calibration.profile import CalibrationProfile
@@ -24,11 +25,11 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import Pilot
+from vehicle.drive.turn import Decision, Sight
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
 from vehicle.emulated.pca9685 import PulseChange
 from vehicle.hardware.pca9685 import Pca9685Board
-from vehicle.hardware.protocols import Frame
 
 TICKS_PER_S = 300  # both 15 Hz and 50 Hz are whole numbers of it
 TURN_TICKS = TICKS_PER_S // 50
@@ -48,14 +49,18 @@ class CentreLinePilot:
         self._track, self._pose = track, pose
         self.decide_wrongly: Callable[[Action], Action] = lambda action: action
 
-    def decide(self, frame: Frame) -> Action:
+    def decide(self, sight: Sight) -> Decision:
+        now_s = sight.frame.taken_at_s
+        return Decision(sight, {}, np.zeros(0, np.float32), self.decide_wrongly(self._action()), now_s, now_s)
+
+    def _action(self) -> Action:
         pose = self._pose()
         arc_m, _ = self._track.project([pose.x_m, pose.y_m])
         x_m, y_m = self._track.position(float(arc_m) + self._ahead_m)
         bearing_rad = math.atan2(y_m - pose.y_m, x_m - pose.x_m) - pose.heading_rad
         distance_m = math.hypot(y_m - pose.y_m, x_m - pose.x_m)
         angle_rad = math.atan2(2 * self._wheelbase_m * math.sin(bearing_rad), distance_m)
-        return self.decide_wrongly(Action(max(-30.0, min(30.0, math.degrees(angle_rad))), 0.9))
+        return Action(max(-30.0, min(30.0, math.degrees(angle_rad))), 0.9)
 
     def forget(self) -> None:
         pass

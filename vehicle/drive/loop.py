@@ -5,34 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from shared.actions import Action
 from vehicle.actuator.client import ActuatorLink
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
 from vehicle.actuator.state import Phase
 from vehicle.drive.pilot import Pilot
+from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.hardware.protocols import Camera, Frame
 
 RENEW_S = 0.020
 EARLY_FRACTION = 0.6  # a picture that comes sooner after the last decision than this share of a period is left out
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was made of a picture, and when."""
-
-    frame: Frame
-    action: Action
-    decided_at_s: float
-
-
 class DriveRecorder(Protocol):
-    """Gets every decision and what the actuator says. Must not wait."""
+    """Gets every decision and every change of the actuator's state. Must not wait."""
 
-    def record(self, decision: Decision, status: ActuatorStatus) -> None: ...
+    def record(self, turn: Turn) -> None: ...
 
 
 class DriveLoop:
@@ -56,6 +46,7 @@ class DriveLoop:
         self._epoch = 0
         self._sequence = 0
         self._looked_at = 0  # sequence of the newest picture seen, whether it was due or not
+        self._standing: tuple[Phase, int] | None = None  # of the actuator, as last recorded
 
     def run(self, stop: threading.Event) -> None:
         """Until stop is set. An error of the model stops the car and is raised."""
@@ -74,17 +65,25 @@ class DriveLoop:
         status = self._actuator.status()
         if status.epoch != self._epoch:
             self._begin(status.epoch)
-        frame = self._camera.latest()
-        fresh = frame is not None and self._is_due(frame)
-        if frame is not None:
-            self._looked_at = frame.sequence
-        if frame is not None and fresh:
-            self.decision = Decision(frame, self._pilot.decide(frame), self._clock())
+        decided = self._decide()
+        commanded_at_s = None
         if self.decision is not None and status.phase is Phase.ARMED and status.driver is Driver.AUTONOMOUS:
-            status = self._actuator.command(self._lease(self.decision))
-        if self.decision is not None and fresh and self._recorder is not None:
-            self._recorder.record(self.decision, status)
+            commanded_at_s = self._clock()
+            status = self._actuator.command(self._lease(self.decision, commanded_at_s))
+        self._record(decided, status, commanded_at_s)
         return status
+
+    def _decide(self) -> Decision | None:
+        """What to do about the newest picture; None when there is none that is due."""
+        frame = self._camera.latest()
+        if frame is None:
+            return None
+        is_due = self._is_due(frame)
+        self._looked_at = frame.sequence
+        if not is_due:
+            return None
+        self.decision = self._pilot.decide(Sight(frame))
+        return self.decision
 
     def _is_due(self, frame: Frame) -> bool:
         if self.decision is None:
@@ -98,14 +97,20 @@ class DriveLoop:
         self._epoch, self._sequence = epoch, 0
         self._pilot.forget()
 
-    def _lease(self, decision: Decision) -> Lease:
+    def _lease(self, decision: Decision, now_s: float) -> Lease:
         self._sequence += 1
         return Lease(
             epoch=self._epoch,
             driver=Driver.AUTONOMOUS,
             sequence=self._sequence,
-            issued_at_s=self._clock(),
+            issued_at_s=now_s,
             ttl_s=LONGEST_TTL_S,
             action=decision.action,
             rests_on_s=decision.frame.taken_at_s,
         )
+
+    def _record(self, decided: Decision | None, status: ActuatorStatus, commanded_at_s: float | None) -> None:
+        standing = (status.phase, status.epoch)
+        if self._recorder is not None and (decided is not None or standing != self._standing):
+            self._recorder.record(Turn(decided, status, commanded_at_s))
+        self._standing = standing

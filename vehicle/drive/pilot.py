@@ -1,22 +1,28 @@
-"""From a picture to an action: observation as in training, the model's answer, the action it means."""
+"""From a sight to an action: observation as in training, the model's answer, the action it means."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from shared.actions import Action
 from shared.errors import MetadataError
 from shared.model_archive import ModelArchive
-from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, Observer, grey_from_rgb, model_inputs
+from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, Observer, grey_from_rgb
+from shared.policy_io import policy_inputs
 from shared.sensors import FRONT_CAMERA, SENSORS
 from vehicle.drive.engine import Engine
+from vehicle.drive.turn import Decision, Sight
 from vehicle.hardware.protocols import Frame
+
+KEPT_OBSERVATIONS = 4  # as many as a camera keeps pictures
 
 
 class Pilot(Protocol):
-    """Decides what to do about a picture.
+    """Decides what to do about what the car sees.
 
     top_speed_mps: the fastest it may ask for. control_rate_hz: how often it was trained to decide.
     """
@@ -27,7 +33,7 @@ class Pilot(Protocol):
     @property
     def control_rate_hz(self) -> float: ...
 
-    def decide(self, frame: Frame) -> Action: ...
+    def decide(self, sight: Sight) -> Decision: ...
 
     def forget(self) -> None: ...
 
@@ -35,7 +41,7 @@ class Pilot(Protocol):
 class ModelPilot:
     """Drives with a trained model."""
 
-    def __init__(self, archive: ModelArchive, engine: Engine) -> None:
+    def __init__(self, archive: ModelArchive, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         metadata = archive.metadata
         missing = [name for name in metadata.sensors if SENSORS[name].reading != "camera"]
         if missing:
@@ -43,25 +49,41 @@ class ModelPilot:
                 f"The model {archive.name} needs {', '.join(missing)}; this car has {FRONT_CAMERA} alone. "
                 "Choose another model."
             )
-        self._metadata = metadata
-        self._engine = engine
-        self._observer = Observer(metadata.sensors, metadata.stack_size)
+        self.archive = archive
+        self.engine = engine
+        self._action_space = metadata.action_space
+        self._clock = clock
+        self._observer = Observer(metadata.sensors, metadata.stack_size, metadata.lidar)
+        # Made once: the loop allocates no observation and no input.
+        self._inputs = {spec.name: np.zeros(_whole(spec.shape), np.float32) for spec in policy_inputs(metadata)}
+        self._kept: list[dict[str, NDArray[Any]]] = [
+            {name: values.copy() for name, values in self._observer.current.items()} for _ in range(KEPT_OBSERVATIONS)
+        ]
+        self._decisions = 0
 
     @property
     def top_speed_mps(self) -> float:
         """The fastest the model may ask for."""
-        return self._metadata.top_speed_mps
+        return self.archive.metadata.top_speed_mps
 
     @property
     def control_rate_hz(self) -> float:
         """How often the model was trained to decide."""
-        return self._metadata.control_rate_hz
+        return self.archive.metadata.control_rate_hz
 
-    def decide(self, frame: Frame) -> Action:
-        """The model's action for this picture; ActionError when its answer is not finite or not an answer."""
-        observation = self._observer.push({"camera": grey_from_rgb(frame.image)})
-        answer = self._engine.infer(model_inputs(observation))
-        return self._metadata.action_space.decode(answer)
+    def decide(self, sight: Sight) -> Decision:
+        """The model's action for this sight; ActionError when its answer is not finite or not an answer."""
+        observation = self._observed(sight)
+        observed_at_s = self._clock()
+        answer = self.answer(observation)
+        action = self._action_space.decode(answer)
+        return Decision(sight, observation, answer, action, observed_at_s, self._clock())
+
+    def answer(self, observation: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """(n,) what the policy says of an observation."""
+        for name, values in self._inputs.items():
+            np.copyto(values[0], observation[name], casting="unsafe")
+        return self.engine.infer(self._inputs).reshape(-1)
 
     def forget(self) -> None:
         """A new drive begins: earlier pictures are of another place."""
@@ -70,5 +92,23 @@ class ModelPilot:
     def warm_up(self) -> None:
         """Run the model once on a black picture: the first answer of an engine is slow."""
         black = np.zeros((FRAME_HEIGHT_PX, FRAME_WIDTH_PX, 3), dtype=np.uint8)
-        self.decide(Frame(black, 0.0, 0))
+        self.decide(Sight(Frame(black, 0.0, 0)))
         self.forget()
+
+    def _observed(self, sight: Sight) -> dict[str, NDArray[Any]]:
+        """What the model sees of this sight, in memory that the next three decisions leave alone."""
+        current = self._observer.push(_readings(sight))
+        kept = self._kept[self._decisions % KEPT_OBSERVATIONS]
+        self._decisions += 1
+        for name, values in current.items():
+            np.copyto(kept[name], values)
+        return kept
+
+
+def _readings(sight: Sight) -> dict[str, NDArray[Any]]:
+    """What the sensors say, by reading name (SensorSpec.reading)."""
+    return {"camera": grey_from_rgb(sight.frame.image)}
+
+
+def _whole(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    return tuple(1 if size is None else size for size in shape)

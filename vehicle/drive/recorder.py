@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import simplejpeg
@@ -16,7 +17,7 @@ from shared.drive_log import DriveLogWriter
 from shared.errors import StorageError
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.state import Phase
-from vehicle.drive.loop import Decision
+from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.hardware.protocols import Frame
 
 LONGEST_QUEUE = 30  # two seconds at 15 Hz, 28 MB of pictures
@@ -33,17 +34,19 @@ class LogRecorder:
         """StorageError when the file cannot be made or exists already."""
         self.left_out = 0
         self._writer = DriveLogWriter(path, start_time_s=time.monotonic(), start_wall_ns=time.time_ns(), about=about)
-        self._waiting: queue.Queue[tuple[Decision, ActuatorStatus] | None] = queue.Queue(LONGEST_QUEUE)
+        self._waiting: queue.Queue[tuple[Decision | None, ActuatorStatus] | None] = queue.Queue(LONGEST_QUEUE)
         self._is_all_taken = False
         self._thread = threading.Thread(target=self._write_all, name="recorder")
         self._thread.start()
 
-    def record(self, decision: Decision, status: ActuatorStatus) -> None:
-        """Take a decision over; the picture is copied, because the camera will use its memory again."""
-        frame = decision.frame
-        kept = Frame(frame.image.copy(), frame.taken_at_s, frame.sequence)
+    def record(self, turn: Turn) -> None:
+        """Take a turn over; the picture is copied, because the camera will use its memory again."""
+        kept = turn.decision
+        if kept is not None:
+            frame = Frame(kept.frame.image.copy(), kept.frame.taken_at_s, kept.frame.sequence)
+            kept = replace(kept, sight=Sight(frame, kept.scan))
         try:
-            self._waiting.put_nowait((Decision(kept, decision.action, decision.decided_at_s), status))
+            self._waiting.put_nowait((kept, turn.status))
         except queue.Full:
             self.left_out += 1
 
@@ -67,7 +70,8 @@ class LogRecorder:
         synced_s, state = time.monotonic(), DriveState("")
         while (item := self._waiting.get()) is not None:
             decision, status = item
-            self._write(decision, status)
+            if decision is not None:
+                self._write(decision, status)
             now = drive_state(status)
             if now != state:
                 state = now

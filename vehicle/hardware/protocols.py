@@ -23,6 +23,22 @@ class Frame:
     sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One turn of a LiDAR.
+
+    angles_deg, distances_m: (points,) float32, as the device gives them; shared/lidar.py makes a model's rays of
+        them. A distance of 0: nothing came back.
+    taken_at_s: when its last point was measured, on the monotonic clock of this computer.
+    sequence: rises with every scan.
+    """
+
+    angles_deg: NDArray[np.float32]
+    distances_m: NDArray[np.float32]
+    taken_at_s: float
+    sequence: int
+
+
 class Camera(Protocol):
     """Gives the newest picture; older ones are gone. Nothing queues."""
 

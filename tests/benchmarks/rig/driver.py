@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from shared.actions import Action
 from shared.errors import LapwingError
 from tests.benchmarks.rig.hangable import hang
@@ -21,8 +23,8 @@ from vehicle.actuator.messages import ArmRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.loop import DriveLoop
+from vehicle.drive.turn import Decision, Sight
 from vehicle.emulated.camera import EmulatedCamera
-from vehicle.hardware.protocols import Frame
 from vehicle.runtime_folder import RuntimeFolder
 
 SPEED_MPS = 1.0
@@ -34,9 +36,10 @@ class SteadyPilot:
     top_speed_mps = 3.0
     control_rate_hz = 15.0
 
-    def decide(self, frame: Frame) -> Action:
+    def decide(self, sight: Sight) -> Decision:
         """Straight ahead."""
-        return Action(0.0, SPEED_MPS)
+        now_s = time.monotonic()
+        return Decision(sight, {}, np.zeros(0, np.float32), Action(0.0, SPEED_MPS), now_s, now_s)
 
     def forget(self) -> None:
         """There is nothing to forget."""

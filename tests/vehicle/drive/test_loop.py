@@ -20,6 +20,7 @@ from vehicle.actuator.state import Phase
 from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
+from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame
 
@@ -55,21 +56,31 @@ class ScriptedPilot:
         self.decisions = 0
         self.forgotten = 0
 
-    def decide(self, frame: Frame) -> Action:
+    def decide(self, sight: Sight) -> Decision:
         self.decisions += 1
-        return Action(float(self.decisions), 1.0)
+        now_s = sight.frame.taken_at_s
+        return Decision(sight, {}, np.zeros(0, np.float32), Action(float(self.decisions), 1.0), now_s, now_s)
 
     def forget(self) -> None:
         self.forgotten += 1
 
 
+class RememberingRecorder:
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+
+    def record(self, turn: Turn) -> None:
+        self.turns.append(turn)
+
+
 class Rig:
     def __init__(self, clock: Any) -> None:
         self.clock = clock
+        self.recorder = RememberingRecorder()
         self.camera = FrameSlot()
         self.pilot = ScriptedPilot()
         self.actuator = RememberingActuator()
-        self.loop = DriveLoop(self.camera, self.pilot, self.actuator, clock=clock)
+        self.loop = DriveLoop(self.camera, self.pilot, self.actuator, clock=clock, recorder=self.recorder)
         self._sequence = 0
 
     def picture(self) -> None:
@@ -177,6 +188,32 @@ def test_a_new_arming_counts_from_one_and_the_model_forgets(rig: Rig) -> None:
     assert rig.pilot.forgotten == 2
 
 
+def test_every_decision_is_recorded_once_with_what_became_of_it(rig: Rig) -> None:
+    for _ in range(2):
+        rig.picture()
+        rig.clock.sleep(0.01)
+        rig.loop.turn()
+        rig.clock.sleep(0.06)
+        rig.loop.turn()
+    first, second = rig.recorder.turns
+    assert first.decision is not None
+    assert (first.decision.frame.sequence, first.decision.action) == (1, Action(1.0, 1.0))
+    assert first.commanded_at_s == pytest.approx(first.decision.frame.taken_at_s + 0.01)
+    assert first.status.applied == Action(1.0, 1.0)
+    assert second.decision is not None
+    assert second.decision.frame.sequence == 2
+
+
+def test_a_stop_is_recorded_although_no_picture_comes(rig: Rig) -> None:
+    rig.picture()
+    rig.loop.turn()
+    rig.actuator.now = replace(ARMED, phase=Phase.STOPPING, driver=None, reason="the camera stands still")
+    rig.loop.turn()
+    rig.loop.turn()
+    _, stop = rig.recorder.turns
+    assert (stop.decision, stop.commanded_at_s, stop.status.phase) == (None, None, Phase.STOPPING)
+
+
 def test_every_way_out_of_the_loop_stops_the_car(rig: Rig) -> None:
     stop = threading.Event()
     stop.set()
@@ -185,7 +222,7 @@ def test_every_way_out_of_the_loop_stops_the_car(rig: Rig) -> None:
 
 
 def test_a_model_that_fails_stops_the_car_and_the_error_is_told(rig: Rig) -> None:
-    def fail(frame: Frame) -> Action:
+    def fail(sight: Sight) -> Decision:
         raise ActionError("The policy gave a value that is not finite")
 
     rig.pilot.decide = fail  # type: ignore[method-assign]
@@ -200,7 +237,7 @@ def test_a_model_sees_what_the_training_saw(archive: ModelArchive) -> None:
     pilot.warm_up()
     rng = np.random.default_rng(0)
     frames = [Frame(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), 0.0, n) for n in range(5)]
-    actions = [pilot.decide(frame) for frame in frames]
+    actions = [pilot.decide(Sight(frame)).action for frame in frames]
     assert all(action in archive.metadata.action_space.actions for action in actions)  # type: ignore[union-attr]
     assert pilot.top_speed_mps == 1.0
 
@@ -211,11 +248,11 @@ def test_a_stack_of_pictures_is_kept_and_forgotten(make_archive: Callable[..., b
     )
     archive = read_archive(make_archive(metadata, channels=3))
     pilot = ModelPilot(archive, open_engine(archive))
-    white = Frame(np.full((480, 640, 3), 255, dtype=np.uint8), 0.0, 1)
+    white = Sight(Frame(np.full((480, 640, 3), 255, dtype=np.uint8), 0.0, 1))
     first = pilot.decide(white)
-    pilot.decide(Frame(np.zeros((480, 640, 3), dtype=np.uint8), 0.0, 2))
+    pilot.decide(Sight(Frame(np.zeros((480, 640, 3), dtype=np.uint8), 0.0, 2)))
     pilot.forget()
-    assert pilot.decide(white) == first
+    np.testing.assert_array_equal(pilot.decide(white).answer, first.answer)
 
 
 def test_a_model_that_answers_nan_is_refused_by_name(make_archive: Callable[..., bytes]) -> None:

@@ -17,23 +17,27 @@ from shared.errors import StorageError
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.state import Phase
-from vehicle.drive.loop import Decision
 from vehicle.drive.recorder import LONGEST_QUEUE, LogRecorder
+from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.hardware.protocols import Frame
 
 APPLIED = Action(9.5, 0.75)
 STATUS = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 4, "", "", APPLIED, 1550.0, 1560.0, 8, 5.01)
 
 
-def decision(sequence: int, level: int = 128) -> Decision:
+def turn(sequence: int, level: int = 128) -> Turn:
     image = np.full((480, 640, 3), level, dtype=np.uint8)
-    return Decision(Frame(image, 5.0 + sequence / 15, sequence), Action(10.0, 0.8), 5.005 + sequence / 15)
+    taken_at_s = 5.0 + sequence / 15
+    sight = Sight(Frame(image, taken_at_s, sequence))
+    answer = np.array([0.25, 0.75], dtype=np.float32)
+    decision = Decision(sight, {}, answer, Action(10.0, 0.8), taken_at_s + 0.003, taken_at_s + 0.005)
+    return Turn(decision, STATUS, taken_at_s + 0.005)
 
 
 def test_a_drive_is_read_back_as_it_was(tmp_path: Path) -> None:
     recorder = LogRecorder(tmp_path / "drive.mcap", {"model": "tiny"})
     for sequence in range(1, 11):
-        recorder.record(decision(sequence), STATUS)
+        recorder.record(turn(sequence))
     recorder.close()
     messages = [entry.message for entry in read_drive_log(tmp_path / "drive.mcap").entries]
     frames = [message for message in messages if isinstance(message, CameraFrame)]
@@ -50,9 +54,10 @@ def test_a_drive_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 def test_the_picture_is_the_one_of_the_decision_although_its_memory_is_used_again(tmp_path: Path) -> None:
     recorder = LogRecorder(tmp_path / "drive.mcap", {})
-    taken = decision(1, level=200)
-    recorder.record(taken, STATUS)
-    taken.frame.image[:] = 0
+    taken = turn(1, level=200)
+    recorder.record(taken)
+    assert taken.decision is not None
+    taken.decision.frame.image[:] = 0
     recorder.close()
     (frame,) = [
         entry.message
@@ -65,7 +70,7 @@ def test_the_picture_is_the_one_of_the_decision_although_its_memory_is_used_agai
 def test_what_the_disk_cannot_take_is_left_out_and_counted(tmp_path: Path) -> None:
     recorder = LogRecorder(tmp_path / "drive.mcap", {})
     for sequence in range(1, 20 * LONGEST_QUEUE):
-        recorder.record(decision(sequence), STATUS)
+        recorder.record(turn(sequence))
     recorder.close()
     written = [entry for entry in read_drive_log(tmp_path / "drive.mcap").entries if isinstance(entry.message, Command)]
     assert recorder.left_out > 0
@@ -87,7 +92,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_drive(tmp_path: Path, pictur
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, hard))
     try:
         for sequence in range(1, pictures + 1):
-            recorder.record(decision(sequence), STATUS)
+            recorder.record(turn(sequence))
             while recorder._waiting.qsize() == LONGEST_QUEUE:
                 time.sleep(0.001)
         recorder.close()
