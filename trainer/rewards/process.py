@@ -133,16 +133,37 @@ class RewardProcess:
         """Until there is something to read or room to write.
 
         Only time without progress counts, in slices: a machine that sleeps, or a trainer that was stopped and
-        continued, must not look like a reward function that hangs.
+        continued, must not look like a reward function that hangs. Nor does time count in which the worker wanted to
+        run and others had the processor.
         """
-        slice_ms = int(1000 * min(SLICE_S, limit_s))
-        waited_s, seen = 0.0, self._turns()
-        while not poll.poll(slice_ms):
-            waited_s += slice_ms / 1000
+        slice_s = min(SLICE_S, limit_s)
+        waited_s, seen, ran_s = 0.0, self._turns(), self._ran_s()
+        while not poll.poll(int(1000 * slice_s)):
+            before_s, ran_s = ran_s, self._ran_s()
+            if self._wants_to_run() and ran_s is not None and before_s is not None:
+                waited_s += min(slice_s, ran_s - before_s)
+            else:
+                waited_s += slice_s
             if seen != self._turns():
                 waited_s, seen = 0.0, self._turns()
             if waited_s >= limit_s:
                 raise self._hung(limit_s)
+
+    def _wants_to_run(self) -> bool:
+        """Whether the worker waits for nothing but a processor, if it has none already."""
+        try:
+            with open(f"/proc/{self._process.pid}/stat", "rb") as about:
+                return about.read().rpartition(b") ")[2][:1] == b"R"
+        except OSError:
+            return False
+
+    def _ran_s(self) -> float | None:
+        """How long the worker has had a processor in all; None where the kernel does not say."""
+        try:
+            with open(f"/proc/{self._process.pid}/schedstat", "rb") as statistics:
+                return int(statistics.read().split()[0]) * 1e-9
+        except (OSError, ValueError, IndexError):
+            return None
 
     def _hung(self, limit_s: float) -> MistakeError:
         what = "one call" if self._car_called() is not None else "it"
