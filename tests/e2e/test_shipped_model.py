@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.model_archive import read_archive
+from shared.model_archive import pack_archive, read_archive
+from tests.tf1_graph import graph_of_onnx
 from vehicle.drive.engine import open_engine
 from vehicle.drive.pilot import ModelPilot
 from vehicle.models.store import SHIPPED_MODEL
@@ -37,6 +38,13 @@ def test_it_drives_the_same_lap_twice(virtual_car: MakeCar) -> None:
         car.run(4.0)
         logs.append(car.pulse_log())
     assert logs[0] == logs[1]
+
+
+def test_as_a_graph_of_deepracers_it_drives_the_lap_too(virtual_car: MakeCar) -> None:
+    ours = read_archive(SHIPPED_MODEL)
+    graph = graph_of_onnx(ours.model_bytes, ours.metadata.sensors[0])
+    stock = read_archive(pack_archive(metadata=ours.metadata, model=graph, model_format="pb"))
+    assert virtual_car(pilot=ModelPilot(stock, open_engine(stock)), preset="light", seed=7).drive_lap()
 
 
 @pytest.mark.wall_clock

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shared.errors import ArchiveError
 from shared.model_archive import ModelArchive
 from shared.policy_io import POLICY_OUTPUT, TensorSpec, check_interface
+from vehicle.drive.openvino_model import openvino_model
 
 THREADS = 2  # one core at least stays free for the actuator and the camera
 
@@ -36,15 +37,12 @@ def open_engine(archive: ModelArchive, prefer: str | None = None) -> Engine:
 
     ArchiveError when the model cannot be run, MetadataError when its tensors are not what its metadata says.
     """
-    if archive.model_format != "onnx":
-        raise ArchiveError(
-            f"The model {archive.name} is a TensorFlow graph (.pb); this car drives ONNX models. "
-            "Make one with: lapwing export"
-        )
     engines: dict[str, Callable[[ModelArchive], Engine]] = {
         "openvino": OpenVinoEngine,
         "onnxruntime": OnnxRuntimeEngine,
     }
+    if archive.model_format == "pb":  # a TensorFlow graph, which OpenVINO alone reads
+        prefer, engines = None, {"openvino": OpenVinoEngine}
     names = [prefer] if prefer else [name for name in engines if importlib.util.find_spec(name)]
     if not names:
         raise ArchiveError("No engine can run the model. Install one: pip install 'lapwing[vehicle]'")
@@ -60,14 +58,8 @@ class OpenVinoEngine:
         import openvino
 
         try:
-            model = openvino.Core().read_model(archive.model_bytes)
-            check_interface(
-                [_openvino_spec(port) for port in model.inputs],
-                [_openvino_spec(port) for port in model.outputs],
-                archive.metadata,
-            )
             compiled = openvino.compile_model(
-                model,
+                openvino_model(archive),
                 "CPU",
                 {
                     "PERFORMANCE_HINT": "LATENCY",
@@ -111,12 +103,6 @@ class OnnxRuntimeEngine:
     def infer(self, inputs: Inputs) -> NDArray[np.float32]:
         """Inputs by sensor name -> the output `policy` (1, n)."""
         return np.asarray(self._session.run([POLICY_OUTPUT], dict(inputs))[0])
-
-
-def _openvino_spec(port: Any) -> TensorSpec:
-    shape = tuple(None if size.is_dynamic else size.get_length() for size in port.get_partial_shape())
-    kind = port.get_element_type().get_type_name()
-    return TensorSpec(port.get_any_name(), shape, {"f32": "float32", "f64": "float64"}.get(kind, kind))
 
 
 def _onnxruntime_spec(node: Any) -> TensorSpec:
