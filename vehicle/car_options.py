@@ -17,6 +17,7 @@ from vehicle.config import CarConfig
 from vehicle.hardware.assembly import Car
 from vehicle.runtime_folder import RuntimeFolder, default_runtime_path
 
+INSTALLED_CONFIG = Path("/etc/lapwing/car.toml")  # scripts/install-car puts it there
 MODEL_HELP = "A model archive, or the name of an installed model; left out, the one that drives next."
 
 
@@ -26,7 +27,7 @@ def car_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--config",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Settings of this car, car.toml.",
+        help=f"Settings of this car; left out, {INSTALLED_CONFIG} where that is.",
     )
     @click.option(
         "--set",
@@ -45,8 +46,10 @@ def car_options(function: Callable[..., None]) -> Callable[..., None]:
         runtime: Path | None,
         **others: Any,
     ) -> None:
-        path = runtime or default_runtime_path(dict(os.environ), os.getuid())
+        path = runtime or default_runtime_path(os.environ, os.getuid(), emulated=emulated)
         folder = RuntimeFolder(path.absolute())
+        if config is None and not emulated and INSTALLED_CONFIG.exists():
+            config = INSTALLED_CONFIG
         car = Car(load_settings(CarConfig, config, overrides), folder, emulated)
         return function(car, **others)
 

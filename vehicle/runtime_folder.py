@@ -1,15 +1,23 @@
-"""Where the processes of one car meet: the sockets in one folder that only its user may enter."""
+"""Where the processes of one car meet: the sockets in one folder.
+
+It belongs to one user alone, or, on a car where the programs are installed as services, to the group `lapwing`:
+each program there is a user of its own. Such a folder is sticky, so that none can take away another one's socket.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import LinkError
 
+SERVICE_FOLDER = Path("/run/lapwing")  # systemd/lapwing.tmpfiles makes it
 _LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes
 
 
@@ -50,45 +58,73 @@ class RuntimeFolder:
         return self.path / "world.sock"
 
     def create(self) -> None:
-        """Make the folder, for this user alone."""
+        """Make the folder, for this user alone; one that the system made for a group of ours is taken as it is."""
         if len(os.fsencode(self.path)) > _LONGEST_SOCKET_PATH - len("/actuator.sock"):
             raise LinkError(f"{self.path} is too long for sockets. Choose a shorter --runtime folder.")
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            owner, mode = self.path.stat().st_uid, stat.S_IMODE(self.path.stat().st_mode)
+            about = self.path.stat()
         except OSError as error:
             raise LinkError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
-        if owner != os.getuid() or mode & 0o077:
+        if not (_is_ours_alone(about) or _is_our_groups(about)):
             raise LinkError(
                 f"{self.path} is open to other users. Choose another --runtime folder, or run: chmod 700 {self.path}"
             )
 
 
-def default_runtime_path(environment: dict[str, str], user_id: int) -> Path:
-    """$XDG_RUNTIME_DIR/lapwing, or /tmp/lapwing-<uid> where there is none."""
+def default_runtime_path(
+    environment: Mapping[str, str], user_id: int, *, emulated: bool = True, services: Path = SERVICE_FOLDER
+) -> Path:
+    """Where the services of a real car meet, if they are installed; else this user's own folder.
+
+    That is $XDG_RUNTIME_DIR/lapwing, or /tmp/lapwing-<uid> where there is none.
+    """
+    if not emulated and services.is_dir():
+        return services
     base = environment.get("XDG_RUNTIME_DIR")
     return Path(base) / "lapwing" if base else Path(f"/tmp/lapwing-{user_id}")
 
 
 def listen(path: Path, kind: socket.SocketKind) -> socket.socket:
-    """A listening socket at path; one left behind by a dead process is replaced, a living one is not."""
-    with socket.socket(socket.AF_UNIX, kind) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            path.unlink(missing_ok=True)
-        else:
-            raise LinkError(f"Another process already serves {path}. Stop it first, or choose another --runtime.")
+    """A listening socket at path; one left behind by a dead process is replaced, a living one is not.
+
+    In a group's folder the group may connect, else this user alone.
+    """
+    if _is_served(path, kind):
+        raise LinkError(f"Another process already serves {path}. Stop it first, or choose another --runtime.")
     server = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC)
     try:
         # Under its own name only once it listens: others connect as soon as they see it.
         unready = path.with_name(f".{path.name}")
         unready.unlink(missing_ok=True)
         server.bind(str(unready))
-        os.chmod(unready, 0o600)
+        os.chmod(unready, 0o660 if _is_our_groups(path.parent.stat()) else 0o600)
         server.listen(8)
         unready.rename(path)
     except OSError as error:
         server.close()
         raise LinkError(f"Cannot open the socket {path}: {error.strerror}.") from error
     return server
+
+
+def peer_user_id(connection: socket.socket) -> int:
+    """Which user's process is at the other end. OSError where that is gone."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])
+
+
+def _is_served(path: Path, kind: socket.SocketKind) -> bool:
+    """A dead process leaves its socket behind, with nobody at it; any other answer is somebody's."""
+    with socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(str(path)) not in (errno.ECONNREFUSED, errno.ENOENT)
+
+
+def _is_ours_alone(folder: os.stat_result) -> bool:
+    return folder.st_uid == os.getuid() and not folder.st_mode & 0o077
+
+
+def _is_our_groups(folder: os.stat_result) -> bool:
+    """Made by root, for one group that we belong to, and nobody else may enter."""
+    is_made_so = folder.st_uid == 0 and folder.st_mode & 0o007 == 0 and folder.st_mode & stat.S_ISVTX
+    return bool(is_made_so) and folder.st_gid in {os.getegid(), *os.getgroups()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from shared.errors import LinkError
 from vehicle.cli import run
 from vehicle.processes import ProcessGroup, wait_for
-from vehicle.runtime_folder import RuntimeFolder, default_runtime_path, listen
+from vehicle.runtime_folder import RuntimeFolder, listen
 
 VERBS = sorted(path.stem for path in (Path(__file__).parents[2] / "vehicle" / "commands").glob("[a-z]*.py"))
 
@@ -80,22 +79,6 @@ def test_an_archive_that_is_not_one_is_refused_in_one_line(tmp_path: Path, capsy
     (tmp_path / "x.tar.gz").write_bytes(b"not an archive")
     assert run(["install", str(tmp_path / "x.tar.gz"), "--set", f"models={tmp_path / 'models'}"]) == 1
     assert capsys.readouterr().err.startswith("Error: ")
-
-
-def test_the_runtime_folder_is_for_one_user(tmp_path: Path) -> None:
-    folder = RuntimeFolder(tmp_path / "car")
-    folder.create()
-    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
-    folder.path.chmod(0o755)
-    with pytest.raises(LinkError, match="chmod 700"):
-        folder.create()
-    with pytest.raises(LinkError, match="too long"):
-        RuntimeFolder(tmp_path / ("x" * 90)).create()
-
-
-def test_the_runtime_folder_lies_where_the_system_wants_it() -> None:
-    assert default_runtime_path({"XDG_RUNTIME_DIR": "/run/user/5"}, 5) == Path("/run/user/5/lapwing")
-    assert default_runtime_path({}, 5) == Path("/tmp/lapwing-5")
 
 
 def test_a_process_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from vehicle.actuator.realtime import GUARD_PRIORITY, become_realtime
 from vehicle.actuator.safety_level import SafetyLevel
 from vehicle.hardware.guard_board import GuardBoard, open_guard_bus
 from vehicle.hardware.output_enable import open_output_enable
-from vehicle.runtime_folder import listen
+from vehicle.runtime_folder import listen, peer_user_id
+from vehicle.supervisor import Supervisor
 
 KILL_WAIT_MS = 20
 
@@ -58,8 +59,9 @@ class OwnerProcess:
 class GuardServer:
     """Serves one owner after another until it is asked to leave and the car is at rest."""
 
-    def __init__(self, core: GuardCore, about: AboutGuard, path: Path) -> None:
+    def __init__(self, core: GuardCore, about: AboutGuard, path: Path, supervisor: Supervisor | None = None) -> None:
         self._core = core
+        self._supervisor = supervisor or Supervisor({})
         self._about = about
         self._path = path
         self._owner: tuple[socket.socket, OwnerProcess] | None = None
@@ -87,6 +89,7 @@ class GuardServer:
                     self._core.look(now_s)
                     next_look_s = max(next_look_s + LOOK_S, now_s)
                 self._tidy(waiting)
+                self._supervisor.turned(now_s)
         return self._core.is_at_rest
 
     def _hear(self, server: socket.socket, connection: object, waiting: selectors.BaseSelector) -> None:
@@ -103,12 +106,14 @@ class GuardServer:
             self._receive_guest(connection, waiting)
 
     def _receive_guest(self, guest: socket.socket, waiting: selectors.BaseSelector) -> None:
-        """Take on an owner that introduces itself; anybody else, and a second one, is turned away."""
+        """Take on an owner that introduces itself and that we may kill; anybody else, and a second one, must go."""
         try:
             message, descriptors, _, _ = socket.recv_fds(guest, LONGEST_MESSAGE_BYTES, 1)
+            is_ours = os.getuid() in (0, peer_user_id(guest))
         except OSError:
-            message, descriptors = b"", []
-        if len(descriptors) != 1 or not message or self._owner is not None or self._is_asked_to_leave:
+            message, descriptors, is_ours = b"", [], False
+        is_welcome = is_ours and self._owner is None and not self._is_asked_to_leave
+        if len(descriptors) != 1 or not message or not is_welcome:
             for descriptor in descriptors:
                 os.close(descriptor)
             waiting.unregister(guest)
@@ -176,7 +181,8 @@ def _serve(board: GuardBoard, line: OutputEnable, level: SafetyLevel, options: a
     if warning is not None:
         log.warning("%s", warning)
     about = AboutGuard(PROTOCOL_VERSION, options.neutral_ticks, level, () if warning is None else (warning,))
-    server = GuardServer(GuardCore(board, line, time.monotonic()), about, options.socket)
+    core = GuardCore(board, line, time.monotonic())
+    server = GuardServer(core, about, options.socket, Supervisor())
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, server.leave)
     if server.run():

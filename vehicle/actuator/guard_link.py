@@ -18,6 +18,7 @@ from typing import Any
 from vehicle.actuator.guard_page import GuardPage, open_page
 from vehicle.actuator.guard_watch import Standing
 from vehicle.actuator.heartbeat import Heartbeat, heard, is_still
+from vehicle.runtime_folder import peer_user_id
 
 RETRY_S = 0.1
 MEET_S, MEET_EVERY_S = 1.0, 0.005
@@ -120,6 +121,8 @@ class GuardLink:
         connection.setblocking(False)
         try:
             connection.connect(str(self._path))
+            if peer_user_id(connection) not in (os.getuid(), 0):
+                raise PermissionError("somebody else's process is no guard")
             ourselves = os.pidfd_open(os.getpid())
             try:
                 socket.send_fds(connection, [json.dumps({"version": PROTOCOL_VERSION}).encode()], [ourselves])

@@ -15,6 +15,7 @@ from vehicle.actuator.guard_link import GuardLink
 from vehicle.actuator.realtime import ACTUATOR_PRIORITY, become_realtime
 from vehicle.actuator.server import ActuatorServer
 from vehicle.hardware.assembly import Car, arming_obstacle, load_profile, neutral_ticks, open_servo_board
+from vehicle.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -39,4 +40,4 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
             warnings=() if warning is None else (warning,),
         )
         guard.meet(time.monotonic, time.sleep)
-        ActuatorServer(core, car.folder.actuator).run(stop)
+        ActuatorServer(core, car.folder.actuator, supervisor=Supervisor()).run(stop)

@@ -35,6 +35,7 @@ from vehicle.actuator.messages import (
 from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import STOP_HOLD_S, Phase
 from vehicle.runtime_folder import listen
+from vehicle.supervisor import Supervisor
 
 MOST_CONNECTIONS = 16  # each gets one message in before the next turn: a flood delays it by little
 JUST_AFTER_S = 0.0002
@@ -51,13 +52,15 @@ class ActuatorServer:
         path: Path,
         *,
         slack: SlackReader | None = None,
+        supervisor: Supervisor | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """slack: what else is on the bus, read between the turns."""
+        """slack: what else is on the bus, read between the turns. supervisor: hears of every turn."""
         self._core = core
         self._path = path
         self._slack = slack or SlackReader()
+        self._supervisor = supervisor or Supervisor({})
         self._clock = clock
         self._sleep = sleep
         self._driver: socket.socket | None = None
@@ -88,6 +91,7 @@ class ActuatorServer:
                 next_turn_s = max(next_turn_s + TURN_S, now_s)
             self._slack.read_one(now_s, next_turn_s - self._clock())
             self._note_phase()
+            self._supervisor.turned(now_s)
 
     def _hear(self, server: socket.socket, waiting: selectors.BaseSelector, timeout_s: float) -> None:
         """Answer what has come."""

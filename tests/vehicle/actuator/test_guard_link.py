@@ -131,6 +131,21 @@ def test_a_guard_that_is_gone_is_noticed_at_the_next_turn(link: GuardLink, guard
     assert beat(link, clock) == NO_GUARD
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can listen as another user")
+def test_another_users_process_is_no_guard(link: GuardLink, folder: RuntimeFolder, clock: Any) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(str(folder.guard))
+        os.seteuid(65534)
+        try:
+            server.listen()
+        finally:
+            os.seteuid(0)
+        assert beat(link, clock, 10) == NO_GUARD
+        guest, _ = server.accept()
+        with guest:
+            assert guest.recv(100) == b""  # it was not even told who we are
+
+
 @pytest.mark.parametrize("message", [b"{}", b"nonsense", b"[]", b'{"version": null}'])
 def test_a_guard_that_talks_nonsense_is_none(link: GuardLink, guard: ScriptedGuard, clock: Any, message: bytes) -> None:
     beat(link, clock)

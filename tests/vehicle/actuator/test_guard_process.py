@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,16 @@ import pytest
 
 from shared.actions import Action
 from tests.vehicle.stack import LeaseThread, Stack, is_rest
-from vehicle.actuator.guard import main
+from vehicle.actuator.guard import GuardServer, main
+from vehicle.actuator.guard_core import GuardCore
+from vehicle.actuator.guard_link import NO_GUARD, AboutGuard, GuardLink
 from vehicle.actuator.messages import ArmRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.i2c import LocalI2C
+from vehicle.hardware.guard_board import GuardBoard
+from vehicle.hardware.output_enable import NotWired
 from vehicle.runtime_folder import RuntimeFolder
 
 pytestmark = pytest.mark.wall_clock
@@ -88,6 +95,25 @@ def test_a_guard_asked_to_end_while_the_car_drives_lets_it_come_to_rest_first(dr
     assert driven.actuator.running.poll() is None
     driven.start_guard()
     driven.wait(lambda: driven.client.status().guard == "")
+
+
+def test_an_owner_that_the_guard_could_not_kill_is_turned_away(
+    folder: RuntimeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vehicle.actuator.guard.os.getuid", lambda: os.geteuid() + 1)
+    board = GuardBoard(LocalI2C(EmulatedBoard(time.monotonic).wire), address=0x40, prescale=121, neutral_ticks=307)
+    core = GuardCore(board, NotWired(), time.monotonic())
+    guard = GuardServer(core, AboutGuard(1, 307, "L0", ()), folder.guard)
+    thread = threading.Thread(target=guard.run)
+    thread.start()
+    link = GuardLink(folder.guard, 307)
+    monkeypatch.setattr("vehicle.actuator.guard_link.peer_user_id", lambda connection: 0)
+    link.meet(time.monotonic, time.sleep)
+    assert link.problem(time.monotonic()) == NO_GUARD
+    assert not core.is_watching
+    link.close()
+    guard.leave()
+    thread.join()
 
 
 def test_the_guard_loads_nothing_but_the_standard_library() -> None:
