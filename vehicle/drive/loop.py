@@ -14,6 +14,7 @@ from vehicle.actuator.state import Phase
 from vehicle.drive.pilot import Pilot
 from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.hardware.protocols import Camera, Frame
+from vehicle.supervisor import Supervisor
 
 RENEW_S = 0.020
 EARLY_FRACTION = 0.6  # a picture that comes sooner after the last decision than this share of a period is left out
@@ -36,13 +37,16 @@ class DriveLoop:
         *,
         clock: Callable[[], float] = time.monotonic,
         recorder: DriveRecorder | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        """supervisor: hears of every turn."""
         self.decision: Decision | None = None
         self._camera = camera
         self._pilot = pilot
         self._actuator = actuator
         self._clock = clock
         self._recorder = recorder
+        self._supervisor = supervisor or Supervisor({})
         self._epoch = 0
         self._sequence = 0
         self._looked_at = 0  # sequence of the newest picture seen, whether it was due or not
@@ -54,6 +58,7 @@ class DriveLoop:
             while not stop.is_set():
                 self._camera.wait_newer(self._looked_at, RENEW_S)
                 self.turn()
+                self._supervisor.turned(self._clock())
         finally:
             self._actuator.stop("the drive ended")  # every way out of the loop passes here
 

@@ -20,6 +20,7 @@ from vehicle.drive.recorder import LogRecorder
 from vehicle.hardware.assembly import Car, load_profile, open_camera
 from vehicle.hardware.protocols import Camera
 from vehicle.models.store import ModelStore
+from vehicle.supervisor import Supervisor
 
 READY_TIMEOUT_S = 30.0
 WAIT_S = 0.05
@@ -51,7 +52,7 @@ def run_drive(
             problem = actuator.ask(ArmRequest(Mode.AUTONOMOUS, pilot.top_speed_mps)).problem
             if problem is not None:
                 raise LinkError(problem)
-        DriveLoop(camera, pilot, actuator, recorder=recorder).run(stop)
+        DriveLoop(camera, pilot, actuator, recorder=recorder, supervisor=Supervisor()).run(stop)
 
 
 def about_drive(car: Car, archive: ModelArchive) -> dict[str, str]:
