@@ -52,6 +52,7 @@ class SteeringCalibration(Settings):
     max_angle_deg: float = Field(30.0, ge=1, le=60, description="Wheel angle at the leftmost and rightmost pulse.")
     points: tuple[SteeringPoint, ...] = Field((), max_length=64, description="Measured map, right to left.")
     error_deg: float | None = Field(None, ge=0, description="Typical error of the measured map.")
+    lag_s: float | None = Field(None, ge=0, le=1, description="Time constant with which the wheels follow the pulse.")
 
     @property
     def polarity(self) -> Literal[-1, 1]:
@@ -91,6 +92,10 @@ class ThrottleCalibration(Settings):
     )
     points: tuple[SpeedPoint, ...] = Field((), max_length=64, description="Measured forward map, slow to fast.")
     error_mps: float | None = Field(None, ge=0, description="Typical error of the measured map.")
+    lag_s: float | None = Field(
+        None, ge=0, le=5, description="How far the speed lags behind the pulse: dead time and time constant together."
+    )
+    battery_v: float | None = Field(None, ge=0, le=60, description="Voltage of the battery when the map was measured.")
 
     @property
     def polarity(self) -> Literal[-1, 1]:

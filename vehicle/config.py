@@ -35,7 +35,10 @@ class CarConfig(Settings):
     """One car."""
 
     calibration: Path | None = Field(
-        None, description="The calibration profile of this car; left out, the emulated car's with --emulated."
+        None, description="A calibration profile to use whatever the history says; left out, the newest of the history."
+    )
+    calibrations: Path = Field(
+        Path("~/lapwing-car/calibration"), description="Folder of the calibration histories, one a board."
     )
     models: Path = Field(Path("~/lapwing-car/models"), description="Folder of the installed models.")
     servo_board: ServoBoardConfig = ServoBoardConfig()

@@ -8,6 +8,7 @@ from pathlib import Path
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import read_profile, shipped_profile
 from calibration.pulses import throttle_pulse_us
+from calibration.store import CalibrationStore
 from shared.atomic_files import storage_errors
 from shared.errors import CalibrationError, HardwareError
 from vehicle.config import CarConfig
@@ -41,17 +42,25 @@ def board_id(car: Car) -> str:
     return f"{machine}-i2c{board.bus}-{board.address:#04x}"
 
 
+def calibration_store(car: Car) -> CalibrationStore:
+    """The history of this car's calibration: every board has its own, so that none takes another's."""
+    return CalibrationStore(car.config.calibrations.expanduser() / board_id(car))
+
+
 def load_profile(car: Car) -> CalibrationProfile:
-    """The calibration of this car; the emulated one has one that comes along."""
+    """The calibration in force: the file that was set, else the newest; the emulated car has one that comes along."""
     path = car.config.calibration
-    if path is None and car.emulated:
+    if path is not None:
+        with storage_errors(path, "read"):
+            return read_profile(path.read_bytes(), source=str(path))
+    stored = calibration_store(car).current()
+    if stored is not None:
+        return stored.profile
+    if car.emulated:
         return shipped_profile(EMULATED_PROFILE)
-    if path is None:
-        raise CalibrationError(
-            'This car has no calibration. Set calibration = "FILE" in car.toml, or drive the emulated car: --emulated'
-        )
-    with storage_errors(path, "read"):
-        return read_profile(path.read_bytes(), source=str(path))
+    raise CalibrationError(
+        "This car has no calibration. Make one: lapwing-car calibrate. Or drive the emulated car: --emulated"
+    )
 
 
 def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
@@ -60,7 +69,7 @@ def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
         return None
     return (
         f"The calibration was not confirmed on this board ({board_id(car)}). "
-        "Lift the wheels, check that they obey, and confirm it."
+        "Lift the wheels, then: lapwing-car calibrate, or lapwing-car calibration confirm"
     )
 
 

@@ -1,0 +1,109 @@
+"""`lapwing-car calibration`: the history of this car's calibration: look, undo, export, import, confirm."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from calibration.foreign_files import import_any
+from calibration.profile import CalibrationProfile
+from calibration.profile_file import export_profile
+from shared.atomic_files import storage_errors, write_atomic
+from shared.errors import CalibrationError
+from vehicle.car_options import car_options, tell
+from vehicle.hardware.assembly import Car, board_id, calibration_store, load_profile
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+PROMISE = "the wheels obey"
+
+
+@click.group()
+@car_options
+def command(car: Car) -> None:
+    """What this car's calibration is and was. `lapwing-car calibrate` measures it."""
+    click.get_current_context().obj = car
+
+
+@command.command()
+@click.pass_obj
+def history(car: Car) -> None:
+    """Every calibration that was in force, oldest first."""
+    store = calibration_store(car)
+    current = store.current()
+    for stored in store.history():
+        mark = "*" if current is not None and stored.generation == current.generation else " "
+        standing = "confirmed" if stored.profile.is_confirmed_for(board_id(car)) else "not confirmed"
+        sha256 = stored.profile.sha256()[:12]
+        tell(f"{mark} {stored.generation}  {stored.saved_at}  {standing}  {stored.reason}  {sha256}")
+    for generation in store.damaged():
+        tell(f"! {generation}  damaged, and not used")
+    if current is None:
+        tell("This car was not calibrated yet. Lift its wheels and type: lapwing-car calibrate")
+
+
+@command.command()
+@click.pass_obj
+def undo(car: Car) -> None:
+    """Put back what was in force before; again, and it goes further back."""
+    stored = calibration_store(car).undo(saved_at=_now())
+    tell(f"Generation {stored.generation}: {stored.reason}. {_takes_effect()}")
+
+
+@command.command("export")
+@click.argument("file", type=FILE)
+@click.pass_obj
+def export_(car: Car, file: Path) -> None:
+    """Write the calibration in force into FILE, for another computer or for `lapwing train --calibration`."""
+    write_atomic(file, export_profile(load_profile(car)))
+    tell(f"Written: {file}")
+
+
+@command.command("import")
+@click.argument("file", type=FILE)
+@click.pass_obj
+def import_(car: Car, file: Path) -> None:
+    """Take a calibration over: ours, DeepRacer's calibration.json or donkeycar's myconfig.py."""
+    with storage_errors(file, "read"):
+        content = file.read_bytes()
+    profile = import_any(content, source=str(file))
+    stored = calibration_store(car).save(profile, reason=f"imported from {file.name}", saved_at=_now())
+    tell(
+        f"Generation {stored.generation} is in force, and not confirmed on this board: the car cannot be armed with it "
+        "yet. Lift the wheels, then: lapwing-car calibrate, or lapwing-car calibration confirm"
+    )
+
+
+@command.command()
+@click.pass_obj
+def confirm(car: Car) -> None:
+    """Say that you saw this car's wheels obey the calibration in force. Without that it cannot be armed."""
+    profile = load_profile(car)
+    for sentence in _summary(profile):
+        tell(sentence)
+    said = click.prompt(
+        f"If you saw it on this car, with its wheels lifted, type: {PROMISE}", default="", show_default=False
+    )
+    if said.strip().lower() != PROMISE:
+        raise CalibrationError("Not confirmed; nothing was changed. To see the wheels move: lapwing-car calibrate")
+    confirmed = profile.changed(confirmed_on_board=True, board_id=board_id(car))
+    stored = calibration_store(car).save(confirmed, reason="confirmed by hand", saved_at=_now())
+    tell(f"Generation {stored.generation} is confirmed for {board_id(car)}. {_takes_effect()}")
+
+
+def _summary(profile: CalibrationProfile) -> list[str]:
+    steering, throttle = profile.steering, profile.throttle
+    return [
+        f"Steering: left {steering.left_us:g}, centre {steering.trimmed_centre_us:g}, right {steering.right_us:g} us.",
+        f"Throttle: reverse {throttle.reverse_us:g}, neutral {throttle.trimmed_neutral_us:g}, "
+        f"forward {throttle.forward_us:g} us.",
+    ]
+
+
+def _takes_effect() -> str:
+    return "It takes effect when the car's actuator starts anew."
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
