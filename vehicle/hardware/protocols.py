@@ -25,17 +25,19 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One turn of a LiDAR.
+    """One turn of a LiDAR, in the car's frame, wherever and however the device is mounted.
 
-    angles_deg, distances_m: (points,) float32, as the device gives them; shared/lidar.py makes a model's rays of
-        them. A distance of 0: nothing came back.
-    taken_at_s: when its last point was measured, on the monotonic clock of this computer.
-    sequence: rises with every scan.
+    angles_deg: (points,) float32, counter-clockwise from straight ahead, 0 to below 360, in the order measured.
+    ranges_m: (points,) float32, from the place where the car model has its LiDAR (shared/cars.py), which is where a
+        model saw from in training. 0: nothing came back, or the car saw a part of itself.
+    started_at_s, ended_at_s: when its first and its last point were measured, on the monotonic clock of this computer.
+    sequence: rises with every scan; gaps are scans nobody looked at.
     """
 
     angles_deg: NDArray[np.float32]
-    distances_m: NDArray[np.float32]
-    taken_at_s: float
+    ranges_m: NDArray[np.float32]
+    started_at_s: float
+    ended_at_s: float
     sequence: int
 
 
@@ -52,6 +54,30 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Let go of the device."""
+        ...
+
+
+class Lidar(Protocol):
+    """Gives the newest scan; older ones are gone. Nothing queues.
+
+    One that is absent or has failed gives no scan and says why; where it can come back, so do its scans.
+    """
+
+    @property
+    def problem(self) -> str | None:
+        """Why no scan comes, as a sentence for the person at the car; None while they come."""
+        ...
+
+    def latest(self) -> Scan | None:
+        """The newest scan, None before the first one."""
+        ...
+
+    def wait_newer(self, sequence: int, timeout_s: float) -> Scan | None:
+        """The newest scan, as soon as its sequence is above the given one; None when none came in time."""
+        ...
+
+    def close(self) -> None:
+        """Stop the motor and let go of the device."""
         ...
 
 
