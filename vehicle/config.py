@@ -27,7 +27,16 @@ class DriveConfig(Settings):
     """How the model is run."""
 
     engine: Literal["openvino", "onnxruntime"] | None = Field(
-        None, description="The program that runs the model; left out, the first one installed."
+        None, description="The program that runs the model; left out, the faster one, measured here once a model."
+    )
+    precision: Literal["float32", "float16"] = Field(
+        "float32", description="What the model is computed in; float16 where OpenVINO and the processor have it."
+    )
+    cache: Path | None = Field(
+        None, description="Folder of compiled models and of what was measured; left out, the user's cache folder."
+    )
+    speed_scale: float = Field(
+        1.0, ge=0, le=1, description="Share of the model's speeds to drive at when the drive starts; changed live."
     )
 
 

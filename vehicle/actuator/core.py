@@ -45,6 +45,7 @@ class ActuatorStatus:
     turns: completed turns. mode, top_speed_mps: what the car is armed for.
     guard: why nobody guards this car, else empty. warnings: what a person should know, sentences.
     safety_level: what bounds a stop when this computer dies too; see safety_level.py.
+    written_at_s: when the pulses were last written to the board's registers.
     """
 
     phase: Phase
@@ -62,6 +63,7 @@ class ActuatorStatus:
     guard: str = ""
     warnings: tuple[str, ...] = ()
     safety_level: str = ""
+    written_at_s: float = 0.0
 
 
 class ActuatorCore:
@@ -79,10 +81,12 @@ class ActuatorCore:
         health: Callable[[float], Health] = lambda now_s: HEALTHY,
         arming_obstacle: str | None = None,
         warnings: tuple[str, ...] = (),
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """arming_obstacle: why this car must not drive at all, such as a calibration nobody confirmed.
 
         health: what is known of the computer and its sensors at a time. warnings: for the status.
+        clock: says when a write to the board has ended; None: it takes no time.
         """
         self.state = ActuatorState()
         self._board = BoardWriter(board)
@@ -104,8 +108,9 @@ class ActuatorCore:
         self._applied = STOP
         self._neutral_us = pulses.throttle_pulse_us(0.0, top_speed_mps=1.0)
         self._sent = Pulses(pulses.steering_pulse_us(0.0), self._neutral_us)
-        self._turned_at_s = 0.0
+        self._turned_at_s = self._written_at_s = 0.0
         self._turns = 0
+        self._clock = clock
 
     def start(self, now_s: float) -> None:
         """Start the board and hold neutral. HardwareError when it does not answer."""
@@ -220,6 +225,7 @@ class ActuatorCore:
             guard=self._guard.problem(now_s) or "",
             warnings=tuple(dict.fromkeys(self._warnings + self._guard.warnings + unwell)),
             safety_level=self._guard.safety_level,
+            written_at_s=self._written_at_s,
         )
 
     def _heed_guard_and_health(self, now_s: float) -> None:
@@ -302,6 +308,7 @@ class ActuatorCore:
             self._board.silence()
             return
         problem = self._board.write(self._sent, now_s, checks=state.phase is not Phase.FAULT)
+        self._written_at_s = now_s if self._clock is None else self._clock()
         if problem is not None and state.phase is not Phase.FAULT:
             # Neutral is tried at once; the next turns go on trying.
             self.state = states.faulted(state, problem, now_s)

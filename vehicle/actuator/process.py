@@ -38,6 +38,7 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
             esc_profile=esc_profile(profile.throttle),
             arming_obstacle=arming_obstacle(car, profile),
             warnings=() if warning is None else (warning,),
+            clock=time.monotonic,
         )
         guard.meet(time.monotonic, time.sleep)
         ActuatorServer(core, car.folder.actuator, supervisor=Supervisor()).run(stop)

@@ -1,11 +1,11 @@
-"""What runs the model: OpenVINO, or ONNX Runtime where there is no OpenVINO. Float32, said explicitly."""
+"""What runs the model: OpenVINO or ONNX Runtime. Float32, said explicitly, unless somebody asks for less."""
 
 from __future__ import annotations
 
 import importlib.util
-import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,7 @@ from vehicle.drive.openvino_model import openvino_model
 THREADS = 2  # one core at least stays free for the actuator and the camera
 
 Inputs = Mapping[str, NDArray[np.float32]]
-
-log = logging.getLogger(__name__)
+Precision = Literal["float32", "float16"]
 
 
 class Engine(Protocol):
@@ -28,25 +27,36 @@ class Engine(Protocol):
     name: str
 
     def infer(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Inputs by sensor name -> the output `policy` (1, n)."""
+        """Inputs by sensor name -> the output `policy` (1, n). ArchiveError when the model cannot be run."""
         ...
 
 
-def open_engine(archive: ModelArchive, prefer: str | None = None) -> Engine:
-    """Load the model with the engine asked for, or the first one installed.
-
-    ArchiveError when the model cannot be run, MetadataError when its tensors are not what its metadata says.
-    """
-    engines: dict[str, Callable[[ModelArchive], Engine]] = {
-        "openvino": OpenVinoEngine,
-        "onnxruntime": OnnxRuntimeEngine,
-    }
-    if archive.model_format == "pb":  # a TensorFlow graph, which OpenVINO alone reads
-        prefer, engines = None, {"openvino": OpenVinoEngine}
-    names = [prefer] if prefer else [name for name in engines if importlib.util.find_spec(name)]
-    if not names:
+def usable_engines(archive: ModelArchive, precision: Precision = "float32") -> list[str]:
+    """The engines installed here that can run such a model. ArchiveError when there is none."""
+    names = ["openvino", "onnxruntime"]
+    if archive.model_format == "pb" or precision != "float32":
+        names.remove("onnxruntime")  # it reads no TensorFlow graph, and computes in what the model is written in
+    found = [name for name in names if importlib.util.find_spec(name)]
+    if not found:
         raise ArchiveError("No engine can run the model. Install one: pip install 'lapwing[vehicle]'")
-    return engines[names[0]](archive)
+    return found
+
+
+def open_engine(
+    archive: ModelArchive, name: str | None = None, *, precision: Precision = "float32", cache: Path | None = None
+) -> Engine:
+    """Load the model with the engine of that name, or with the first one that can; a wish that cannot be is none.
+
+    cache: folder in which OpenVINO keeps compiled models. ArchiveError when the model cannot be run, MetadataError
+    when its tensors are not what its metadata says. A model or an engine that is broken may end this process: see
+    engine_choice.py.
+    """
+    makers: dict[str, Callable[[], Engine]] = {
+        "openvino": lambda: OpenVinoEngine(archive, precision, cache),
+        "onnxruntime": lambda: OnnxRuntimeEngine(archive),
+    }
+    usable = usable_engines(archive, precision)
+    return makers[name if name in usable else usable[0]]()
 
 
 class OpenVinoEngine:
@@ -54,26 +64,29 @@ class OpenVinoEngine:
 
     name = "openvino"
 
-    def __init__(self, archive: ModelArchive) -> None:
+    def __init__(self, archive: ModelArchive, precision: Precision = "float32", cache: Path | None = None) -> None:
         import openvino
 
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": {"float32": "f32", "float16": "f16"}[precision],
+            "INFERENCE_NUM_THREADS": THREADS,
+        }
+        if cache is not None:
+            settings["CACHE_DIR"] = str(cache)
+        self._archive_name = archive.name
         try:
-            compiled = openvino.compile_model(
-                openvino_model(archive),
-                "CPU",
-                {
-                    "PERFORMANCE_HINT": "LATENCY",
-                    "INFERENCE_PRECISION_HINT": "f32",
-                    "INFERENCE_NUM_THREADS": THREADS,
-                },
-            )
+            compiled = openvino.compile_model(openvino_model(archive), "CPU", settings)
         except RuntimeError as error:
-            raise ArchiveError(f"The model {archive.name} cannot be loaded: {_first_line(error)}") from error
+            raise ArchiveError(f"The model {archive.name} cannot be loaded: {_reason(error)}") from error
         self._request = compiled.create_infer_request()
 
     def infer(self, inputs: Inputs) -> NDArray[np.float32]:
         """Inputs by sensor name -> the output `policy` (1, n)."""
-        self._request.infer(dict(inputs), share_inputs=True)
+        try:
+            self._request.infer(dict(inputs), share_inputs=True)
+        except RuntimeError as error:
+            raise ArchiveError(f"The model {self._archive_name} cannot be run: {_reason(error)}") from error
         return np.array(self._request.get_tensor(POLICY_OUTPUT).data)
 
 
@@ -88,12 +101,14 @@ class OnnxRuntimeEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._archive_name = archive.name
+        self._failures = _onnxruntime_failures()
         try:
             self._session = onnxruntime.InferenceSession(
                 archive.model_bytes, options, providers=["CPUExecutionProvider"]
             )
-        except _onnxruntime_failures() as error:
-            raise ArchiveError(f"The model {archive.name} cannot be loaded: {_first_line(error)}") from error
+        except self._failures as error:
+            raise ArchiveError(f"The model {archive.name} cannot be loaded: {_reason(error)}") from error
         check_interface(
             [_onnxruntime_spec(node) for node in self._session.get_inputs()],
             [_onnxruntime_spec(node) for node in self._session.get_outputs()],
@@ -102,7 +117,10 @@ class OnnxRuntimeEngine:
 
     def infer(self, inputs: Inputs) -> NDArray[np.float32]:
         """Inputs by sensor name -> the output `policy` (1, n)."""
-        return np.asarray(self._session.run([POLICY_OUTPUT], dict(inputs))[0])
+        try:
+            return np.asarray(self._session.run([POLICY_OUTPUT], dict(inputs))[0])
+        except self._failures as error:
+            raise ArchiveError(f"The model {self._archive_name} cannot be run: {_reason(error)}") from error
 
 
 def _onnxruntime_spec(node: Any) -> TensorSpec:
@@ -122,5 +140,8 @@ def _onnxruntime_failures() -> tuple[type[Exception], ...]:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]
+def _reason(error: Exception) -> str:
+    """The line that says it; OpenVINO tells first from where in its source the error comes."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception from")] or lines or ["no reason given"]
+    return told[0][:200]

@@ -13,7 +13,7 @@ from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.messages import ArmRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
-from vehicle.drive.engine import open_engine
+from vehicle.drive.engine_choice import EngineWish, open_proven_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.recorder import LogRecorder
@@ -75,7 +75,9 @@ def load_model(car: Car, model: str | None) -> ModelArchive:
 
 def open_pilot(car: Car, archive: ModelArchive) -> ModelPilot:
     """The model on its engine, warm."""
-    pilot = ModelPilot(archive, open_engine(archive, car.config.drive.engine))
+    drive = car.config.drive
+    engine = open_proven_engine(archive, EngineWish(drive.engine, drive.precision, drive.cache))
+    pilot = ModelPilot(archive, engine)
     pilot.warm_up()
     return pilot
 

@@ -55,8 +55,10 @@ class Turn:
     decision: None where only the actuator's state changed.
     status: what the actuator said at the end of the turn.
     commanded_at_s: when the decision was sent to the actuator, None while it does not drive by it.
+    asked: what was sent then: the decision's action at the share of its speed that a person allows.
     """
 
     decision: Decision | None
     status: ActuatorStatus
     commanded_at_s: float | None
+    asked: Action | None = None

@@ -64,6 +64,21 @@ def test_the_car_cannot_be_armed_before_neutral_was_held_for_a_second(car: Car) 
     assert car.core.arm(Mode.AUTONOMOUS, 1.0, car.clock()) is None
 
 
+def test_the_status_says_when_the_registers_were_written(board: EmulatedBoard, clock: Any) -> None:
+    class SlowBus(LocalI2C):
+        def writeto(self, address: int, buffer: Any, **options: Any) -> None:
+            clock.sleep(0.001)
+            super().writeto(address, buffer, **options)
+
+    driver = Pca9685Board(SlowBus(board.wire), sleep=clock.sleep)
+    core = ActuatorCore(driver, StraightPulses(), LIMITS, new_epoch=lambda: 1, guard=SameProcess(), clock=clock)
+    core.start(clock())
+    began_at_s = clock()
+    status = core.turn(began_at_s)
+    assert status.at_s == began_at_s
+    assert status.written_at_s >= began_at_s + 0.001
+
+
 def test_a_car_that_must_not_be_armed_never_is(board: EmulatedBoard, clock: Any) -> None:
     driver = Pca9685Board(LocalI2C(board.wire), sleep=clock.sleep)
     core = ActuatorCore(
