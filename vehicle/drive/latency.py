@@ -13,7 +13,7 @@ from vehicle.drive.turn import Turn
 KEPT_DECISIONS = 1800  # two minutes at 15 Hz, one at 30 Hz
 # Of one decision, in their order; each begins where the one before ends. `total` is from the picture to the register.
 STAGES = ("capture", "preprocess", "infer", "command", "write", "total")
-PERCENTILES = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0}
+PERCENTILES = (50.0, 95.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class LatencyRing:
         for name, column in zip(STAGES, self._ms.copy().T, strict=True):
             known = column[np.isfinite(column)]
             if len(known):
-                percentiles = np.percentile(known, list(PERCENTILES.values()))
-                stages[name] = StageTimes(*(float(value) for value in percentiles), count=len(known))
+                p50_ms, p95_ms, p99_ms = np.percentile(known, PERCENTILES).tolist()
+                stages[name] = StageTimes(p50_ms, p95_ms, p99_ms, len(known))
         return LatencyReport(stages, self._rate_hz(), self.missed_pictures)
 
     def _rate_hz(self) -> float | None:

@@ -127,7 +127,7 @@ def test_an_engine_that_dies_or_hangs_is_told_and_does_no_harm(
     archive: ModelArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, problem: str
 ) -> None:
     python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\nexec {sys.executable} -S -c \"{program}\"\n")
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -c "{program}"\n')
     python.chmod(0o700)
     monkeypatch.setattr(engine_probe, "TIMEOUT_S", 0.5)
     monkeypatch.setattr(engine_probe.sys, "executable", str(python))
