@@ -10,23 +10,18 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks.harness import Benchmark, Context
+from tests.benchmarks.rig.driven_car import DrivenCar
 from tests.benchmarks.rig.load import busy_machine
-from tests.vehicle.stack import Stack, is_rest
-from vehicle.actuator.state import Phase
-from vehicle.runtime_folder import RuntimeFolder
 
 CARS = 4
 PART = 60  # injections that are kept together, every fault equally often
@@ -35,41 +30,17 @@ FAULTS = {"hung": signal.SIGUSR1, "killed": signal.SIGKILL, "stopped": signal.SI
 DRIVE_S = (0.15, 0.45)  # how long a car drives before the fault: any moment between two turns and two pictures
 
 
-class DrivenCar:
+class HarmedCar(DrivenCar):
     """One emulated car whose drivers are harmed."""
-
-    def __init__(self, path: Path) -> None:
-        path.mkdir(mode=0o700)
-        self._stack = Stack(RuntimeFolder(path))
-        self._drivers = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.rig.driver", str(path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
 
     def inject(self, fault: str, drive_s: float) -> float:
         """Let a new driver drive for that long, harm it, and wait for the car; the seconds until it was stopped."""
-        stack = self._stack
-        stack.wait(lambda: stack.client.status().phase is Phase.READY)
-        assert self._drivers.stdin is not None
-        assert self._drivers.stdout is not None
-        self._drivers.stdin.write("\n")
-        self._drivers.stdin.flush()
-        driver = int(self._drivers.stdout.readline())
-        stack.wait(lambda: not is_rest(stack.client.status().throttle_us))
-        time.sleep(drive_s)
+        driver = self.start_driving(drive_s)
         faulted_at_s = time.monotonic()
         os.kill(driver, FAULTS[fault])
-        stopped_s = stack.stopped_after_s(faulted_at_s)
-        stack.wait(lambda: stack.client.status().phase is not Phase.ARMED)
-        with suppress(ProcessLookupError):
-            os.kill(driver, signal.SIGKILL)
+        stopped_s = self.stack.stopped_after_s(faulted_at_s)
+        self.end_driving(driver)
         return stopped_s
-
-    def end(self) -> None:
-        """Everything of it."""
-        self._drivers.kill()
-        self._drivers.communicate()
-        self._stack.end()
 
 
 def run(context: Context) -> Mapping[str, float]:
@@ -77,7 +48,7 @@ def run(context: Context) -> Mapping[str, float]:
     wanted = FULL_INJECTIONS if context.full else INJECTIONS
     results: list[tuple[str, bool, float]] = []
     with ExitStack() as exits:
-        cars: list[DrivenCar] = []
+        cars: list[HarmedCar] = []
         for number in range(0, wanted, PART):
             is_busy = number >= wanted // 2
             part = context.store.part(str(number), lambda n=number, b=is_busy: inject_part(context, cars, exits, n, b))
@@ -95,11 +66,11 @@ def run(context: Context) -> Mapping[str, float]:
 
 
 def inject_part(
-    context: Context, cars: list[DrivenCar], exits: ExitStack, number: int, is_busy: bool
+    context: Context, cars: list[HarmedCar], exits: ExitStack, number: int, is_busy: bool
 ) -> list[tuple[str, float]]:
     """One part, all cars at once; the cars are made for the first part that is not known yet."""
     while len(cars) < CARS:
-        car = DrivenCar(context.folder / f"car{len(cars)}")
+        car = HarmedCar(context.folder / f"car{len(cars)}")
         exits.callback(car.end)
         cars.append(car)
     chance = random.Random(number)
@@ -108,7 +79,7 @@ def inject_part(
     lock = threading.Lock()
     results: list[tuple[str, float]] = []
 
-    def serve(car: DrivenCar) -> None:
+    def serve(car: HarmedCar) -> None:
         while True:
             with lock:
                 if not faults:

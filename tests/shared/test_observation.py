@@ -112,6 +112,15 @@ def test_grey_of_the_right_size_passes_and_other_sizes_are_reduced() -> None:
     np.testing.assert_array_equal(grey_from_luma(grey.repeat(4, axis=0).repeat(4, axis=1)), grey)
 
 
+def test_a_large_grey_picture_is_the_mean_of_blocks_rounded_half_up() -> None:
+    luma = pattern(480, 640)[..., 1]
+    sums = luma.reshape(120, 4, 160, 4).astype(int).sum(axis=(1, 3))
+    np.testing.assert_array_equal(grey_from_luma(luma), (sums + 8) // 16)
+    assert (grey_from_luma(np.full((480, 640), 255, np.uint8)) == 255).all()
+    doubled = luma.repeat(2, axis=0).repeat(2, axis=1)  # takes the way of any other size
+    np.testing.assert_array_equal(grey_from_luma(doubled), grey_from_luma(luma))
+
+
 @pytest.mark.parametrize(
     "frame",
     [

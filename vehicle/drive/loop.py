@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,11 +14,14 @@ from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
 from vehicle.actuator.state import Phase
 from vehicle.drive.pilot import Pilot
 from vehicle.drive.turn import Decision, Sight, Turn
+from vehicle.hardware.camera_watch import CameraVerdict, CameraWatch
 from vehicle.hardware.protocols import Camera, Frame
 from vehicle.supervisor import Supervisor
 
 RENEW_S = 0.020
 EARLY_FRACTION = 0.6  # a picture that comes sooner after the last decision than this share of a period is left out
+
+log = logging.getLogger(__name__)
 
 
 class DriveRecorder(Protocol):
@@ -27,7 +31,10 @@ class DriveRecorder(Protocol):
 
 
 class DriveLoop:
-    """One car's control loop. It decides all the time and commands only while armed for it."""
+    """One car's control loop. It decides all the time and commands only while armed for it.
+
+    decision: the newest one. camera_verdict: what is wrong with the pictures.
+    """
 
     def __init__(
         self,
@@ -41,7 +48,9 @@ class DriveLoop:
     ) -> None:
         """supervisor: hears of every turn."""
         self.decision: Decision | None = None
+        self.camera_verdict = CameraVerdict()
         self._camera = camera
+        self._watch = CameraWatch(pilot.control_rate_hz)
         self._pilot = pilot
         self._actuator = actuator
         self._clock = clock
@@ -70,20 +79,30 @@ class DriveLoop:
         status = self._actuator.status()
         if status.epoch != self._epoch:
             self._begin(status.epoch)
-        decided = self._decide()
+        frame = self._camera.latest()
+        drives = status.phase is Phase.ARMED and status.driver is Driver.AUTONOMOUS
+        if self._is_misled(frame) and drives:
+            self._actuator.stop(self.camera_verdict.problem)
+            status, drives = self._actuator.status(), False
+        decided = None if frame is None else self._decide(frame)
         commanded_at_s = None
-        if self.decision is not None and status.phase is Phase.ARMED and status.driver is Driver.AUTONOMOUS:
+        if self.decision is not None and drives:
             commanded_at_s = self._clock()
             status = self._actuator.command(self._lease(self.decision, commanded_at_s))
         self._record(decided, status, commanded_at_s)
         return status
 
-    def _decide(self) -> Decision | None:
-        """What to do about the newest picture; None when there is none that is due."""
-        frame = self._camera.latest()
-        if frame is None:
-            return None
-        is_due = self._is_due(frame)
+    def _is_misled(self, frame: Frame | None) -> bool:
+        """Whether the pictures must not be driven by. Pictures that are only old end the lease by themselves."""
+        verdict = self._watch.judge(frame, self._clock(), self._camera.problem)
+        if verdict.problem and verdict != self.camera_verdict:
+            log.warning("%s", verdict.problem)
+        self.camera_verdict = verdict
+        return verdict.stops
+
+    def _decide(self, frame: Frame) -> Decision | None:
+        """What to do about the newest picture; None when it is not due, or not to be driven by."""
+        is_due = self._is_due(frame) and not self.camera_verdict.stops
         self._looked_at = frame.sequence
         if not is_due:
             return None
@@ -101,6 +120,7 @@ class DriveLoop:
         """Another arming: count from one again, and let the model start as in training, without memory."""
         self._epoch, self._sequence = epoch, 0
         self._pilot.forget()
+        self._watch.begin()
 
     def _lease(self, decision: Decision, now_s: float) -> Lease:
         self._sequence += 1

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from shared.errors import MetadataError
 from shared.model_archive import ModelArchive
-from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, Observer, grey_from_rgb
+from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, Observer
 from shared.policy_io import policy_inputs
 from shared.sensors import FRONT_CAMERA, SENSORS
 from vehicle.drive.engine import Engine
 from vehicle.drive.turn import Decision, Sight
+from vehicle.hardware.pictures import grey_of
 from vehicle.hardware.protocols import Frame
 
 KEPT_OBSERVATIONS = 4  # as many as a camera keeps pictures
@@ -107,7 +108,7 @@ class ModelPilot:
 
 def _readings(sight: Sight) -> dict[str, NDArray[Any]]:
     """What the sensors say, by reading name (SensorSpec.reading)."""
-    return {"camera": grey_from_rgb(sight.frame.image)}
+    return {"camera": grey_of(sight.frame)}
 
 
 def _whole(shape: tuple[int | None, ...]) -> tuple[int, ...]:

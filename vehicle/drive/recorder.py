@@ -10,19 +10,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import simplejpeg
-
 from shared.drive_channels import ActuatorOutput, CameraFrame, Command, DriveState
 from shared.drive_log import DriveLogWriter
 from shared.errors import StorageError
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.state import Phase
 from vehicle.drive.turn import Decision, Sight, Turn
-from vehicle.hardware.protocols import Frame
+from vehicle.hardware.pictures import copy_of, jpeg_of
 
 LONGEST_QUEUE = 30  # two seconds at 15 Hz, 28 MB of pictures
 SYNC_S = 2.0
-JPEG_QUALITY = 85
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +40,7 @@ class LogRecorder:
         """Take a turn over; the picture is copied, because the camera will use its memory again."""
         kept = turn.decision
         if kept is not None:
-            frame = Frame(kept.frame.image.copy(), kept.frame.taken_at_s, kept.frame.sequence)
-            kept = replace(kept, sight=Sight(frame, kept.scan))
+            kept = replace(kept, sight=Sight(copy_of(kept.frame), kept.scan))
         try:
             self._waiting.put_nowait((kept, turn.status))
         except queue.Full:
@@ -83,7 +79,7 @@ class LogRecorder:
 
     def _write(self, decision: Decision, status: ActuatorStatus) -> None:
         frame, action = decision.frame, decision.action
-        jpeg = simplejpeg.encode_jpeg(frame.image, quality=JPEG_QUALITY)
+        jpeg = jpeg_of(frame)
         self._writer.write(CameraFrame(jpeg, frame.sequence, round(frame.taken_at_s * 1e9)), frame.taken_at_s)
         command = Command(action.steering_angle_deg, action.speed_mps, "autonomous", frame.sequence, frame.sequence)
         self._writer.write(command, decision.decided_at_s)

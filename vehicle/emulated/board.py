@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.world_link import CarPose, PulseReport, WorldFrame
-from vehicle.emulated.camera import CameraSensor, still_scene
+from vehicle.emulated.camera import CameraSensor, Image, still_scene
+from vehicle.emulated.camera_fault import FaultySensor
 from vehicle.emulated.esc import PulseLoss, SpeedController
 from vehicle.emulated.i2c import Wire
 from vehicle.emulated.pca9685 import INTERNAL_OSCILLATOR_HZ, Pca9685Chip
@@ -22,7 +23,10 @@ REPORT_S = 0.020  # one period of the pulses: the world learns of a change at th
 
 
 class EmulatedBoard:
-    """wire: the I2C bus with the chip on it. camera: a Camera. pose: what the world last said of the car."""
+    """wire: the I2C bus with the chip on it. camera: a Camera. sensor: of the camera, may be given a fault.
+
+    pose: what the world last said of the car.
+    """
 
     def __init__(
         self,
@@ -38,7 +42,7 @@ class EmulatedBoard:
         self.esc = SpeedController(on_pulse_loss)
         self.camera = FrameSlot()
         self.pose: CarPose | None = None
-        self._sensor = CameraSensor(seed)
+        self.sensor = FaultySensor(CameraSensor(seed))
         self._still_scene = still_scene()
         self._clock = clock
 
@@ -57,9 +61,14 @@ class EmulatedBoard:
     def show(self, frame: WorldFrame) -> None:
         """The world moved on: take a picture of it."""
         self.pose = frame.pose
-        self.camera.put(self._sensor.expose(frame.frame_rgb, self._clock()))
+        self._expose(frame.frame_rgb)
 
     def show_still(self) -> None:
         """No world: the same view again, with fresh noise."""
         self.pose = None
-        self.camera.put(self._sensor.expose(self._still_scene, self._clock()))
+        self._expose(self._still_scene)
+
+    def _expose(self, scene: Image) -> None:
+        frame = self.sensor.expose(scene, self._clock())
+        if frame is not None:
+            self.camera.put(frame)

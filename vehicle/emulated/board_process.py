@@ -22,6 +22,7 @@ from shared.link_socket import SocketLink, connect
 from shared.world_link import Hello, PulseReport, WorldFrame
 from vehicle.emulated.board import REPORT_S, EmulatedBoard
 from vehicle.emulated.camera import RATE_HZ, send_frame
+from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.i2c import answer_one
 from vehicle.runtime_folder import RuntimeFolder, listen
 
@@ -169,8 +170,11 @@ class BoardProcess:
     def _status(self, question: dict[str, Any]) -> dict[str, Any]:
         """What is so now, and the pulse changes after since_s if the question has one.
 
-        At most CHANGES_PER_ANSWER come at once; ask again from the last one on.
+        At most CHANGES_PER_ANSWER come at once; ask again from the last one on. camera_fault: the camera fails so
+        from now on.
         """
+        if "camera_fault" in question:
+            self._board.sensor.fault = CameraFault(question["camera_fault"])
         with self._board.wire.quiet():
             history = self._board.chip.settled_history()
         since_s = question.get("since_s")
@@ -179,6 +183,7 @@ class BoardProcess:
         return {
             "now_s": self._clock(),
             "esc_armed": self._board.esc.armed,
+            "camera_fault": self._board.sensor.fault,
             "pose": None if pose is None else asdict(pose),
             "pulses": wanted[:CHANGES_PER_ANSWER],
         }
@@ -203,7 +208,7 @@ class BoardProcess:
         sent, slow_s = 0, 2.0
         connection.settimeout(slow_s)  # a stopped process must not keep the board from ending
         with connection, contextlib.suppress(OSError):
-            while not stop.is_set():
+            while not stop.is_set() and self._board.sensor.fault is not CameraFault.UNPLUG:
                 frame = self._board.camera.wait_newer(sent, ONE_WAIT_S)
                 if frame is not None:
                     send_frame(connection, frame)

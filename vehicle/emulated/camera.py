@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import HardwareError, LinkError
+from shared.errors import HardwareError
 from shared.observation import FRAME_HEIGHT_PX, FRAME_WIDTH_PX
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame
@@ -100,24 +100,25 @@ class EmulatedCamera(FrameSlot):
         received = 0
         while not self._closed.is_set():
             try:
-                image = self._buffers[received % _BUFFERS]
-                taken_at_s = self._receive_into(image)
+                image, taken_at_s = self._receive_picture(self._buffers[received % _BUFFERS])
                 received += 1
+                self.problem = ""
                 self.put(Frame(image, taken_at_s, received))
             except OSError:
                 self._reconnect()
 
-    def _receive_into(self, image: Image) -> float:
-        """The next picture; when it was taken."""
+    def _receive_picture(self, buffer: Image) -> tuple[Image, float]:
+        """The next picture, in the buffer if it is of that size; when it was taken."""
         header = bytearray(_HEADER.size)
         self._fill(memoryview(header))
         _, taken_at_s, height_px, width_px = _HEADER.unpack(header)
-        if (height_px, width_px) != (FRAME_HEIGHT_PX, FRAME_WIDTH_PX):
-            raise LinkError(f"The emulated camera sent a picture of {width_px}x{height_px}.")
+        size = (height_px, width_px, 3)
+        image = buffer if size == buffer.shape else np.empty(size, dtype=np.uint8)
         self._fill(image.data.cast("B"))
-        return float(taken_at_s)
+        return image, float(taken_at_s)
 
     def _reconnect(self) -> None:
+        self.problem = "The emulated camera is unplugged, or its board is off."
         self._socket.close()
         while not self._closed.wait(_RECONNECT_S):
             with contextlib.suppress(OSError):

@@ -8,9 +8,13 @@ from vehicle.hardware.protocols import Frame
 
 
 class FrameSlot:
-    """Safe between one thread that puts and any that look."""
+    """Safe between one thread that puts and any that look.
+
+    problem: why no pictures come, a sentence for who asks the camera; empty while nothing is wrong.
+    """
 
     def __init__(self) -> None:
+        self.problem = ""
         self._frame: Frame | None = None
         self._arrived = threading.Condition()
 

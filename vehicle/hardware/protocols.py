@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One camera picture.
+    """One camera picture; pictures.py makes of it what others need. Valid until three newer frames have come.
 
-    image: (480, 640, 3) uint8, RGB; valid until three newer frames have come.
+    image: (height, width, 3) uint8, RGB; or (height, width) uint8, full-range luma, from a camera that delivers that.
     taken_at_s: when the sensor saw it, on the monotonic clock of this computer.
     sequence: rises with every picture; gaps are pictures nobody looked at.
+    chroma: U and V of a luma image in colour, (height / 2, width / 2) uint8 each.
+    jpeg: the picture as the camera itself compressed it, at its full size.
     """
 
     image: NDArray[np.uint8]
     taken_at_s: float
     sequence: int
+    chroma: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+    jpeg: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ class Scan:
 
 class Camera(Protocol):
     """Gives the newest picture; older ones are gone. Nothing queues."""
+
+    @property
+    def problem(self) -> str:
+        """Why the device gives no pictures, a sentence; empty while it is there."""
+        ...
 
     def latest(self) -> Frame | None:
         """The newest picture, None before the first one."""

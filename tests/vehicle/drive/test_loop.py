@@ -21,6 +21,8 @@ from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.turn import Decision, Sight, Turn
+from vehicle.emulated.camera import CameraSensor, still_scene
+from vehicle.emulated.camera_fault import CameraFault, FaultySensor
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame
 
@@ -44,6 +46,14 @@ class RememberingActuator:
 
     def stop(self, reason: str) -> None:
         self.stops.append(reason)
+
+
+class LatchingActuator(RememberingActuator):
+    """Stops when it is told to."""
+
+    def stop(self, reason: str) -> None:
+        super().stop(reason)
+        self.now = replace(self.now, phase=Phase.STOPPING, driver=None, reason=reason)
 
 
 class ScriptedPilot:
@@ -81,12 +91,20 @@ class Rig:
         self.pilot = ScriptedPilot()
         self.actuator = RememberingActuator()
         self.loop = DriveLoop(self.camera, self.pilot, self.actuator, clock=clock, recorder=self.recorder)
-        self._sequence = 0
+        self.sensor = FaultySensor(CameraSensor(seed=0))
 
     def picture(self) -> None:
-        self._sequence += 1
-        image = np.zeros((480, 640, 3), dtype=np.uint8)
-        self.camera.put(Frame(image, self.clock(), self._sequence))
+        frame = self.sensor.expose(still_scene(), self.clock())
+        if frame is not None:
+            self.camera.put(frame)
+
+    def drive(self, duration_s: float) -> None:
+        """Pictures at 15 Hz, a turn every 20 ms."""
+        for turn in range(round(duration_s / 0.02)):
+            if turn * 3 % 10 < 3:
+                self.picture()
+            self.loop.turn()
+            self.clock.sleep(0.02)
 
 
 @pytest.fixture
@@ -212,6 +230,57 @@ def test_a_stop_is_recorded_although_no_picture_comes(rig: Rig) -> None:
     rig.loop.turn()
     _, stop = rig.recorder.turns
     assert (stop.decision, stop.commanded_at_s, stop.status.phase) == (None, None, Phase.STOPPING)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "within_s"),
+    [
+        (CameraFault.FREEZE, "frozen", 0.42),
+        (CameraFault.BLACK, "nothing but black", 0.5),
+        (CameraFault.SMALL, "from 640x480 to 320x240", 0.15),
+        (CameraFault.HALF_RATE, "fewer than 9 pictures a second", 1.2),
+    ],
+)
+def test_a_camera_that_cannot_be_driven_by_stops_the_car_and_says_why(
+    rig: Rig, fault: CameraFault, words: str, within_s: float
+) -> None:
+    actuator = LatchingActuator()
+    rig.loop = DriveLoop(rig.camera, rig.pilot, actuator, clock=rig.clock)
+    rig.drive(1.5)
+    assert actuator.stops == []
+    rig.sensor.fault = fault
+    rig.drive(within_s)
+    assert len(actuator.stops) == 1
+    assert words in actuator.stops[0] == rig.loop.camera_verdict.problem
+    leases, decisions = len(actuator.leases), rig.pilot.decisions
+    rig.drive(0.3)
+    assert (len(actuator.leases), rig.pilot.decisions) == (leases, decisions)
+    rig.sensor.fault = CameraFault.NONE
+    rig.loop.turn()
+    rig.drive(1.5)
+    assert rig.loop.camera_verdict.problem == "" or fault is CameraFault.SMALL  # that one holds until the next arming
+    assert len(actuator.leases) == leases  # nothing drives again by itself
+
+
+def test_a_camera_that_stalls_is_left_to_the_lease_and_told(rig: Rig) -> None:
+    rig.drive(0.5)
+    rig.sensor.fault = CameraFault.STALL
+    rig.drive(0.3)
+    assert rig.actuator.stops == []
+    assert "no more pictures" in rig.loop.camera_verdict.problem
+    newest = rig.actuator.leases[-1]
+    assert newest.issued_at_s - newest.rests_on_s > 0.25  # the actuator hears how old the picture is
+    rig.sensor.fault = CameraFault.NONE
+    rig.drive(0.1)
+    assert rig.loop.camera_verdict.problem == ""
+
+
+def test_a_bad_camera_of_a_car_that_stands_stops_nobody(rig: Rig) -> None:
+    rig.actuator.now = replace(ARMED, phase=Phase.READY, driver=None)
+    rig.sensor.fault = CameraFault.BLACK
+    rig.drive(0.6)
+    assert rig.actuator.stops == []
+    assert "black" in rig.loop.camera_verdict.problem
 
 
 def test_every_way_out_of_the_loop_stops_the_car(rig: Rig) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.errors import HardwareError
+from shared.errors import HardwareError, LinkError
 from shared.link_socket import LinkServer, SocketLink
 from shared.world_link import CarPose, Hello, PulseReport, WorldFrame
+from vehicle.cli import run
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.board_process import BoardProcess
 from vehicle.emulated.camera import EmulatedCamera
+from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.i2c import SocketI2C
 from vehicle.hardware.pca9685 import Pca9685Board
 from vehicle.hardware.protocols import Camera, Frame
@@ -117,6 +119,60 @@ def test_the_pictures_come_back_with_the_board(folder: RuntimeFolder) -> None:
     assert next_frame(camera, newest.sequence).sequence > newest.sequence
     camera.close()
     running.end()
+
+
+def say_fault(board: Running, fault: CameraFault) -> None:
+    answer = board_status(board.folder.board_status, camera_fault=fault)
+    assert answer["camera_fault"] == fault
+
+
+def test_a_fault_of_the_camera_comes_and_goes_as_it_is_told(board: Running) -> None:
+    camera = EmulatedCamera(board.folder.board_camera)
+    frame = next_frame(camera)
+    say_fault(board, CameraFault.FREEZE)
+    first = next_frame(camera, next_frame(camera, frame.sequence).sequence)
+    second = next_frame(camera, first.sequence)
+    assert second.taken_at_s > first.taken_at_s
+    assert np.array_equal(first.image, second.image)
+    say_fault(board, CameraFault.SMALL)
+    while frame.image.shape != (240, 320, 3):
+        frame = next_frame(camera, frame.sequence)
+    say_fault(board, CameraFault.STALL)
+    newest = camera.latest()
+    assert newest is not None
+    assert camera.wait_newer(newest.sequence + 1, 0.2) is None  # one may have been under way
+    assert camera.problem == ""
+    say_fault(board, CameraFault.NONE)
+    assert next_frame(camera, newest.sequence + 1).image.shape == (480, 640, 3)
+    with pytest.raises(LinkError):
+        board_status(board.folder.board_status, camera_fault="on fire")
+    camera.close()
+
+
+def test_an_unplugged_camera_says_so_and_comes_back(board: Running) -> None:
+    camera = EmulatedCamera(board.folder.board_camera)
+    next_frame(camera)
+    say_fault(board, CameraFault.UNPLUG)
+    while not camera.problem:
+        time.sleep(0.005)
+    assert "unplugged" in camera.problem
+    newest = camera.latest()
+    assert newest is not None
+    say_fault(board, CameraFault.NONE)
+    next_frame(camera, newest.sequence)
+    assert camera.problem == ""
+    camera.close()
+
+
+def test_anybody_can_break_the_emulated_camera_from_the_command_line(
+    board: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = ["--emulated", "--runtime", str(board.folder.path)]
+    assert run(["fault", "black", *runtime]) == 0
+    assert "fails: black" in capsys.readouterr().out
+    assert board_status(board.folder.board_status)["camera_fault"] == "black"
+    assert run(["fault", "none", *runtime]) == 0
+    assert "well" in capsys.readouterr().out
 
 
 def accept(server: LinkServer) -> SocketLink:
