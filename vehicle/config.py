@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.settings import Settings
+from vehicle.actuator.battery import BatteryLimits
 from vehicle.actuator.limits import DriveLimits
+from vehicle.actuator.motion import MotionLimits
+
+BusNumber = Annotated[int, Field(ge=0, le=63)]
+BusAddress = Annotated[int, Field(ge=0x08, le=0x77)]
+FreeOutput = Annotated[int, Field(ge=2, le=15)]  # 0 and 1 are the throttle and the steering
 
 
 class ServoBoardConfig(Settings):
@@ -21,6 +27,65 @@ class ServoBoardConfig(Settings):
     )
     output_enable_chip: int = Field(0, ge=0, le=63, description="Number of the GPIO chip, as in /dev/gpiochip0.")
     output_enable_line: int = Field(22, ge=0, le=511, description="GPIO line of the /OE pin or its circuit.")
+
+
+class BatteryConfig(Settings):
+    """The gauge of the battery that drives the motor, and what its voltage means."""
+
+    gauge: Literal["none", "ads1115", "ina219", "deepracer"] = Field(
+        "none", description="What measures the battery: nothing, a converter behind a divider, a chip, DeepRacer's own."
+    )
+    bus: BusNumber | None = Field(None, description="Number of its I2C bus; left out, the servo board's.")
+    address: BusAddress | None = Field(None, description="Its I2C address; left out, the usual one.")
+    adc_input: int = Field(0, ge=0, le=3, description="Input of the ADS1115.")
+    divider: float = Field(3.0, ge=1, le=20, description="Battery volts per volt at the input of the ADS1115.")
+    shunt_ohm: float = Field(0.1, gt=0, le=1, description="Resistor on the board of the INA219.")
+    limits: BatteryLimits = BatteryLimits()
+
+
+class ImuConfig(Settings):
+    """The IMU that stops a car which was picked up, fell over or hit something."""
+
+    chip: Literal["none", "mpu6050"] = Field("none", description="Which IMU there is; mpu6050 stands for its kin too.")
+    bus: BusNumber | None = Field(None, description="Number of its I2C bus; left out, the servo board's.")
+    address: BusAddress = Field(0x68, description="Its I2C address.")
+    limits: MotionLimits = MotionLimits()
+
+
+class TailLightConfig(Settings):
+    """The lamp that shows from afar how the car is. Outputs and LEDs in the order red, green, blue."""
+
+    wiring: Literal["none", "servo_board", "leds"] = Field(
+        "none", description="What it hangs on: nothing, free outputs of the servo board, LEDs of the kernel."
+    )
+    outputs: tuple[FreeOutput, FreeOutput, FreeOutput] = Field((2, 3, 4), description="Outputs of the servo board.")
+    leds: tuple[str, str, str] = Field(("red", "green", "blue"), description="Names in /sys/class/leds.")
+
+    @field_validator("leds")
+    @classmethod
+    def _are_names(cls, leds: tuple[str, str, str]) -> tuple[str, str, str]:
+        if any("/" in led or led in ("", ".", "..") for led in leds):
+            raise ValueError("an LED is named as in /sys/class/leds, without slashes")
+        return leds
+
+
+class GamepadConfig(Settings):
+    """A gamepad that is connected to the car itself."""
+
+    device: Path | None = Field(None, description="Its file, /dev/input/eventN; left out, the first gamepad found.")
+    max_speed_mps: float = Field(1.0, gt=0, le=8, description="Speed of a trigger that is pulled right through.")
+    silence_s: float = Field(
+        1.0, ge=0.2, le=5, description="How long the pad may say nothing while the car drives; then it rolls out."
+    )
+
+
+class DevicesConfig(Settings):
+    """What a car may have besides its servo board, camera and LiDAR."""
+
+    battery: BatteryConfig = BatteryConfig()
+    imu: ImuConfig = ImuConfig()
+    tail_light: TailLightConfig = TailLightConfig()
+    gamepad: GamepadConfig = GamepadConfig()
 
 
 class DriveConfig(Settings):
@@ -51,5 +116,6 @@ class CarConfig(Settings):
     )
     models: Path = Field(Path("~/lapwing-car/models"), description="Folder of the installed models.")
     servo_board: ServoBoardConfig = ServoBoardConfig()
+    devices: DevicesConfig = DevicesConfig()
     limits: DriveLimits = DriveLimits()
     drive: DriveConfig = DriveConfig()

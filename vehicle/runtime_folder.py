@@ -53,6 +53,11 @@ class RuntimeFolder:
         return self.path / "board.sock"
 
     @property
+    def computer(self) -> Path:
+        """The files that the emulated car's computer tells its heat and its supply in, as Linux does: `sys/…`."""
+        return self.path / "computer"
+
+    @property
     def world(self) -> Path:
         """Where a world started by `lapwing-car up` waits for the board."""
         return self.path / "world.sock"

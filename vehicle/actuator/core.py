@@ -126,7 +126,7 @@ class ActuatorCore:
             return f"A top speed of {top_speed_mps:g} m/s cannot be driven. Choose another model."
         self.state = states.advanced(self.state, now_s)
         obstacle = None if mode is Mode.CALIBRATION else self._arming_obstacle
-        problem = obstacle or states.arm_refusal(self.state) or self._guard.problem(now_s)
+        problem = obstacle or states.arm_refusal(self.state) or self._why_not_drive(mode, now_s)
         if problem is None:
             epoch = self._new_epoch()
             self.state = states.armed(self.state, mode, top_speed_mps=top_speed_mps, epoch=epoch, now_s=now_s)
@@ -208,7 +208,6 @@ class ActuatorCore:
 
     def status(self, now_s: float) -> ActuatorStatus:
         """What is so now."""
-        unwell = (self._verdict.warning,) if self._verdict.warning else ()
         return ActuatorStatus(
             phase=self.state.phase,
             driver=self.state.driver,
@@ -223,7 +222,7 @@ class ActuatorCore:
             mode=self.state.mode,
             top_speed_mps=self.state.top_speed_mps,
             guard=self._guard.problem(now_s) or "",
-            warnings=tuple(dict.fromkeys(self._warnings + self._guard.warnings + unwell)),
+            warnings=tuple(dict.fromkeys(self._warnings + self._guard.warnings + self._verdict.warnings)),
             safety_level=self._guard.safety_level,
             written_at_s=self._written_at_s,
         )
@@ -231,9 +230,13 @@ class ActuatorCore:
     def _heed_guard_and_health(self, now_s: float) -> None:
         """Whoever could not be stopped from outside, or is not well, does not drive on."""
         self._verdict = judged(self._verdict, self._health(now_s), now_s)
-        problem = self._guard.problem(now_s) or self._verdict.stop
-        if problem is not None and self.state.phase is Phase.ARMED:
+        if self.state.mode is not None and (problem := self._why_not_drive(self.state.mode, now_s)):
             self.stop(problem, now_s)
+
+    def _why_not_drive(self, mode: Mode, now_s: float) -> str | None:
+        """A car that is being calibrated is in somebody's hands; any other that is picked up has to stop."""
+        upset = None if mode is Mode.CALIBRATION else self._verdict.upset
+        return self._guard.problem(now_s) or self._verdict.stop or upset
 
     def _wanted(self, now_s: float) -> Action | Pulses | None:
         """The command in force. None without one: zero throttle, the wheels held, and after half a second the

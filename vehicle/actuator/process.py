@@ -9,12 +9,28 @@ import threading
 import time
 
 from calibration.pulses import CalibratedPulses
+from shared.errors import HardwareError
+from vehicle.actuator.beside import BesideReader
 from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.esc import esc_profile
 from vehicle.actuator.guard_link import GuardLink
+from vehicle.actuator.health_watch import Fitted, HealthWatch
 from vehicle.actuator.realtime import ACTUATOR_PRIORITY, become_realtime
 from vehicle.actuator.server import ActuatorServer
-from vehicle.hardware.assembly import Car, arming_obstacle, load_profile, neutral_ticks, open_servo_board
+from vehicle.actuator.slack import SlackReader
+from vehicle.actuator.status_light import StatusLight
+from vehicle.hardware.absent import NoTailLight
+from vehicle.hardware.assembly import (
+    Car,
+    arming_obstacle,
+    load_profile,
+    neutral_ticks,
+    open_bus_devices,
+    open_computer,
+    open_servo_board,
+    open_tail_light,
+)
+from vehicle.hardware.protocols import TailLight
 from vehicle.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -25,10 +41,17 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
     profile = load_profile(car)
     car.folder.create()
     board = open_servo_board(car, profile)
-    warning = become_realtime(ACTUATOR_PRIORITY)
-    if warning is not None:
-        log.warning("%s", warning)
-    with contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(profile))) as guard:
+    with contextlib.ExitStack() as exits:
+        slack = SlackReader(open_bus_devices(car, exits))
+        light, dark = _tail_light(car, exits)
+        beside = BesideReader([open_computer(car)])
+        beside.start()
+        exits.callback(beside.close)
+        watch = HealthWatch(lambda: {**slack.readings, **beside.readings}, fitted(car))
+        warnings = tuple(warning for warning in (become_realtime(ACTUATOR_PRIORITY), dark) if warning)
+        for warning in warnings:
+            log.warning("%s", warning)
+        guard = exits.enter_context(contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(profile))))
         core = ActuatorCore(
             board,
             CalibratedPulses(profile),
@@ -36,9 +59,36 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
             new_epoch=lambda: secrets.randbits(48) + 1,
             guard=guard,
             esc_profile=esc_profile(profile.throttle),
+            health=watch,
             arming_obstacle=arming_obstacle(car, profile),
-            warnings=() if warning is None else (warning,),
+            warnings=warnings,
             clock=time.monotonic,
         )
         guard.meet(time.monotonic, time.sleep)
-        ActuatorServer(core, car.folder.actuator, supervisor=Supervisor()).run(stop)
+        server = ActuatorServer(
+            core,
+            car.folder.actuator,
+            slack=slack,
+            devices=watch.told,
+            light=StatusLight(light),
+            supervisor=Supervisor(),
+        )
+        server.run(stop)
+
+
+def fitted(car: Car) -> Fitted:
+    """What the settings say of the devices that the car's health is known from."""
+    battery, imu = car.config.devices.battery, car.config.devices.imu
+    return Fitted(
+        battery=None if battery.gauge == "none" else battery.limits,
+        imu=None if imu.chip == "none" else imu.limits,
+        computer=not car.emulated,
+    )
+
+
+def _tail_light(car: Car, exits: contextlib.ExitStack) -> tuple[TailLight, str | None]:
+    """The light, and why it stays dark. No car stands still for it."""
+    try:
+        return open_tail_light(car, exits), None
+    except HardwareError as error:
+        return NoTailLight(), str(error)

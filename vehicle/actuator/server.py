@@ -15,7 +15,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shared.errors import HardwareError, LinkError
@@ -32,8 +32,9 @@ from vehicle.actuator.messages import (
     decode_request,
     encode_answer,
 )
-from vehicle.actuator.slack import SlackReader
+from vehicle.actuator.slack import Reading, SlackReader
 from vehicle.actuator.state import STOP_HOLD_S, Phase
+from vehicle.actuator.status_light import StatusLight
 from vehicle.runtime_folder import listen
 from vehicle.supervisor import Supervisor
 
@@ -52,14 +53,21 @@ class ActuatorServer:
         path: Path,
         *,
         slack: SlackReader | None = None,
+        devices: Callable[[], Mapping[str, Reading]] | None = None,
+        light: StatusLight | None = None,
         supervisor: Supervisor | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """slack: what else is on the bus, read between the turns. supervisor: hears of every turn."""
+        """slack: what else is on the bus, read between the turns. devices: what to tell of it, and of others.
+
+        light: shows the phase. supervisor: hears of every turn.
+        """
         self._core = core
         self._path = path
         self._slack = slack or SlackReader()
+        self._devices = devices or (lambda: self._slack.readings)
+        self._light = light
         self._supervisor = supervisor or Supervisor({})
         self._clock = clock
         self._sleep = sleep
@@ -89,9 +97,16 @@ class ActuatorServer:
                 self._core.turn(now_s)
             if now_s >= next_turn_s:
                 next_turn_s = max(next_turn_s + TURN_S, now_s)
-            self._slack.read_one(now_s, next_turn_s - self._clock())
+            self._use_slack(now_s, next_turn_s)
             self._note_phase()
             self._supervisor.turned(now_s)
+
+    def _use_slack(self, now_s: float, next_turn_s: float) -> None:
+        """What can wait: the light and the other devices of the bus."""
+        phase = self._core.state.phase
+        if self._light is not None:
+            self._light.follow(phase, next_turn_s - self._clock())
+        self._slack.read_one(now_s, next_turn_s - self._clock(), may_retry=phase is not Phase.ARMED)
 
     def _hear(self, server: socket.socket, waiting: selectors.BaseSelector, timeout_s: float) -> None:
         """Answer what has come."""
@@ -125,7 +140,7 @@ class ActuatorServer:
         problem, changed = self._obey(connection, request)
         if changed:
             self._core.turn(self._clock())
-        devices = self._slack.readings if isinstance(request, DevicesRequest) else None
+        devices = self._devices() if isinstance(request, DevicesRequest) else None
         _send(connection, Answer(self._core.status(self._clock()), problem, devices))
 
     def _obey(self, connection: socket.socket, request: Request) -> tuple[str | None, bool]:

@@ -1,4 +1,4 @@
-"""The emulated board: chip, servo, speed controller and camera of one car, joined to a world.
+"""The emulated board: chips, servo, speed controller and camera of one car, joined to a world.
 
 A process of its own (`lapwing-car board`), so that, like the real one, it keeps its last pulse when its
 master dies. `EmulatedBoard` has no sockets and takes its clock as an argument; board_process.py is the
@@ -10,22 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.world_link import CarPose, PulseReport, WorldFrame
+from vehicle.emulated.battery_chips import Ads1115Chip, DeepRacerGaugeChip, Ina219Chip
 from vehicle.emulated.camera import CameraSensor, Image, still_scene
 from vehicle.emulated.camera_fault import FaultySensor
 from vehicle.emulated.esc import PulseLoss, SpeedController
+from vehicle.emulated.faulty_chip import FaultyChip
 from vehicle.emulated.i2c import Wire
+from vehicle.emulated.movement import Movement
+from vehicle.emulated.mpu6050 import Mpu6050Chip
 from vehicle.emulated.pca9685 import INTERNAL_OSCILLATOR_HZ, Pca9685Chip
 from vehicle.emulated.servo import Servo
 from vehicle.hardware.frame_slot import FrameSlot
 
 THROTTLE_CHANNEL, STEERING_CHANNEL = 0, 1  # how the car is wired
+BATTERY_V = 7.9  # two cells, three quarters full
+BATTERY_DIVIDER = 3.0
 REPORT_S = 0.020  # one period of the pulses: the world learns of a change at the latest after this
 
 
 class EmulatedBoard:
-    """wire: the I2C bus with the chip on it. camera: a Camera. sensor: of the camera, may be given a fault.
+    """wire: the I2C bus with every chip on it. camera: a Camera. sensor: of the camera, may be given a fault.
 
-    pose: what the world last said of the car.
+    pose: what the world last said of the car. chips: by name, to make them fail. The gauges and the IMU are always
+    there; a car whose settings do not name them does not ask them.
     """
 
     def __init__(
@@ -37,7 +44,17 @@ class EmulatedBoard:
         on_pulse_loss: PulseLoss = PulseLoss.HOLD,
     ) -> None:
         self.chip = Pca9685Chip(clock, oscillator_hz=oscillator_hz)
-        self.wire = Wire(self.chip)
+        self.ads1115, self.ina219 = Ads1115Chip(clock), Ina219Chip(clock)
+        self.deepracer_gauge, self.imu = DeepRacerGaugeChip(), Mpu6050Chip()
+        self.set_battery_v(BATTERY_V)
+        self.chips = {
+            "servo_board": FaultyChip(self.chip),
+            "ads1115": FaultyChip(self.ads1115),
+            "ina219": FaultyChip(self.ina219),
+            "deepracer": FaultyChip(self.deepracer_gauge),
+            "imu": FaultyChip(self.imu),
+        }
+        self.wire = Wire(*self.chips.values())
         self.servo = Servo()
         self.esc = SpeedController(on_pulse_loss)
         self.camera = FrameSlot()
@@ -45,6 +62,12 @@ class EmulatedBoard:
         self.sensor = FaultySensor(CameraSensor(seed))
         self._still_scene = still_scene()
         self._clock = clock
+        self._moved = Movement()
+
+    def set_battery_v(self, voltage_v: float) -> None:
+        """Charge or drain the battery that the gauges measure."""
+        self.ina219.voltage_v = voltage_v
+        self.ads1115.inputs_v[0] = voltage_v / BATTERY_DIVIDER
 
     def report(self) -> PulseReport:
         """What servo and speed controller make of the outputs now; call it every REPORT_S, they need the
@@ -61,11 +84,15 @@ class EmulatedBoard:
     def show(self, frame: WorldFrame) -> None:
         """The world moved on: take a picture of it."""
         self.pose = frame.pose
+        self._moved = self._moved.to(frame.pose, frame.time_s)
+        self.imu.acceleration_mps2, self.imu.rotation_dps = self._moved.felt()
         self._expose(frame.frame_rgb)
 
     def show_still(self) -> None:
         """No world: the same view again, with fresh noise."""
         self.pose = None
+        self._moved = Movement()
+        self.imu.acceleration_mps2, self.imu.rotation_dps = self._moved.felt()
         self._expose(self._still_scene)
 
     def _expose(self, scene: Image) -> None:

@@ -23,6 +23,7 @@ from shared.world_link import Hello, PulseReport, WorldFrame
 from vehicle.emulated.board import REPORT_S, EmulatedBoard
 from vehicle.emulated.camera import RATE_HZ, send_frame
 from vehicle.emulated.camera_fault import CameraFault
+from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.emulated.i2c import answer_one
 from vehicle.runtime_folder import RuntimeFolder, listen
 
@@ -170,11 +171,10 @@ class BoardProcess:
     def _status(self, question: dict[str, Any]) -> dict[str, Any]:
         """What is so now, and the pulse changes after since_s if the question has one.
 
-        At most CHANGES_PER_ANSWER come at once; ask again from the last one on. camera_fault: the camera fails so
-        from now on.
+        At most CHANGES_PER_ANSWER come at once; ask again from the last one on. A question may also do harm, from
+        now on: camera_fault, chip_faults (by the chip's name), battery_v.
         """
-        if "camera_fault" in question:
-            self._board.sensor.fault = CameraFault(question["camera_fault"])
+        self._do_harm(question)
         with self._board.wire.quiet():
             history = self._board.chip.settled_history()
         since_s = question.get("since_s")
@@ -184,9 +184,22 @@ class BoardProcess:
             "now_s": self._clock(),
             "esc_armed": self._board.esc.armed,
             "camera_fault": self._board.sensor.fault,
+            "chip_faults": {name: chip.fault for name, chip in self._board.chips.items()},
             "pose": None if pose is None else asdict(pose),
             "pulses": wanted[:CHANGES_PER_ANSWER],
         }
+
+    def _do_harm(self, question: dict[str, Any]) -> None:
+        """ValueError where the board has no such chip or fault."""
+        if "camera_fault" in question:
+            self._board.sensor.fault = CameraFault(question["camera_fault"])
+        with self._board.wire.quiet():
+            for name, fault in question.get("chip_faults", {}).items():
+                if name not in self._board.chips:
+                    raise ValueError(name)
+                self._board.chips[name].fault = ChipFault(fault)
+            if "battery_v" in question:
+                self._board.set_battery_v(float(question["battery_v"]))
 
     def _serve_camera(self, server: socket.socket, stop: threading.Event) -> None:
         server.settimeout(ONE_WAIT_S)

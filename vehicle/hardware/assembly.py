@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +13,17 @@ from calibration.pulses import throttle_pulse_us
 from calibration.store import CalibrationStore
 from shared.atomic_files import storage_errors
 from shared.errors import CalibrationError, HardwareError
-from vehicle.config import CarConfig
+from vehicle.config import BatteryConfig, CarConfig
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
+from vehicle.hardware import ads1115, deepracer_gauge, ina219
+from vehicle.hardware.absent import NoTailLight, UnreachableDevice
 from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
+from vehicle.hardware.mpu6050 import Mpu6050
 from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, ticks_for
-from vehicle.hardware.protocols import Camera, ServoBoard
+from vehicle.hardware.pi_health import PiHealth
+from vehicle.hardware.protocols import BusDevice, Camera, ServoBoard, TailLight
+from vehicle.hardware.tail_light import ServoBoardLight, SysfsLight
 from vehicle.runtime_folder import RuntimeFolder
 
 EMULATED_BOARD_ID = "emulated"
@@ -76,23 +83,24 @@ def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
 def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
     """The servo board, not started, claimed for this process. HardwareError when it is not to be had."""
     settings = car.config.servo_board
-    bus: I2CBus
-    if car.emulated:
-        bus = SocketI2C(car.folder.board_i2c)
-    else:
-        driver = kernel_driver_of(settings.bus, settings.address)
-        if driver is not None:
-            raise HardwareError(
-                f"The kernel's own driver '{driver}' has the servo board. Remove its dtoverlay from "
-                "/boot/firmware/config.txt and restart the car."
-            )
-        bus = LinuxI2C(settings.bus)
+    driver = None if car.emulated else kernel_driver_of(settings.bus, settings.address)
+    if driver is not None:
+        raise HardwareError(
+            f"The kernel's own driver '{driver}' has the servo board. Remove its dtoverlay from "
+            "/boot/firmware/config.txt and restart the car."
+        )
+    bus = open_bus(car, settings.bus)
     try:
         bus.claim()
     except HardwareError:
         bus.deinit()
         raise
     return Pca9685Board(bus, address=settings.address, oscillator_hz=profile.chip_clock_hz)
+
+
+def open_bus(car: Car, number: int) -> I2CBus:
+    """A handle on an I2C bus. HardwareError when there is none; all buses of the emulated car are one."""
+    return SocketI2C(car.folder.board_i2c) if car.emulated else LinuxI2C(number)
 
 
 def neutral_ticks(profile: CalibrationProfile) -> int:
@@ -114,6 +122,60 @@ def guard_arguments(car: Car, profile: CalibrationProfile) -> list[str]:
         "--output-enable": "none" if car.emulated else wiring,
     }
     return [word for pair in values.items() for word in pair]
+
+
+def open_bus_devices(car: Car, exits: ExitStack) -> list[BusDevice]:
+    """What else this car has on I2C; exits lets go of it. One that is not to be had says why when it is read."""
+    devices: list[BusDevice] = []
+    battery, imu = car.config.devices.battery, car.config.devices.imu
+    if battery.gauge != "none":
+        devices.append(_opened(car, exits, "battery", battery.bus, lambda bus: _battery_gauge(battery, bus)))
+    if imu.chip != "none":
+        devices.append(_opened(car, exits, "imu", imu.bus, lambda bus: Mpu6050(bus, address=imu.address)))
+    return devices
+
+
+def _opened(
+    car: Car, exits: ExitStack, name: str, number: int | None, device: Callable[[I2CBus], BusDevice]
+) -> BusDevice:
+    try:
+        bus = open_bus(car, car.config.servo_board.bus if number is None else number)
+    except HardwareError as error:
+        return UnreachableDevice(name, str(error))
+    exits.callback(bus.deinit)
+    return device(bus)
+
+
+def _battery_gauge(settings: BatteryConfig, bus: I2CBus) -> BusDevice:
+    if settings.gauge == "ads1115":
+        return ads1115.Ads1115Battery(
+            bus,
+            address=settings.address or ads1115.DEFAULT_ADDRESS,
+            adc_input=settings.adc_input,
+            divider=settings.divider,
+        )
+    if settings.gauge == "ina219":
+        return ina219.Ina219Battery(
+            bus, address=settings.address or ina219.DEFAULT_ADDRESS, shunt_ohm=settings.shunt_ohm
+        )
+    return deepracer_gauge.DeepRacerBattery(bus, address=settings.address or deepracer_gauge.DEFAULT_ADDRESS)
+
+
+def open_computer(car: Car) -> BusDevice:
+    """What the car's computer says of itself. The emulated car's is a folder of files, there if somebody made it."""
+    return PiHealth(car.folder.computer) if car.emulated else PiHealth()
+
+
+def open_tail_light(car: Car, exits: ExitStack) -> TailLight:
+    """The tail light; exits lets go of it. HardwareError when there is none where the settings say."""
+    settings = car.config.devices.tail_light
+    if settings.wiring == "leds":
+        return SysfsLight(settings.leds)
+    if settings.wiring == "none":
+        return NoTailLight()
+    bus = open_bus(car, car.config.servo_board.bus)
+    exits.callback(bus.deinit)
+    return ServoBoardLight(bus, address=car.config.servo_board.address, channels=settings.outputs)
 
 
 def open_camera(car: Car) -> Camera:

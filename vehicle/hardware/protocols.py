@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -117,4 +119,67 @@ class ServoBoard(Protocol):
 
     def close(self) -> None:
         """Stop every pulse and let go of the bus."""
+        ...
+
+
+class BusDevice(Protocol):
+    """A small device that is read now and then, in a few transactions."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def every_s(self) -> float: ...
+
+    def read(self) -> Mapping[str, float]:
+        """What it measures, units in the names; nothing before its first measurement. OSError without an answer."""
+        ...
+
+
+class Colour(Enum):
+    """Of a lamp: red, green, blue."""
+
+    DARK = (False, False, False)
+    RED = (True, False, False)
+    YELLOW = (True, True, False)
+    GREEN = (False, True, False)
+    BLUE = (False, False, True)
+
+
+class TailLight(Protocol):
+    """A lamp that tells from afar how the car is."""
+
+    def show(self, colour: Colour) -> None:
+        """Change to this colour; OSError when the lamp does not hear."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PadState:
+    """What a gamepad's driver does now.
+
+    steering: -1 to 1, positive left. throttle: -1 to 1, positive forward. dead_man: whether the button that
+    permits driving is held. arm, stop: whether these buttons are down. heard_at_s: when the pad last said anything.
+    """
+
+    steering: float = 0.0
+    throttle: float = 0.0
+    dead_man: bool = False
+    arm: bool = False
+    stop: bool = False
+    heard_at_s: float = float("-inf")
+
+
+class Gamepad(Protocol):
+    """A pad that speaks only when something changes."""
+
+    @property
+    def name(self) -> str: ...
+
+    def wait(self, timeout_s: float) -> PadState:
+        """What is so after at most timeout_s; HardwareError when the pad is gone."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device."""
         ...

@@ -1,9 +1,10 @@
-"""What is not well costs half the speed, and a supply that dips again ends the drive."""
+"""What is not well costs half the speed, and some of it ends the drive."""
 
 from __future__ import annotations
 
 import pytest
 
+from vehicle.actuator.battery import BatteryLevel
 from vehicle.actuator.health import DIP_WINDOW_S, HEALTHY, Health, Verdict, judged
 
 LOW = Health(undervoltage=True)
@@ -15,19 +16,41 @@ def test_a_healthy_car_keeps_all_of_its_speed() -> None:
 
 @pytest.mark.parametrize(
     ("health", "word"),
-    [(LOW, "supply"), (Health(overheated=True), "hot"), (Health(stale_sensors=("imu", "battery")), "imu, battery")],
+    [
+        (LOW, "supply"),
+        (Health(overheated=True), "hot"),
+        (Health(stale_sensors=("imu", "battery")), "imu, battery"),
+        (Health(battery=BatteryLevel.VERY_LOW), "almost empty"),
+    ],
 )
 def test_each_trouble_halves_the_speed_and_is_told(health: Health, word: str) -> None:
     verdict = judged(Verdict(), health, 5.0)
     assert verdict.speed_fraction == 0.5
-    assert word in verdict.warning
-    assert verdict.stop is None
+    assert [word in warning for warning in verdict.warnings] == [True]
+    assert (verdict.stop, verdict.upset) == (None, None)
 
 
 def test_all_troubles_together_are_all_told_and_halve_the_speed_once() -> None:
-    verdict = judged(Verdict(), Health(True, True, ("imu",)), 5.0)
+    verdict = judged(Verdict(), Health(True, True, ("imu",), BatteryLevel.VERY_LOW), 5.0)
     assert verdict.speed_fraction == 0.5
-    assert verdict.warning.count(";") == 2
+    assert len(verdict.warnings) == 4
+
+
+def test_a_low_battery_and_a_note_are_told_and_cost_nothing() -> None:
+    verdict = judged(Verdict(), Health(battery=BatteryLevel.LOW, notes=("the battery is unknown",)), 5.0)
+    assert verdict == Verdict(warnings=("the battery is low; charge it soon", "the battery is unknown"))
+
+
+@pytest.mark.parametrize(
+    ("health", "word"), [(Health(battery=BatteryLevel.EMPTY), "empty"), (Health(stalled=True), "stuck")]
+)
+def test_an_empty_battery_and_a_stuck_motor_end_the_drive(health: Health, word: str) -> None:
+    assert word in (judged(Verdict(), health, 5.0).stop or "")
+
+
+def test_what_happened_to_the_car_is_kept_apart_from_what_is_wrong_with_it() -> None:
+    verdict = judged(Verdict(), Health(upset="the car was picked up"), 5.0)
+    assert (verdict.stop, verdict.upset) == (None, "the car was picked up")
 
 
 def test_a_dip_that_lasts_is_one_dip() -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from vehicle.actuator.slack import NEEDED_S, SlackReader
+from vehicle.actuator.slack import NEEDED_S, RETRY_S, SlackReader
 
 ENOUGH_S = 0.015
 
@@ -84,3 +84,19 @@ def test_a_car_without_such_devices_asks_nobody(clock: Any) -> None:
     slack = SlackReader()
     run(slack, clock, 10)
     assert slack.readings == {}
+
+
+def test_a_device_that_failed_is_asked_again_while_the_car_stands(clock: Any) -> None:
+    battery = Gauge("battery", 0.1)
+    battery.failures_left = 3
+    slack = SlackReader([battery])
+    run(slack, clock, 20)
+    assert battery.asked == 2
+    run(slack, clock, 2 * round(RETRY_S / 0.02))
+    assert battery.asked == 2
+    for _ in range(2 * round(RETRY_S / 0.02) + 20):
+        clock.sleep(0.02)
+        slack.read_one(clock(), ENOUGH_S, may_retry=True)
+    assert slack.readings["battery"].problem == ""
+    run(slack, clock, 50)
+    assert battery.asked >= 13  # and counts as well again

@@ -14,11 +14,13 @@ from shared.errors import HardwareError, LinkError
 from shared.link_socket import LinkServer, SocketLink
 from shared.world_link import CarPose, Hello, PulseReport, WorldFrame
 from vehicle.cli import run
+from vehicle.commands.fault import CHIPS
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.board_process import BoardProcess
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.i2c import SocketI2C
+from vehicle.hardware.ina219 import Ina219Battery
 from vehicle.hardware.pca9685 import Pca9685Board
 from vehicle.hardware.protocols import Camera, Frame
 from vehicle.runtime_folder import RuntimeFolder
@@ -218,3 +220,18 @@ def test_the_board_leaves_no_socket_behind(folder: RuntimeFolder) -> None:
     running = Running(folder, None)
     running.end()
     assert [path.name for path in folder.path.iterdir()] == []
+
+
+def test_chips_and_battery_are_harmed_while_the_board_runs(board: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--emulated", "--runtime", str(board.folder.path)]
+    bus = SocketI2C(board.folder.board_i2c)
+    assert set(board_status(board.folder.board_status)["chip_faults"]) == set(CHIPS)
+    assert run(["fault", "--chip", "imu", *options]) == 0
+    assert run(["fault", "--battery-v", "6.5", *options]) == 0
+    assert capsys.readouterr().out.splitlines() == ["The emulated imu fails: absent."] * 2
+    assert 0x68 not in bus.scan()
+    assert Ina219Battery(bus).read()["voltage_v"] == pytest.approx(6.5)
+    assert run(["fault", "--chip", "imu", "--how", "none", *options]) == 0
+    assert "is well" in capsys.readouterr().out
+    assert 0x68 in bus.scan()
+    bus.deinit()

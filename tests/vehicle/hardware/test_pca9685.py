@@ -172,7 +172,7 @@ def test_a_chip_on_an_external_clock_is_refused(board: EmulatedBoard, servo_boar
 
 def test_after_the_start_only_its_own_address_is_answered(board: EmulatedBoard, servo_board: Pca9685Board) -> None:
     servo_board.start()
-    assert LocalI2C(board.wire).scan() == [0x40]
+    assert not {0x70, 0x71, 0x72, 0x74} & set(LocalI2C(board.wire).scan())
 
 
 def test_a_board_that_lost_its_registers_is_noticed(
