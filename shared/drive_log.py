@@ -6,6 +6,7 @@ without our code, for a third more space. Chunks are not compressed: JPEG does n
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from pathlib import Path
 from mcap.records import Attachment, Message, Metadata
 from mcap.well_known import MessageEncoding, SchemaEncoding
 
-from shared.atomic_files import replacing, storage_errors
+from shared.atomic_files import replacing, storage_errors, sync_directory
 from shared.drive_channels import (
     CHANNEL_OF,
     CHANNELS,
@@ -25,7 +26,7 @@ from shared.drive_channels import (
     schema_name,
     schema_text,
 )
-from shared.mcap_records import RecordCopy, SoundRecords, finish_writer, start_writer
+from shared.mcap_records import RecordCopy, SoundRecords, finish_writer, flush_writer, read_statistics, start_writer
 
 _ABOUT = "drive"
 
@@ -46,16 +47,18 @@ class DriveLogWriter:
         start_wall_ns: int = 0,
         about: Mapping[str, str] | None = None,
     ) -> None:
-        self._path = path
+        self.path = path
         self._start_time_s, self._start_wall_ns = start_time_s, start_wall_ns
         self._sequence = 0
         with storage_errors(path):
             self._file = path.open("xb")
             try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, however that ends
                 self._writer = start_writer(self._file)
                 self._channels = {channel: self._register(channel) for channel in CHANNELS}
                 self._writer.add_metadata(_ABOUT, dict(about or {}))
                 self._file.flush()
+                sync_directory(path.parent)
             except OSError:
                 self._abandon()
                 raise
@@ -71,30 +74,34 @@ class DriveLogWriter:
 
     def write(self, message: DriveMessage, time_s: float) -> None:
         """Add one message at a time of the caller's clock."""
-        log_time_ns = self._start_wall_ns + round((time_s - self._start_time_s) * 1e9)
-        data = encode_message(message, log_time_ns)
+        self.write_encoded(CHANNEL_OF[type(message)], encode_message(message, self._log_time_ns(time_s)), time_s)
+
+    def write_encoded(self, channel: str, data: bytes, time_s: float) -> None:
+        """Add one message that is encoded already."""
+        log_time_ns = self._log_time_ns(time_s)
         self._sequence += 1
-        with storage_errors(self._path):
-            self._writer.add_message(
-                self._channels[CHANNEL_OF[type(message)]], log_time_ns, data, log_time_ns, self._sequence
-            )
+        with storage_errors(self.path):
+            self._writer.add_message(self._channels[channel], log_time_ns, data, log_time_ns, self._sequence)
+
+    def _log_time_ns(self, time_s: float) -> int:
+        return self._start_wall_ns + round((time_s - self._start_time_s) * 1e9)
 
     def attach(self, name: str, media_type: str, data: bytes) -> None:
         """Add a whole file, such as the model's metadata or the calibration profile."""
-        with storage_errors(self._path):
+        with storage_errors(self.path):
             self._writer.add_attachment(self._start_wall_ns, self._start_wall_ns, name, media_type, data)
 
     def sync(self) -> None:
-        """Put the finished chunks on the disk; call it every second or two."""
-        with storage_errors(self._path):
-            self._file.flush()
+        """Put everything written so far on the disk; call it every second or two."""
+        with storage_errors(self.path):
+            flush_writer(self._writer)
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Write the index and close. A log never closed is still readable; `repair_drive_log` ends it."""
         if self._file.closed:
             return
-        with storage_errors(self._path):
+        with storage_errors(self.path):
             try:
                 finish_writer(self._writer)
                 self._file.flush()
@@ -107,6 +114,16 @@ class DriveLogWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a living process writes this log now."""
+    with storage_errors(path, "read"), path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +172,31 @@ def read_drive_log(path: Path, channels: Collection[str] | None = None) -> Drive
             else:
                 entries.append(LogEntry(record.log_time / 1e9, topic, message))
     return DriveLog(about, attachments, tuple(entries), records.is_complete, skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """What can be said of a log without reading all of it. Times: as LogEntry.time_s; None while it has no end."""
+
+    about: Mapping[str, str]
+    started_s: float | None
+    ended_s: float | None
+    is_complete: bool
+
+
+def summarise_drive_log(path: Path) -> LogSummary:
+    """Read the first records of a log and its index; StorageError when it is no log."""
+    about: Mapping[str, str] = {}
+    for record in SoundRecords(path):
+        if isinstance(record, Metadata) and record.name == _ABOUT:
+            about = dict(record.metadata)
+        break  # what the drive was is written first
+    statistics = read_statistics(path)
+    if statistics is None:
+        return LogSummary(about, None, None, False)
+    if statistics.message_count == 0:
+        return LogSummary(about, None, None, True)
+    return LogSummary(about, statistics.message_start_time / 1e9, statistics.message_end_time / 1e9, True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from typing import IO, Any
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Attachment, Channel, Chunk, McapRecord, Message, Metadata, Schema
+from mcap.reader import make_reader
+from mcap.records import Attachment, Channel, Chunk, McapRecord, Message, Metadata, Schema, Statistics
 from mcap.stream_reader import breakup_chunk
 from mcap.writer import CompressionType, Writer
 
@@ -88,6 +89,16 @@ def _parsed(opcode: int, content: bytes) -> list[McapRecord]:
     return []
 
 
+def read_statistics(path: Path) -> Statistics | None:
+    """The statistics in the index at the end of a file; None when it has no such end."""
+    with storage_errors(path, "read"), path.open("rb") as file:
+        try:
+            summary = make_reader(file).get_summary()
+        except (*_DAMAGE, OSError):  # a seek before the beginning of a short file is an OSError
+            return None
+    return None if summary is None else summary.statistics
+
+
 @dataclass(slots=True)
 class RecordCopy:
     """Writes records of one file into another, with new numbers for schemas and channels."""
@@ -118,6 +129,11 @@ def start_writer(file: IO[Any]) -> Writer:
     writer = Writer(file, chunk_size=CHUNK_BYTES, compression=CompressionType.NONE)
     writer.start(profile="", library="lapwing")
     return writer
+
+
+def flush_writer(writer: Writer) -> None:
+    """Write the chunk in progress, however small: what was added until now can be read from the file."""
+    writer.flush()  # type: ignore[no-untyped-call]
 
 
 def finish_writer(writer: Writer) -> None:
