@@ -83,14 +83,15 @@ class ActuatorOutput:
 
 @dataclass(frozen=True, slots=True)
 class LidarScan:
-    """`/lidar`: one turn of the LiDAR. Angles from straight ahead, left positive, any turn; in metres how far.
+    """`/lidar`: one turn of the LiDAR, at the time of its last point, in the car's frame.
 
-    A distance of 0: nothing came back.
+    angles_deg: from straight ahead, left positive, any turn. ranges_m: 0 where nothing came back.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _JSON
     angles_deg: tuple[float, ...]
-    distances_m: tuple[float, ...]
+    ranges_m: tuple[float, ...]
+    duration_s: float = 0.0
     sequence: int = 0
 
 

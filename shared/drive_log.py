@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,14 +116,18 @@ class DriveLogWriter:
         self.close()
 
 
-def is_being_written(path: Path) -> bool:
-    """Whether a living process writes this log now."""
-    with storage_errors(path, "read"), path.open("rb") as file:
+@contextmanager
+def claimed_log(path: Path) -> Iterator[bool]:
+    """Whether nobody writes this log; nobody begins to while the block runs."""
+    with storage_errors(path, "read"):
+        file = path.open("rb")
+    with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
+            yield False
+            return
+        yield True
 
 
 @dataclass(frozen=True, slots=True)

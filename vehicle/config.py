@@ -105,6 +105,22 @@ class DriveConfig(Settings):
     )
 
 
+class RecordConfig(Settings):
+    """Where drives are recorded, and what their logs tell of the day."""
+
+    folder: Path = Field(Path("~/lapwing-car/drives"), description="Folder of the recorded drives.")
+    quota_gb: float = Field(
+        8.0,
+        ge=0.05,
+        le=2000,
+        description="Gigabytes of all drives together; the oldest are deleted first, bookmarked ones never.",
+    )
+    driver: str = Field("", description="Who drives.")
+    track: str = Field("", description="Which track the car stands on.")
+    surface: str = Field("", description="What the track is made of.")
+    tyres: str = Field("", description="A note on the tyres.")
+
+
 class CarConfig(Settings):
     """One car."""
 
@@ -119,3 +135,4 @@ class CarConfig(Settings):
     devices: DevicesConfig = DevicesConfig()
     limits: DriveLimits = DriveLimits()
     drive: DriveConfig = DriveConfig()
+    record: RecordConfig = RecordConfig()

@@ -54,7 +54,10 @@ def test_one_command_drives_a_lap_with_real_processes(tmp_path_factory: pytest.T
     command = [sys.executable, "-m", "vehicle.cli", "up", "--emulated", "--laps", "1", "--timeout", "45"]
     world = f"{sys.executable} -m trainer.cli world --track lapwing_loop --world light"
     finished = subprocess.run(
-        [*command, "--runtime", str(folder), "--world-command", world, "--record", str(folder / "lap.mcap")],
+        [
+            *(*command, "--runtime", str(folder), "--world-command", world, "--record", str(folder / "lap.mcap")),
+            *("--set", f"record.folder={folder / 'drives'}"),
+        ],
         capture_output=True,
         text=True,
         check=False,

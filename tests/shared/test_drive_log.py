@@ -36,7 +36,7 @@ from shared.drive_channels import (
     encode_message,
     schema_text,
 )
-from shared.drive_log import DriveLogWriter, is_being_written, read_drive_log, repair_drive_log, summarise_drive_log
+from shared.drive_log import DriveLogWriter, claimed_log, read_drive_log, repair_drive_log, summarise_drive_log
 from shared.errors import StorageError
 
 EXAMPLES: tuple[DriveMessage, ...] = (
@@ -45,7 +45,7 @@ EXAMPLES: tuple[DriveMessage, ...] = (
     ModelOutput(frame_sequence=3, values=(0.25, 0.75), steering_angle_deg=-15.0, speed_mps=0.6, inference_ms=2.5),
     Command(steering_angle_deg=15.0, speed_mps=0.5, source="autonomous", sequence=9, frame_sequence=3),
     ActuatorOutput(steering_angle_deg=14.0, speed_mps=0.5, steering_us=1590.0, throttle_us=None, limited_by="slew"),
-    LidarScan(angles_deg=(-90.0, 0.5, 90.0), distances_m=(0.4, 0.0, 2.25), sequence=5),
+    LidarScan(angles_deg=(-90.0, 0.5, 90.0), ranges_m=(0.4, 0.0, 2.25), duration_s=0.14, sequence=5),
     ImuSample(acceleration_mps2=(0.1, -0.2, 9.81), angular_rate_dps=(0.0, 1.5, -30.0)),
     BatterySample(voltage_v=7.4, current_a=1.25, charge_fraction=0.6),
     OperatorInput(steering_fraction=-0.5, throttle_fraction=0.25, buttons=("A",), client="phone"),
@@ -264,9 +264,11 @@ def test_what_was_put_on_the_disk_is_there_however_little_it_is(tmp_path: Path) 
 
 def test_a_log_is_known_to_be_written_until_its_writer_is_gone(tmp_path: Path) -> None:
     log = DriveLogWriter(tmp_path / "drive.mcap")
-    assert is_being_written(log.path)
+    with claimed_log(log.path) as is_ours:
+        assert not is_ours
     log.close()
-    assert not is_being_written(log.path)
+    with claimed_log(log.path) as is_ours:
+        assert is_ours
 
 
 def test_a_log_is_summarised_without_reading_all_of_it(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ class Stack:
     def _start(
         self, verb: str, folder: RuntimeFolder, *arguments: str, program: Sequence[str] = ("-m", "vehicle.cli")
     ) -> Process:
-        options = ["--emulated", "--runtime", str(folder.path)]
+        drives = f"record.folder={folder.path / 'drives'}"  # not where a person keeps theirs
+        options = ["--emulated", "--runtime", str(folder.path), "--set", drives]
         return self.processes.start(verb, [sys.executable, *program, verb, *options, *arguments])
 
     def end(self) -> None:

@@ -41,7 +41,7 @@ def sockets(folder: RuntimeFolder) -> list[str]:
 
 def test_laps_that_take_too_long_end_the_run_with_everything_at_rest(folder: RuntimeFolder, model: str) -> None:
     told: list[str] = []
-    options = ["--emulated", "--runtime", str(folder.path)]
+    options = ["--emulated", "--runtime", str(folder.path), "--set", f"record.folder={folder.path / 'drives'}"]
     run = CarRun(Car(CarConfig(), folder, emulated=True), Drive(model, laps=1, timeout_s=5.0), options, told.append)
     with pytest.raises(LinkError, match=r"0 of 1 laps .* Check the calibration"):
         run.run(threading.Event())
@@ -55,7 +55,8 @@ def test_laps_that_take_too_long_end_the_run_with_everything_at_rest(folder: Run
 def test_no_process_outlives_the_one_that_started_it(
     folder: RuntimeFolder, model: str, ending: signal.Signals, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "vehicle.cli", "up", "--emulated", "--model", model]
+    recorded = f"record.folder={tmp_path / 'drives'}"
+    command = [sys.executable, "-m", "vehicle.cli", "up", "--emulated", "--model", model, "--set", recorded]
     # A world that is not there yet: the board shows its still scene and goes on looking.
     world = tmp_path / "world.sock"
     world.touch()

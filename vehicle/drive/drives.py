@@ -12,12 +12,12 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.atomic_files import storage_errors, sync_directory
-from shared.drive_log import LogSummary, is_being_written, repair_drive_log, summarise_drive_log
+from shared.drive_log import LogSummary, claimed_log, repair_drive_log, summarise_drive_log
 from shared.errors import StorageError
 
 SUFFIX, KEEP_SUFFIX = ".mcap", ".keep"
@@ -92,10 +92,10 @@ class DriveStore:
 
     def delete(self, name: str) -> None:
         """Remove a drive; StorageError while it is being recorded."""
-        path = self.path_of(name)
-        if is_being_written(path):
-            raise StorageError(f"The drive '{name}' is being recorded. End the recording first.")
-        self._remove(path)
+        with claimed_log(path := self.path_of(name)) as is_ours:
+            if not is_ours:
+                raise StorageError(f"The drive '{name}' is being recorded. End the recording first.")
+            self._remove(path)
 
     def make_room(self) -> bool:
         """Delete the oldest drives that are not bookmarked until quota and disk allow more.
@@ -109,10 +109,7 @@ class DriveStore:
         for path in paths:
             if self._has_room(used_bytes):
                 return True
-            if self._may_go(path):
-                used_bytes -= _size(path)
-                log.warning("The drive %s was deleted to make room for new ones.", path.stem)
-                self._remove(path)
+            used_bytes -= self._given_up(path)
         return self._has_room(used_bytes)
 
     def repair(self) -> list[RepairedDrive]:
@@ -128,20 +125,26 @@ class DriveStore:
 
     def _repaired(self, path: Path) -> RepairedDrive | None:
         try:
-            if is_being_written(path) or summarise_drive_log(path).is_complete:
-                return None
-            changed_ns = path.stat().st_mtime_ns
-            repair = repair_drive_log(path)
-            if repair.messages == 0:
-                self._remove(path)
-                return RepairedDrive(path.stem, 0)
-            os.utime(path, ns=(changed_ns, changed_ns))  # its age decides when it is deleted
+            with claimed_log(path) as is_ours:
+                if not is_ours:
+                    return None
+                if _was_never_begun(path):
+                    self._remove(path)
+                    return RepairedDrive(path.stem, 0)
+                if summarise_drive_log(path).is_complete:
+                    return None
+                return self._ended(path)
         except StorageError as error:
-            if _was_never_begun(path):
-                self._remove(path)
-                return RepairedDrive(path.stem, 0)
             log.warning("The drive %s was not repaired: %s", path.stem, error)
             return None
+
+    def _ended(self, path: Path) -> RepairedDrive:
+        changed_ns = path.stat().st_mtime_ns
+        repair = repair_drive_log(path)
+        if repair.messages == 0:
+            self._remove(path)
+        else:
+            os.utime(path, ns=(changed_ns, changed_ns))  # its age decides when it is deleted
         return RepairedDrive(path.stem, repair.messages)
 
     @contextmanager
@@ -156,10 +159,10 @@ class DriveStore:
             yield True
 
     def _described(self, path: Path) -> StoredDrive:
-        try:
-            summary, is_busy = summarise_drive_log(path), is_being_written(path)
-        except StorageError:
-            summary, is_busy = None, False
+        summary, is_busy = None, False
+        with suppress(StorageError), claimed_log(path) as is_ours:
+            is_busy = not is_ours
+            summary = summarise_drive_log(path)
         is_kept = path.with_suffix(KEEP_SUFFIX).exists()
         return StoredDrive(path.stem, path, _size(path), _changed_s(path), is_kept, is_busy, summary)
 
@@ -179,8 +182,17 @@ class DriveStore:
     def _has_room(self, used_bytes: int) -> bool:
         return used_bytes <= self._quota_bytes and self._free_bytes(self.folder) >= RESERVE_BYTES
 
-    def _may_go(self, path: Path) -> bool:
-        return not path.with_suffix(KEEP_SUFFIX).exists() and path.exists() and not is_being_written(path)
+    def _given_up(self, path: Path) -> int:
+        """Delete a drive unless somebody wants it kept or writes it; the bytes that this gave back."""
+        size_bytes = _size(path)
+        if path.with_suffix(KEEP_SUFFIX).exists() or not path.exists():
+            return 0
+        with claimed_log(path) as is_ours:
+            if not is_ours:
+                return 0
+            self._remove(path)
+        log.warning("The drive %s was deleted to make room for new ones.", path.stem)
+        return size_bytes
 
     def _remove(self, path: Path) -> None:
         with storage_errors(path, "delete"):

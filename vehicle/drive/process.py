@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from shared.errors import HardwareError, LinkError
@@ -13,11 +13,14 @@ from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.messages import ArmRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.drive.drive_facts import drive_facts
+from vehicle.drive.drives import GIGABYTE, DriveStore
 from vehicle.drive.engine_choice import EngineWish, open_proven_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
-from vehicle.drive.recorder import LogRecorder
-from vehicle.hardware.assembly import Car, load_profile, open_camera
+from vehicle.drive.recorder import Recorder
+from vehicle.drive.samples import AskedReadings, Samples
+from vehicle.hardware.assembly import Car, open_camera
 from vehicle.hardware.protocols import Camera
 from vehicle.models.store import ModelStore
 from vehicle.supervisor import Supervisor
@@ -43,10 +46,9 @@ def run_drive(
         exits.callback(camera.close)
         actuator = ActuatorClient(car.folder.actuator)
         exits.callback(actuator.close)
-        recorder = None
+        recorder = exits.enter_context(open_recorder(car, archive))
         if record is not None:
-            recorder = LogRecorder(record, about_drive(car, archive))
-            exits.callback(recorder.close)
+            recorder.begin(path=record)
         tell(f"The model {archive.name} is ready, at most {pilot.top_speed_mps:g} m/s.")
         if arm and _is_ready(actuator, stop) and _has_picture(camera, stop):
             problem = actuator.ask(ArmRequest(Mode.AUTONOMOUS, pilot.top_speed_mps)).problem
@@ -55,15 +57,16 @@ def run_drive(
         DriveLoop(camera, pilot, actuator, recorder=recorder, supervisor=Supervisor()).run(stop)
 
 
-def about_drive(car: Car, archive: ModelArchive) -> dict[str, str]:
-    """What a person will want to know of a drive when reading its log."""
-    profile = load_profile(car)
-    return {
-        "car": profile.car_id,
-        "model": archive.name,
-        "model_sha256": archive.sha256,
-        "calibration_sha256": profile.sha256(),
-    }
+@contextlib.contextmanager
+def open_recorder(car: Car, archive: ModelArchive) -> Iterator[Recorder]:
+    """The recorder of this car, with nothing but the last half minute to keep yet; it ends with the block."""
+    settings, readings = car.config.record, AskedReadings(car.folder.actuator)
+    store = DriveStore(settings.folder.expanduser(), round(settings.quota_gb * GIGABYTE))
+    with (
+        contextlib.closing(readings),
+        Recorder(store, facts=drive_facts(car, archive), samples=Samples(readings)) as recorder,
+    ):
+        yield recorder
 
 
 def load_model(car: Car, model: str | None) -> ModelArchive:

@@ -25,6 +25,11 @@ class Ring:
         self._limit_bytes = limit_bytes
         self._entries: deque[Kept] = deque()
 
+    @property
+    def oldest_s(self) -> float:
+        """When the oldest message was; infinity while there is none."""
+        return self._entries[0][0] if self._entries else float("inf")
+
     def add(self, entry: Kept) -> None:
         """Keep one more, and let go of what is too old or too much."""
         self._entries.append(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Literal
 
 import numpy as np
 
@@ -83,8 +84,9 @@ class TurnMessages:
         if scan is None or scan.sequence == self._scan_sequence:
             return []
         self._scan_sequence = scan.sequence
-        angles, distances = tuple(scan.angles_deg.tolist()), tuple(scan.distances_m.tolist())
-        return [(scan.taken_at_s, LidarScan(angles, distances, scan.sequence))]
+        angles, ranges = tuple(scan.angles_deg.tolist()), tuple(scan.ranges_m.tolist())
+        duration_s = scan.ended_at_s - scan.started_at_s
+        return [(scan.ended_at_s, LidarScan(angles, ranges, duration_s, scan.sequence))]
 
     def _changed(self, status: ActuatorStatus) -> list[TimedMessage]:
         """The state if it is another one, and the event that this is."""
@@ -112,7 +114,8 @@ def command_of(turn: Turn, decision: Decision) -> Command:
     if turn.commanded_at_s is not None:
         return Command(action.steering_angle_deg, action.speed_mps, "autonomous", sequence, sequence)
     if turn.status.phase is Phase.ARMED and turn.status.driver is Driver.MANUAL:
-        source = "calibration" if turn.status.mode is Mode.CALIBRATION else "manual"
+        is_calibration = turn.status.mode is Mode.CALIBRATION
+        source: Literal["manual", "calibration"] = "calibration" if is_calibration else "manual"
         return Command(applied.steering_angle_deg, applied.speed_mps, source, sequence, sequence)
     return Command(0.0, 0.0, "stop", sequence, sequence)
 
