@@ -18,11 +18,12 @@ from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
 from vehicle.hardware import ads1115, deepracer_gauge, ina219
 from vehicle.hardware.absent import NoTailLight, UnreachableDevice
+from vehicle.hardware.evdev_pad import EvdevPad, find_pad
 from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
 from vehicle.hardware.mpu6050 import Mpu6050
 from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, ticks_for
 from vehicle.hardware.pi_health import PiHealth
-from vehicle.hardware.protocols import BusDevice, Camera, ServoBoard, TailLight
+from vehicle.hardware.protocols import BusDevice, Camera, Gamepad, ServoBoard, TailLight
 from vehicle.hardware.tail_light import ServoBoardLight, SysfsLight
 from vehicle.runtime_folder import RuntimeFolder
 
@@ -176,6 +177,12 @@ def open_tail_light(car: Car, exits: ExitStack) -> TailLight:
     bus = open_bus(car, car.config.servo_board.bus)
     exits.callback(bus.deinit)
     return ServoBoardLight(bus, address=car.config.servo_board.address, channels=settings.outputs)
+
+
+def open_gamepad(car: Car) -> Gamepad:
+    """The gamepad on this computer, for the emulated car too. HardwareError when there is none."""
+    device = car.config.devices.gamepad.device
+    return find_pad() if device is None else EvdevPad(device)
 
 
 def open_camera(car: Car) -> Camera:
