@@ -60,9 +60,10 @@ def _counts(text: str, source: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
-            pairs = [(target.id, node.value) for target in node.targets if isinstance(target, ast.Name)]
+            pairs = [(str(target.id), node.value) for target in node.targets if isinstance(target, ast.Name)]
         elif isinstance(node, ast.Dict):
-            pairs = [(key.value, value) for key, value in zip(node.keys, node.values) if isinstance(key, ast.Constant)]
+            keyed = zip(node.keys, node.values)
+            pairs = [(str(key.value), value) for key, value in keyed if isinstance(key, ast.Constant)]
         else:
             continue
         for name, value in pairs:

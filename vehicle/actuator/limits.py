@@ -6,12 +6,13 @@ import math
 
 from pydantic import Field
 
+from calibration.wizard.rules import THROTTLE_RATE_US_PER_S
 from shared.actions import STOP, Action
 from shared.settings import Settings
 from vehicle.actuator.lease import LONGEST_PULSE_US, SHORTEST_PULSE_US, Pulses
 
 # While a car is being calibrated nobody knows yet what a pulse does to the motor, so it comes slowly.
-CALIBRATION_THROTTLE_RATE_US_PER_S = 400.0
+CALIBRATION_THROTTLE_RATE_US_PER_S = THROTTLE_RATE_US_PER_S
 
 
 class DriveLimits(Settings):

@@ -1,0 +1,25 @@
+"""How far down the camera looks, from a mark on the floor that shows up in its picture. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from calibration.profile import CameraPose
+from shared.errors import CalibrationError
+
+
+def pitch_from_mark_deg(
+    pose: CameraPose, mark_m: float, row_px: float, *, width_px: int = 640, height_px: int = 480
+) -> float:
+    """The pitch, downwards positive, of a camera that sees a mark straight ahead at a row of its picture.
+
+    mark_m: on the floor, from the point below the lens. row_px: from the top. The height and the field of view are the
+    pose's.
+    """
+    if not (mark_m > 0.0 and 0.0 <= row_px <= height_px):
+        raise CalibrationError(
+            f"A mark {mark_m:g} m ahead at row {row_px:g} of {height_px} cannot be. Look at the picture again."
+        )
+    focal_px = 0.5 * width_px / math.tan(math.radians(0.5 * pose.horizontal_fov_deg))
+    below_axis_rad = math.atan((row_px - 0.5 * height_px) / focal_px)
+    return math.degrees(math.atan2(pose.z_m, mark_m) - below_axis_rad)

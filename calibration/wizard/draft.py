@@ -1,0 +1,210 @@
+"""A calibration in the making: all that a wizard has found so far. Kept on disk, it can be gone on with."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Self
+
+from pydantic import Field
+
+from calibration.profile import (
+    LONGEST_PULSE_US,
+    SHORTEST_PULSE_US,
+    SMALLEST_SPAN_US,
+    CalibrationProfile,
+    CameraPose,
+    LidarPose,
+    PulseUs,
+)
+from calibration.speed_map import FEWEST_RUNS, SpeedMap, SpeedRun, fit_speed_map
+from calibration.steering_map import Circle, SteeringMap, fit_steering_map
+from calibration.wizard.rules import FURTHEST_REACH_US, LEAST_REACH_US, LIMIT_BEYOND_DEAD_BAND_US, MOST_TRY_US
+from shared.cars import CAR_MODELS
+from shared.errors import CalibrationError
+from shared.settings import Settings, parse_settings
+
+
+class Turn(Settings):
+    """How much the heading changed on a way that should have been straight."""
+
+    turned_deg: float
+    driven_m: float = Field(gt=0)
+
+
+class Draft(Settings):
+    """Reaches are distances from straight ahead or from neutral, so that an order once right stays right."""
+
+    step: str = "preflight"
+    resume_at: str = Field("", description="Where to go on once the wheels are lifted and the controller is on.")
+    base: CalibrationProfile = Field(description="What it began with.")
+    left_polarity: Literal[-1, 1] = 1
+    centre_us: PulseUs = 1500.0
+    left_reach_us: float = Field(150.0, ge=0, le=1200)
+    right_reach_us: float = Field(150.0, ge=0, le=1200)
+    max_angle_deg: float = Field(30.0, ge=1, le=60)
+    esc_first: bool = Field(False, description="The servo has no power before the speed controller is on.")
+    esc_ready: bool = False
+    rest_us: PulseUs = 1500.0
+    neutral_us: PulseUs = 1500.0
+    forward_polarity: Literal[-1, 1] = 1
+    forward_reach_us: float = Field(100.0, ge=0, le=FURTHEST_REACH_US)
+    reverse_reach_us: float = Field(100.0, ge=0, le=FURTHEST_REACH_US)
+    try_us: float = Field(10.0, ge=0, le=MOST_TRY_US)
+    dead_band_us: float = Field(0.0, ge=0, le=MOST_TRY_US)
+    reverse_dead_band_us: float | None = Field(None, ge=0, le=MOST_TRY_US)
+    reverse: Literal["none", "direct", "double_tap"] = "direct"
+    method: Literal["lidar", "marks"] | None = None
+    marks_m: float = Field(2.0, ge=0.2, le=50)
+    rung: int = Field(0, ge=0)
+    runs: tuple[SpeedRun, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    circles: tuple[Circle, ...] = ()
+    camera: CameraPose | None = None
+    lidar: LidarPose | None = None
+
+    @classmethod
+    def starting_from(cls, base: CalibrationProfile) -> Self:
+        """What a wizard begins with."""
+        steering, throttle = base.steering, base.throttle
+        centre_us, neutral_us = steering.trimmed_centre_us, throttle.trimmed_neutral_us
+        return cls(
+            base=base,
+            left_polarity=steering.polarity,
+            centre_us=centre_us,
+            left_reach_us=abs(steering.left_us - centre_us),
+            right_reach_us=abs(steering.right_us - centre_us),
+            max_angle_deg=steering.max_angle_deg,
+            rest_us=neutral_us,
+            neutral_us=neutral_us,
+            forward_polarity=throttle.polarity,
+            forward_reach_us=min(abs(throttle.forward_us - neutral_us), FURTHEST_REACH_US),
+            reverse_reach_us=min(abs(throttle.reverse_us - neutral_us), FURTHEST_REACH_US),
+            dead_band_us=throttle.dead_band_us,
+            reverse_dead_band_us=throttle.reverse_dead_band_us,
+            reverse=throttle.reverse,
+            camera=base.camera,
+            lidar=base.lidar,
+        )
+
+    @property
+    def left_us(self) -> float:
+        return within(self.centre_us + self.left_polarity * self.left_reach_us)
+
+    @property
+    def right_us(self) -> float:
+        return within(self.centre_us - self.left_polarity * self.right_reach_us)
+
+    @property
+    def forward_us(self) -> float:
+        return self.throttle_us(self.forward_reach_us)
+
+    @property
+    def reverse_us(self) -> float:
+        return self.throttle_us(-self.reverse_reach_us)
+
+    @property
+    def wheelbase_m(self) -> float:
+        return CAR_MODELS[self.base.car_model].wheelbase_m
+
+    @property
+    def lidar_pose(self) -> LidarPose:
+        return self.lidar or LidarPose()
+
+    def throttle_us(self, offset_us: float) -> float:
+        """The pulse so far from neutral, forward positive."""
+        return within(self.neutral_us + self.forward_polarity * offset_us)
+
+    def speed_map(self) -> SpeedMap | None:
+        """From the runs so far; None when they do not tell yet."""
+        if len({run.offset_us for run in self.runs}) < FEWEST_RUNS:
+            return None
+        return fit_speed_map(self.runs, self.dead_band_us)
+
+    def straight_deg(self) -> float:
+        """Where the wheels really point at the centre, as far as straight runs told."""
+        driven_m = sum(turn.driven_m for turn in self.turns)
+        if not driven_m:
+            return 0.0
+        turned_rad = math.radians(sum(turn.turned_deg for turn in self.turns))
+        return math.degrees(math.atan(self.wheelbase_m * turned_rad / driven_m))
+
+    def steering_map(self) -> SteeringMap | None:
+        """From the circles so far; None when there are none."""
+        return fit_steering_map(self.circles, self.centre_us, self.straight_deg()) if self.circles else None
+
+    def profile(self, board_id: str) -> CalibrationProfile:
+        """The calibration, confirmed for this board. CalibrationError when something is still missing."""
+        problem = self.problem()
+        if problem:
+            raise CalibrationError(problem)
+        return parse_settings(
+            CalibrationProfile,
+            {
+                **self.base.model_dump(),
+                "board_id": board_id,
+                "confirmed_on_board": True,
+                "steering": self._steering(),
+                "throttle": self._throttle(),
+                "camera": self.camera,
+                "lidar": self.lidar,
+                "note": "Measured with the wizard.",
+            },
+            source="the wizard",
+        )
+
+    def problem(self) -> str:
+        """Why this is no calibration yet; empty when it is one."""
+        if min(abs(self.left_us - self.centre_us), abs(self.right_us - self.centre_us)) < LEAST_REACH_US:
+            return f"Both ends of the steering must be {LEAST_REACH_US:g} us or more from the centre."
+        least_us = max(self.dead_band_us + LIMIT_BEYOND_DEAD_BAND_US, SMALLEST_SPAN_US)
+        if abs(self.forward_us - self.neutral_us) < least_us:
+            return f"The forward limit must be {least_us:g} us or more from neutral."
+        return ""
+
+    def _steering(self) -> dict[str, object]:
+        steering = self.steering_map()
+        values = {
+            "left_us": self.left_us,
+            "centre_us": self.centre_us,
+            "right_us": self.right_us,
+            "max_angle_deg": self.max_angle_deg,
+            "lag_s": self.base.steering.lag_s,
+        }
+        if steering is not None:
+            furthest_deg = max(abs(point.angle_deg) for point in steering.points)
+            angle_deg = min(max(furthest_deg, 1.0), 60.0)
+            return {**values, "points": steering.points, "error_deg": steering.error_deg, "max_angle_deg": angle_deg}
+        reach_us = min(self.left_reach_us, self.right_reach_us)
+        trim_us = -self.straight_deg() / self.max_angle_deg * reach_us * self.left_polarity
+        return {**values, "trim_us": round(min(max(trim_us, -50.0), 50.0), 1)}
+
+    def _throttle(self) -> dict[str, object]:
+        throttle, speeds = self.base.throttle, self.speed_map()
+        values: dict[str, object] = {
+            "reverse_us": self.throttle_us(-self._least_reverse_us()),
+            "neutral_us": self.neutral_us,
+            "forward_us": self.forward_us,
+            "dead_band_us": self.dead_band_us,
+            "reverse_dead_band_us": self.reverse_dead_band_us if self.reverse != "none" else None,
+            "reverse": self.reverse,
+            "arming_s": throttle.arming_s,
+        }
+        if speeds is None:
+            return values
+        return {
+            **values,
+            "dead_band_us": speeds.dead_band_us,
+            "points": speeds.points(self.neutral_us, self.forward_polarity, self.forward_us),
+            "error_mps": round(speeds.error_mps, 4),
+            "lag_s": None if speeds.lag_s is None else round(speeds.lag_s, 3),
+        }
+
+    def _least_reverse_us(self) -> float:
+        """A car that never goes backwards has a reverse limit all the same: just beyond the dead band."""
+        dead_us = max(self.dead_band_us, self.reverse_dead_band_us or 0.0)
+        return max(self.reverse_reach_us, dead_us + LIMIT_BEYOND_DEAD_BAND_US)
+
+
+def within(pulse_us: float) -> float:
+    """Never a pulse that a servo does not survive."""
+    return min(max(pulse_us, SHORTEST_PULSE_US), LONGEST_PULSE_US)

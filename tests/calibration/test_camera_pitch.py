@@ -1,0 +1,28 @@
+"""The camera's pitch from a mark on the floor."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from calibration.camera_pitch import pitch_from_mark_deg
+from calibration.profile import CameraPose
+from shared.errors import CalibrationError
+
+POSE = CameraPose(z_m=0.2, horizontal_fov_deg=90.0)  # a focal length of 320 px
+
+
+def test_a_mark_in_the_middle_row_lies_where_the_camera_looks() -> None:
+    assert pitch_from_mark_deg(POSE, 0.2, 240.0) == pytest.approx(45.0)
+
+
+def test_a_mark_further_down_is_seen_by_a_camera_that_looks_less_down() -> None:
+    below_deg = math.degrees(math.atan(32.0 / 320.0))
+    assert pitch_from_mark_deg(POSE, 0.2, 272.0) == pytest.approx(45.0 - below_deg)
+
+
+@pytest.mark.parametrize(("mark_m", "row_px"), [(0.0, 10.0), (1.0, -1.0), (1.0, 481.0), (math.nan, 10.0)])
+def test_a_mark_that_cannot_be_is_refused(mark_m: float, row_px: float) -> None:
+    with pytest.raises(CalibrationError):
+        pitch_from_mark_deg(POSE, mark_m, row_px)
