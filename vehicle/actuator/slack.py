@@ -18,7 +18,7 @@ RETRY_S = 2.0  # how often one that failed is asked again while the car stands
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """values: what the device said last, at at_s. problem: why it is not asked any more, else empty."""
+    """values: what the device said last, at at_s. problem: why it failed twice and is left alone, else empty."""
 
     values: Mapping[str, float]
     at_s: float
@@ -66,5 +66,5 @@ class SlackReader:
 
     def _note_failure(self, name: str, error: OSError, now_s: float) -> None:
         last = self.readings.get(name, Reading({}, now_s))
-        problem = f"it failed twice ({error.strerror or error}); check its wires. Until the car stands, it is not asked"
+        problem = f"it does not answer ({error.strerror}); check its wires" if error.strerror else str(error)
         self.readings[name] = Reading(last.values, last.at_s, problem)

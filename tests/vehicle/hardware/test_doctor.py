@@ -1,0 +1,257 @@
+"""The doctor finds what is there, what is not and what fails, asks the actuator where one runs, and moves nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calibration.pulses import CalibratedPulses
+from vehicle.actuator.core import ActuatorCore
+from vehicle.actuator.guard_watch import SameProcess
+from vehicle.actuator.health_watch import HealthWatch
+from vehicle.actuator.process import fitted
+from vehicle.actuator.server import ActuatorServer
+from vehicle.actuator.slack import SlackReader
+from vehicle.actuator.state import Phase
+from vehicle.cli import run
+from vehicle.commands.doctor import told
+from vehicle.config import CarConfig
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.board_process import BoardProcess
+from vehicle.emulated.camera_fault import CameraFault
+from vehicle.emulated.faulty_chip import ChipFault
+from vehicle.hardware.assembly import Car, load_profile, open_bus_devices, open_servo_board
+from vehicle.hardware.doctor import Doctor, Finding, Verdict
+from vehicle.hardware.doctor_computer import LOW_DISK_BYTES, examine_computer
+from vehicle.runtime_folder import RuntimeFolder
+
+DEVICES = {"battery": {"gauge": "ina219"}, "imu": {"chip": "mpu6050"}, "tail_light": {"wiring": "servo_board"}}
+
+
+@pytest.fixture(autouse=True)
+def _short_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vehicle.hardware.doctor.LOOK_S", 0.4)
+    monkeypatch.setattr("vehicle.hardware.doctor.PICTURE_TIMEOUT_S", 0.3)
+
+
+@pytest.fixture
+def car(folder: RuntimeFolder, tmp_path: Path) -> Car:
+    return Car(CarConfig(calibrations=tmp_path / "calibrations").changed(devices=DEVICES), folder, emulated=True)
+
+
+@pytest.fixture
+def board(car: Car) -> Iterator[EmulatedBoard]:
+    board, stop = EmulatedBoard(time.monotonic), threading.Event()
+    thread = threading.Thread(target=BoardProcess(board, car.folder, None, lambda _: None).run, args=(stop,))
+    thread.start()
+    while not car.folder.board_camera.exists():
+        time.sleep(0.005)
+    yield board
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture
+def core(car: Car, board: EmulatedBoard) -> Iterator[ActuatorCore]:
+    """An actuator that runs, with the devices between its turns."""
+    profile, stop = load_profile(car), threading.Event()
+    exits = contextlib.ExitStack()
+    slack = SlackReader(open_bus_devices(car, exits))
+    watch = HealthWatch(lambda: slack.readings, fitted(car))
+    core = ActuatorCore(
+        open_servo_board(car, profile),
+        CalibratedPulses(profile),
+        car.config.limits,
+        new_epoch=lambda: 1,
+        guard=SameProcess(),
+        health=watch,
+    )
+    server = ActuatorServer(core, car.folder.actuator, slack=slack, devices=watch.told)
+    thread = threading.Thread(target=server.run, args=(stop,))
+    thread.start()
+    while core.state.phase is not Phase.READY or "z_mps2" not in watch.told()["imu"].values:
+        time.sleep(0.005)
+    yield core
+    stop.set()
+    thread.join()
+    exits.close()
+
+
+def examine(car: Car) -> dict[str, Finding]:
+    return {finding.name: finding for finding in Doctor(car, sleep=lambda s: time.sleep(s / 20)).examine()}
+
+
+def verdicts(findings: dict[str, Finding]) -> dict[str, str]:
+    return {name: finding.verdict.value for name, finding in findings.items() if finding.name != "gamepad"}
+
+
+def test_a_car_that_is_well_and_stands_alone(car: Car, board: EmulatedBoard) -> None:
+    findings = examine(car)
+    assert verdicts(findings) == {
+        "calibration": "good",
+        "servo board": "good",
+        "safety L0": "note",
+        "battery": "good",
+        "imu": "good",
+        "computer": "note",
+        "tail light": "good",
+        "camera": "good",
+    }
+    assert findings["battery"].found == "7.90 V, 0.00 A, about 71 %."
+    assert findings["camera"].found.startswith("640x480, ")
+    assert [change for change in board.chip.settled_history() if change.channel < 2 and change.width_us] == []
+    open_servo_board(car, load_profile(car)).close()  # the bus is free again
+
+
+def test_a_running_actuator_is_asked_and_keeps_the_bus(car: Car, core: ActuatorCore, board: EmulatedBoard) -> None:
+    findings = examine(car)
+    assert "The actuator has it and is ready" in findings["servo board"].found
+    assert {findings[name].verdict for name in ("servo board", "guard", "battery", "imu")} == {Verdict.GOOD}
+    assert core.state.phase is Phase.READY
+
+
+def test_a_fault_of_the_actuator_is_told_with_its_reason(car: Car, core: ActuatorCore, board: EmulatedBoard) -> None:
+    with board.wire.quiet():
+        board.chip.reset()  # a brown-out
+    while core.state.phase is not Phase.FAULT:
+        time.sleep(0.005)
+    finding = examine(car)["servo board"]
+    assert finding.verdict is Verdict.PROBLEM
+    assert "lost its settings" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("battery_v", "verdict", "word"),
+    [(7.15, "warning", "low"), (6.9, "warning", "half speed"), (6.4, "problem", "empty"), (0.0, "warning", "switched")],
+)
+def test_a_battery_is_judged_as_the_drive_will(
+    car: Car, board: EmulatedBoard, battery_v: float, verdict: str, word: str
+) -> None:
+    board.set_battery_v(battery_v)
+    finding = examine(car)["battery"]
+    assert finding.verdict == verdict
+    assert word in finding.found
+    assert finding.advice
+
+
+def test_devices_that_fail_are_each_told_and_only_the_camera_keeps_the_car(car: Car, board: EmulatedBoard) -> None:
+    board.chips["imu"].fault, board.chips["ina219"].fault = ChipFault.ABSENT, ChipFault.ONES
+    board.sensor.fault = CameraFault.BLACK
+    time.sleep(0.1)
+    findings = examine(car)
+    assert verdicts(findings) | {"imu": "warning", "battery": "warning", "camera": "problem"} == verdicts(findings)
+    assert "does not answer" in findings["imu"].found
+    assert "nothing but black" in findings["camera"].found
+    assert "Uncover" in findings["camera"].advice
+
+
+def test_without_the_servo_board_the_car_cannot_drive(car: Car, board: EmulatedBoard) -> None:
+    board.chips["servo_board"].fault = ChipFault.ABSENT
+    board.sensor.fault = CameraFault.STALL
+    time.sleep(0.1)
+    findings = examine(car)
+    assert (findings["servo board"].verdict, findings["camera"].verdict) == (Verdict.PROBLEM, Verdict.PROBLEM)
+    assert "SDA/SCL" in findings["servo board"].advice
+
+
+def test_a_bus_that_somebody_else_has_is_left_alone(car: Car, board: EmulatedBoard) -> None:
+    owner = open_servo_board(car, load_profile(car))
+    before = board.wire.transactions
+    finding = examine(car)["servo board"]
+    assert finding.verdict is Verdict.PROBLEM
+    assert finding.found == "Another process drives the servo board."
+    assert board.wire.transactions == before
+    owner.close()
+
+
+def test_nothing_fitted_is_nothing_wrong(car: Car, board: EmulatedBoard) -> None:
+    findings = examine(Car(car.config.changed(devices={}), car.folder, emulated=True))
+    assert {findings[name].verdict for name in ("battery", "imu", "tail light")} == {Verdict.NOTE}
+
+
+@pytest.mark.parametrize(("flags", "word"), [("1", "supply is too low"), ("4", "too hot"), ("50000", "supply is good")])
+def test_the_computer_is_asked_for_heat_and_supply(car: Car, board: EmulatedBoard, flags: str, word: str) -> None:
+    path = car.folder.computer / "sys/devices/platform/soc/soc:firmware/get_throttled"
+    path.parent.mkdir(parents=True)
+    path.write_text(flags)
+    finding = examine(car)["computer"]
+    assert word in finding.found
+    assert (finding.verdict is Verdict.GOOD) == (flags == "50000")
+
+
+def computer(car: Car, **options: Any) -> dict[str, Finding]:
+    given = {"may_be_realtime": lambda: True, "free_bytes": lambda path: LOW_DISK_BYTES, **options}
+    return {finding.name: finding for finding in examine_computer(car, **given)}
+
+
+def test_real_time_and_disk_space_are_warnings(car: Car) -> None:
+    assert {finding.verdict for finding in computer(car).values()} == {Verdict.GOOD}
+    findings = computer(car, may_be_realtime=lambda: False, free_bytes=lambda path: LOW_DISK_BYTES - 1)
+    assert {finding.verdict for finding in findings.values()} == {Verdict.WARNING}
+
+
+SHOWN = """Type=notify
+NRestarts=0
+Id=lapwing-actuator.service
+ActiveState={actuator}
+
+Type=notify
+NRestarts=0
+Id=lapwing-guard.service
+ActiveState={guard}
+"""
+
+
+@pytest.mark.parametrize(
+    ("actuator", "guard", "verdict", "word"),
+    [
+        ("active", "active", "good", "run."),
+        ("inactive", "active", "warning", "lapwing-actuator.service"),
+        ("active", "failed", "problem", "lapwing-guard.service has failed"),
+    ],
+)
+def test_services_are_told_as_they_are(
+    folder: RuntimeFolder, tmp_path: Path, actuator: str, guard: str, verdict: str, word: str
+) -> None:
+    real = Car(CarConfig(), folder, emulated=False)
+    for name in ("lapwing-actuator", "lapwing-guard", "lapwing-importer@"):
+        (tmp_path / f"{name}.service").touch()
+    finding = computer(real, units=tmp_path, systemctl=lambda arguments: SHOWN.format(actuator=actuator, guard=guard))[
+        "services"
+    ]
+    assert finding.verdict == verdict
+    assert word in finding.found
+    assert computer(real, units=tmp_path / "none")["services"].verdict is Verdict.NOTE
+
+
+def test_a_finding_fits_the_terminal_and_has_colour_only_where_it_is_wanted() -> None:
+    finding = Finding("camera", Verdict.PROBLEM, "It sees nothing. " * 8, "Take its cap off. " * 8)
+    plain = told(finding, 80, is_colourful=False)
+    assert plain.startswith("PROBLEM  camera        It sees nothing.")
+    assert max(len(line) for line in plain.splitlines()) < 80
+    assert "-> Take its cap off." in plain
+    assert "\x1b" not in plain
+    assert "\x1b[31m" in told(finding, 80, is_colourful=True)
+
+
+def test_the_verb_tells_json_and_its_exit_code_whether_the_car_can_drive(
+    car: Car, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--emulated", "--runtime", str(car.folder.path), "--set", f"models={tmp_path / 'models'}"]
+    options += ["--set", "drive.engine=onnxruntime", "--set", f"drive.cache={tmp_path / 'cache'}"]
+    assert run(["doctor", "--json", *options]) == 1
+    shown = capsys.readouterr()
+    report = json.loads(shown.out)
+    assert report["can_drive"] is False
+    by_name = {finding["name"]: finding for finding in report["findings"]}
+    assert by_name["servo board"]["verdict"] == "problem"
+    assert "lapwing-car board" in by_name["servo board"]["advice"]
+    assert by_name["model"]["verdict"] == "good"
+    assert "cannot drive: servo board, camera" in shown.err

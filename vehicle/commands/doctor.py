@@ -1,0 +1,86 @@
+"""`lapwing-car doctor`: look at every device, and say what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from shared.errors import HardwareError
+from vehicle.car_options import car_options
+from vehicle.hardware.assembly import Car
+
+if TYPE_CHECKING:
+    from vehicle.hardware.doctor import Finding
+
+WORDS = {"good": "ok", "note": "-", "warning": "warning", "problem": "PROBLEM"}
+COLOURS = {"good": "green", "note": "bright_black", "warning": "yellow", "problem": "red"}
+WORD_WIDTH, NAME_WIDTH, WIDEST = 9, 13, 100
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@car_options
+def command(car: Car, as_json: bool) -> None:
+    """Look at every device and say what to do. Exit code 1: something keeps the car from driving."""
+    findings = []
+    is_colourful = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
+    for finding in examine(car):
+        findings.append(finding)
+        if not as_json:
+            click.echo(told(finding, width, is_colourful), color=is_colourful)
+    problems = list(dict.fromkeys(finding.name for finding in findings if finding.verdict == "problem"))
+    if as_json:
+        report = {"can_drive": not problems, "findings": [asdict(finding) for finding in findings]}
+        click.echo(json.dumps(report, indent=2))
+    if problems:
+        raise HardwareError(f"The car cannot drive: {', '.join(problems)}. Do what stands there, then ask again.")
+    if not as_json:
+        click.echo("The car can drive.")
+
+
+def examine(car: Car) -> Iterator[Finding]:
+    """Devices, computer, model."""
+    from vehicle.hardware.doctor import Doctor
+    from vehicle.hardware.doctor_computer import examine_computer
+
+    yield from Doctor(car).examine()
+    yield from examine_computer(car)
+    yield _model(car)
+
+
+def _model(car: Car) -> Finding:
+    from shared.errors import LapwingError
+    from vehicle.drive.process import load_model, open_pilot
+    from vehicle.hardware.doctor import Finding, Verdict, failed
+
+    try:
+        archive = load_model(car, None)
+        pilot = open_pilot(car, archive)
+    except LapwingError as error:
+        return failed("model", error)
+    found = f"{archive.name} on {pilot.engine.name}, at most {pilot.top_speed_mps:g} m/s."
+    return Finding("model", Verdict.GOOD, found)
+
+
+def told(finding: Finding, width: int, is_colourful: bool) -> str:
+    """The lines of one finding: verdict, name, what was found, and below it what to do."""
+    word = f"{WORDS[finding.verdict]:<{WORD_WIDTH}}"
+    head = f"{finding.name:<{NAME_WIDTH}} "
+    indent = " " * (WORD_WIDTH + len(head))
+    room = max(20, width - len(indent) - 1)
+    lines = textwrap.wrap(finding.found, room, break_long_words=False)
+    lines += textwrap.wrap(f"-> {finding.advice}", room, subsequent_indent="   ", break_long_words=False) * bool(
+        finding.advice
+    )
+    if is_colourful:
+        word = click.style(word, fg=COLOURS[finding.verdict], bold=finding.verdict == "problem")
+    return word + head + f"\n{indent}".join(lines)
