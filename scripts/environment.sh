@@ -57,6 +57,35 @@ sys.exit(m.version("torch").split("+")[0] != sys.argv[1].split("==")[1])' "$requ
     fi || fail "torch could not be installed. Check the network and the disk, then run this again."
 }
 
+picamera2_requirement() {
+    .venv/bin/python -c 'import tomllib
+extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
+print(next(item for item in extras["pi"] if item.startswith("picamera2")))'
+}
+
+# prepare_picamera2: the real picamera2, for the tests that run it without a Pi. Where it cannot be had, those are skipped.
+# One of its requirements is built here, from C, with the header of libcap. Quick when there is nothing to do.
+prepare_picamera2() {
+    local requirement log=.venv/picamera2.log
+    requirement=$(picamera2_requirement)
+    .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("picamera2") is None)' && return
+    [ -f "$log" ] && [ "$(head -n 1 "$log")" = "$requirement" ] && [ -z "$(find "$log" -mmin +1440)" ] && {
+        echo "picamera2 could not be installed today ($log says why); its tests are skipped. Try again: rm $log"
+        return
+    }
+    echo "Installing $requirement for its tests (about 50 MB to download)"
+    echo "$requirement" > "$log"
+    if [ ! -e /usr/include/sys/capability.h ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        { apt-get update && apt-get install --yes --no-install-recommends libcap-dev gcc libc6-dev; } >> "$log" 2>&1 || true
+    fi
+    [ -e /usr/include/sys/capability.h ] || echo "Its header sys/capability.h is not here: apt install libcap-dev" >> "$log"
+    if .venv/bin/pip install --quiet --disable-pip-version-check "$requirement" >> "$log" 2>&1; then
+        rm "$log"
+    else
+        echo "picamera2 cannot be installed here, so its tests are skipped. $(tail -n 1 "$log") ($log has the rest)"
+    fi
+}
+
 # prepare_environment EXTRAS TORCH: e.g. prepare_environment trainer,vehicle cpu. Quick when nothing changed.
 prepare_environment() {
     local stamp wanted

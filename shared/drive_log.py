@@ -18,6 +18,7 @@ from mcap.well_known import MessageEncoding, SchemaEncoding
 
 from shared.atomic_files import replacing, storage_errors, sync_directory
 from shared.drive_channels import (
+    CAMERA_CHANNEL,
     CHANNEL_OF,
     CHANNELS,
     DriveMessage,
@@ -176,6 +177,18 @@ def read_drive_log(path: Path, channels: Collection[str] | None = None) -> Drive
             else:
                 entries.append(LogEntry(record.log_time / 1e9, topic, message))
     return DriveLog(about, attachments, tuple(entries), records.is_complete, skipped)
+
+
+def drive_log_pictures(path: Path) -> Iterator[LogEntry]:
+    """The camera's pictures, CameraFrame each, one after the other: a whole drive of them would not fit in memory."""
+    records = SoundRecords(path)
+    for record in records:
+        if isinstance(record, Message) and record.channel_id in records.channels:
+            if records.channels[record.channel_id].topic != CAMERA_CHANNEL:
+                continue
+            message = decode_message(CAMERA_CHANNEL, record.data)
+            if message is not None:
+                yield LogEntry(record.log_time / 1e9, CAMERA_CHANNEL, message)
 
 
 @dataclass(frozen=True, slots=True)

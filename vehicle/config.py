@@ -88,6 +88,34 @@ class DevicesConfig(Settings):
     gamepad: GamepadConfig = GamepadConfig()
 
 
+class CameraConfig(Settings):
+    """Which camera, and how it is opened."""
+
+    kind: Literal["auto", "picamera2", "usb", "replay"] = Field(
+        "auto",
+        description="What camera: auto takes the Pi's own, else a USB one, or the emulated one with --emulated. "
+        "replay shows recorded pictures, to the emulated car alone.",
+    )
+    number: int = Field(0, ge=0, le=7, description="Which of the Pi's cameras.")
+    device: Path | None = Field(
+        None, description="Device file of the USB camera, such as /dev/video0; left out, the first one."
+    )
+    replay: Path | None = Field(None, description="What to replay: a drive log (.mcap), a video, a folder of JPEGs.")
+    replay_rate_hz: float | None = Field(
+        None, gt=0, le=240, description="Pictures a second of a replay; left out, as they were recorded."
+    )
+    width_px: int = Field(640, ge=160, le=1920, multiple_of=2, description="Width of the pictures.")
+    height_px: int = Field(480, ge=120, le=1080, multiple_of=2, description="Height of the pictures.")
+    rate_hz: float = Field(30.0, ge=5, le=120, description="Pictures a second, at least what the model was trained at.")
+    rotation_deg: Literal[0, 180] = Field(0, description="180 for a camera that is mounted upside down.")
+    exposure_us: int | None = Field(
+        None, ge=100, le=100_000, description="A fixed exposure time, to have no motion blur; left out, automatic."
+    )
+    exposure_lock: bool = Field(
+        False, description="Keep exposure, gain and colours as they are once they have settled after the start."
+    )
+
+
 class DriveConfig(Settings):
     """How the model is run."""
 
@@ -133,6 +161,7 @@ class CarConfig(Settings):
     models: Path = Field(Path("~/lapwing-car/models"), description="Folder of the installed models.")
     servo_board: ServoBoardConfig = ServoBoardConfig()
     devices: DevicesConfig = DevicesConfig()
+    camera: CameraConfig = CameraConfig()
     limits: DriveLimits = DriveLimits()
     drive: DriveConfig = DriveConfig()
     record: RecordConfig = RecordConfig()

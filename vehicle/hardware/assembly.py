@@ -13,18 +13,30 @@ from calibration.pulses import throttle_pulse_us
 from calibration.store import CalibrationStore
 from shared.atomic_files import storage_errors
 from shared.errors import CalibrationError, HardwareError
-from vehicle.config import BatteryConfig, CarConfig
+from vehicle.config import BatteryConfig, CameraConfig, CarConfig
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
 from vehicle.hardware import ads1115, deepracer_gauge, ina219
 from vehicle.hardware.absent import NoTailLight, UnreachableDevice
+from vehicle.hardware.device_camera import DeviceCamera
 from vehicle.hardware.evdev_pad import EvdevPad, find_pad
 from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
 from vehicle.hardware.mpu6050 import Mpu6050
 from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, ticks_for
 from vehicle.hardware.pi_health import PiHealth
-from vehicle.hardware.protocols import BusDevice, Camera, Gamepad, ServoBoard, TailLight
+from vehicle.hardware.picamera import PicameraDevice
+from vehicle.hardware.protocols import (
+    BusDevice,
+    Camera,
+    CameraDevice,
+    DeliverFrame,
+    Gamepad,
+    ServoBoard,
+    TailLight,
+)
+from vehicle.hardware.replay_camera import open_replay
 from vehicle.hardware.tail_light import ServoBoardLight, SysfsLight
+from vehicle.hardware.usb_camera import open_usb_camera
 from vehicle.runtime_folder import RuntimeFolder
 
 EMULATED_BOARD_ID = "emulated"
@@ -186,7 +198,33 @@ def open_gamepad(car: Car) -> Gamepad:
 
 
 def open_camera(car: Car) -> Camera:
-    """The camera, delivering. HardwareError when there is none."""
+    """The camera; one that is absent or fails says why in its `problem`, and is tried again and again.
+
+    HardwareError when the emulated board is not on, or a replay cannot be shown.
+    """
+    config = car.config.camera
+    if config.kind == "replay":
+        if not car.emulated:
+            raise HardwareError(
+                "Recorded pictures must not drive a real car. Add --emulated, or set camera.kind to another one."
+            )
+        return open_replay(config)
     if car.emulated:
         return EmulatedCamera(car.folder.board_camera)
-    raise HardwareError("This car has no camera that Lapwing knows. Drive the emulated car: --emulated")
+    return DeviceCamera(lambda deliver: _open_camera_device(config, deliver)).start()
+
+
+def _open_camera_device(config: CameraConfig, deliver: DeliverFrame) -> CameraDevice:
+    """The kind that was set; by itself the Pi's own camera, else one on USB."""
+    if config.kind == "usb":
+        return open_usb_camera(config, deliver)
+    try:
+        return PicameraDevice(config, deliver)
+    except HardwareError as error:
+        if config.kind == "picamera2":
+            raise
+        problem = error
+    try:
+        return open_usb_camera(config, deliver)
+    except HardwareError as error:
+        raise HardwareError(f"No camera was found. {problem} {error}") from error

@@ -93,7 +93,7 @@ class CameraWatch:
         if height_px < CAMERA_HEIGHT_PX or width_px < CAMERA_WIDTH_PX:
             return (
                 f"The camera's pictures of {width_px}x{height_px} are too small, a model sees "
-                f"{CAMERA_WIDTH_PX}x{CAMERA_HEIGHT_PX}. Set camera.size."
+                f"{CAMERA_WIDTH_PX}x{CAMERA_HEIGHT_PX}. Set camera.width_px and height_px."
             )
         self._shape = self._shape or image.shape
         if image.shape != self._shape:

@@ -209,12 +209,12 @@ class Doctor:
     def _pictures(self, camera: Camera) -> Finding:
         first = camera.wait_newer(0, PICTURE_TIMEOUT_S)
         if first is None:
-            return failed("camera", "The camera gives no picture. Check its cable at both ends, then restart.")
+            return failed("camera", camera.problem or "The camera gives no picture. Check its cable at both ends.")
         watch, newest, problem = CameraWatch(NEEDED_RATE_HZ), first, ""
         while not problem and newest.taken_at_s - first.taken_at_s < LOOK_S:
             frame = camera.wait_newer(newest.sequence, PICTURE_TIMEOUT_S)
             if frame is None:
-                return failed("camera", "The camera has stopped giving pictures. Check its cable.")
+                return failed("camera", camera.problem or "The camera has stopped giving pictures. Check its cable.")
             newest = frame
             problem = watch.judge(frame, frame.taken_at_s).problem
         if problem:

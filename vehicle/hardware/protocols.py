@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -66,6 +66,23 @@ class Camera(Protocol):
     def close(self) -> None:
         """Let go of the device."""
         ...
+
+
+class CameraDevice(Protocol):
+    """An open camera, which hands its pictures over from a thread of its own. DeviceCamera makes a Camera of it."""
+
+    def problem(self) -> str:
+        """Why no more pictures will come, a sentence; empty while they may."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device. No picture is handed over afterwards."""
+        ...
+
+
+DeliverFrame = Callable[[Frame], None]  # the sequence in it is not looked at
+
+OpenCameraDevice = Callable[[DeliverFrame], CameraDevice]  # HardwareError when it cannot be had
 
 
 class Lidar(Protocol):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import simplejpeg
 
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import export_profile, import_profile, shipped_profile
@@ -30,6 +33,7 @@ from vehicle.hardware.assembly import (
     open_camera,
     open_servo_board,
 )
+from vehicle.hardware.device_camera import OPENING
 from vehicle.runtime_folder import RuntimeFolder
 
 
@@ -87,10 +91,46 @@ def test_devices_that_are_not_there_are_sentences(folder: RuntimeFolder) -> None
     real = Car(CarConfig().changed(servo_board={"bus": 63}), folder, emulated=False)
     with pytest.raises(HardwareError, match="/dev/i2c-63"):
         open_servo_board(real, CalibrationProfile())
-    with pytest.raises(HardwareError, match="--emulated"):
-        open_camera(real)
     with pytest.raises(HardwareError, match="lapwing-car board"):
         open_camera(Car(CarConfig(), folder, emulated=True))
+
+
+def test_a_car_without_a_camera_has_one_that_says_so(folder: RuntimeFolder) -> None:
+    config = CarConfig().changed(camera={"kind": "usb", "device": "/dev/video63"})
+    camera = open_camera(Car(config, folder, emulated=False))
+    while camera.problem == OPENING:
+        time.sleep(0.005)
+    assert "/dev/video63 cannot be used: No such file" in camera.problem
+    assert camera.latest() is None
+    camera.close()
+
+
+def test_without_any_kind_of_camera_every_reason_is_told(
+    folder: RuntimeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    monkeypatch.setattr("vehicle.hardware.usb_camera.video_devices", list)
+    camera = open_camera(Car(CarConfig(), folder, emulated=False))
+    while camera.problem == OPENING:
+        time.sleep(0.005)
+    assert "needs picamera2" in camera.problem
+    assert "No USB camera" in camera.problem
+    camera.close()
+
+
+def test_recorded_pictures_drive_the_emulated_car_alone(folder: RuntimeFolder, tmp_path: Path) -> None:
+    config = CarConfig().changed(camera={"kind": "replay", "replay": str(tmp_path)})
+    with pytest.raises(HardwareError, match="must not drive a real car"):
+        open_camera(Car(config, folder, emulated=False))
+    with pytest.raises(HardwareError, match="has no pictures"):
+        open_camera(Car(config, folder, emulated=True))
+    image = np.full((120, 160, 3), 90, np.uint8)
+    (tmp_path / "1.jpg").write_bytes(simplejpeg.encode_jpeg(image))
+    camera = open_camera(Car(config, folder, emulated=True))
+    frame = camera.latest()
+    assert frame is not None
+    assert frame.image.shape == (120, 160, 3)
+    camera.close()
 
 
 def test_neutral_without_an_actuator_says_neutral_on_the_bus_and_switches_off(
