@@ -107,4 +107,5 @@ def _has_picture(camera: Camera, stop: threading.Event) -> bool:
             return True
         if stop.is_set():
             return False
-    raise HardwareError("The camera gives no picture, so the car is not armed. Check its cable, then start again.")
+    why = camera.problem or "The camera gives no picture. Check its cable."
+    raise HardwareError(f"{why} So the car is not armed; start again when it sees.")

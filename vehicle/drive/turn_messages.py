@@ -56,7 +56,9 @@ class TurnMessages:
         frame, action, status = decision.frame, decision.action, turn.status
         messages: list[TimedMessage] = []
         if jpeg is not None:
-            messages.append((frame.taken_at_s, CameraFrame(jpeg, frame.sequence, round(frame.taken_at_s * 1e9))))
+            time_ns = round(frame.taken_at_s * 1e9)
+            picture = CameraFrame(jpeg, frame.sequence, time_ns, frame.exposure_us, frame.gain)
+            messages.append((frame.taken_at_s, picture))
         messages += self._new_scan(decision)
         if decision.observation:
             seen = model_input(self._decisions, decision.observation, frame_sequence=frame.sequence)

@@ -105,7 +105,9 @@ class PicameraDevice:
         self._delivered += 1
         with self._mapped(request, "main", write=False) as mapped:
             copy_planes(mapped.array, (luma, u, v))
-        self._deliver(Frame(luma, monotonic_s(metadata["SensorTimestamp"]), 0, (u, v)))
+        taken_at_s = monotonic_s(metadata["SensorTimestamp"])
+        exposure_us, gain = float(metadata["ExposureTime"]), float(metadata["AnalogueGain"])
+        self._deliver(Frame(luma, taken_at_s, 0, (u, v), exposure_us=exposure_us, gain=gain))
         locked = self._lock_exposure.look(metadata) if self._lock_exposure else None
         if locked is not None:
             self._camera.set_controls(locked)

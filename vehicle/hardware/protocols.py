@@ -20,6 +20,7 @@ class Frame:
     sequence: rises with every picture; gaps are pictures nobody looked at.
     chroma: U and V of a luma image in colour, (height / 2, width / 2) uint8 each.
     jpeg: the picture as the camera itself compressed it, at its full size.
+    exposure_us, gain: how it was exposed, from a camera that says so.
     """
 
     image: NDArray[np.uint8]
@@ -27,6 +28,8 @@ class Frame:
     sequence: int
     chroma: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
     jpeg: bytes | None = None
+    exposure_us: float | None = None
+    gain: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ def test_without_a_picture_nothing_is_armed(monkeypatch: pytest.MonkeyPatch) -> 
     camera, stop = FrameSlot(), threading.Event()
     with pytest.raises(HardwareError, match="not armed"):
         process._has_picture(camera, stop)
+    camera.problem = "It is unplugged."
+    with pytest.raises(HardwareError, match=r"It is unplugged\. .*not armed"):
+        process._has_picture(camera, stop)
     stop.set()
     assert not process._has_picture(camera, stop)
     camera.put(Frame(np.zeros((480, 640, 3), dtype=np.uint8), 0.0, 1))

@@ -45,3 +45,9 @@ def test_pictures_keep_coming_and_the_last_four_are_kept(rig: Rig) -> None:
     assert [frame.sequence for frame in frames] == list(range(first, first + 12))
     assert [int(frame.image[0, 0]) for frame in frames[-4:]] == [80, 90, 100, 110]
     assert rig.sensor.dropped == 0
+
+
+def test_a_picture_says_how_it_was_exposed(rig: Rig) -> None:
+    rig.sensor.automatic_exposure = (12_345, 3.5, (1.0, 1.0))
+    frame = rig.picture(scene())
+    assert (frame.exposure_us, frame.gain) == (12_345.0, 3.5)
