@@ -33,6 +33,11 @@ class RuntimeFolder:
         return self.path / "actuator.sock"
 
     @property
+    def drive(self) -> Path:
+        """What a console sees of the drive, and asks of it."""
+        return self.path / "drive.sock"
+
+    @property
     def guard(self) -> Path:
         """Where the actuator introduces itself to its guard."""
         return self.path / "guard.sock"

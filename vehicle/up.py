@@ -35,7 +35,7 @@ class Drive:
     """What to do: a model (None: the one that drives next), and when it is enough.
 
     laps: 0 drives until stopped. world: the socket of a world that runs; world_command: starts one.
-    record: a drive log to write.
+    record: a drive log to write. mode: as `lapwing-car drive` calls it.
     """
 
     model: str | None = None
@@ -44,6 +44,7 @@ class Drive:
     world: Path | None = None
     world_command: str | None = None
     record: Path | None = None
+    mode: str = "autonomous"
 
 
 class CarRun:
@@ -92,7 +93,7 @@ class CarRun:
         actuator = ActuatorClient(folder.actuator)
         model = ["--model", drive.model] if drive.model else []
         record = ["--record", str(drive.record)] if drive.record else []
-        self._start_verb("drive", [*model, *record, "--arm"])
+        self._start_verb("drive", [*model, *record, "--arm", "--mode", drive.mode])
         return actuator
 
     def _start_emulated_board(self) -> None:
@@ -112,7 +113,7 @@ class CarRun:
 
     def _watch(self, actuator: ActuatorClient, stop: threading.Event) -> None:
         started_s = told_s = time.monotonic()
-        has_driven, laps = False, 0
+        has_driven, laps = False, 0  # the time for the laps begins with the drive, which gives up by itself
         while not stop.wait(WATCH_S):
             self._devices.check()
             self._processes.check()
@@ -132,7 +133,7 @@ class CarRun:
             if now_s - told_s >= TELL_S:
                 told_s = now_s
                 self._tell(_progress(status, pose))
-            if 0 < self._drive.timeout_s < now_s - started_s:
+            if has_driven and 0 < self._drive.timeout_s < now_s - started_s:
                 raise LinkError(_too_slow(self._drive, laps, pose))
 
     def _tell_once(self, *sentences: str) -> None:

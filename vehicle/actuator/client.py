@@ -13,18 +13,24 @@ from vehicle.actuator.lease import Lease
 from vehicle.actuator.messages import (
     LONGEST_MESSAGE_BYTES,
     Answer,
+    ArmRequest,
     Request,
     StatusRequest,
     StopRequest,
     decode_answer,
     encode_request,
 )
+from vehicle.actuator.mode import Mode
 
 ANSWER_TIMEOUT_S = 1.0
 
 
 class ActuatorLink(Protocol):
     """What the drive asks of the actuator. LinkError when it is gone."""
+
+    def arm(self, mode: Mode, top_speed_mps: float) -> str:
+        """Arm the car for who asks over this link. Why not; empty when it is armed."""
+        ...
 
     def command(self, lease: Lease) -> ActuatorStatus:
         """Send a lease; what became of it."""
@@ -63,6 +69,10 @@ class ActuatorClient:
             raise LinkError("The actuator has ended. Start it again: lapwing-car actuator")
         return decode_answer(message)
 
+    def arm(self, mode: Mode, top_speed_mps: float) -> str:
+        """Arm the car for this connection. Why not; empty when it is armed."""
+        return self.ask(ArmRequest(mode, top_speed_mps)).problem or ""
+
     def command(self, lease: Lease) -> ActuatorStatus:
         """Send a lease; what became of it."""
         return self.ask(lease).status
@@ -86,6 +96,10 @@ class LocalActuator:
     def __init__(self, core: ActuatorCore, clock: Callable[[], float]) -> None:
         self._core = core
         self._clock = clock
+
+    def arm(self, mode: Mode, top_speed_mps: float) -> str:
+        """Arm the car. Why not; empty when it is armed."""
+        return self._core.arm(mode, top_speed_mps, self._clock()) or ""
 
     def command(self, lease: Lease) -> ActuatorStatus:
         """Send a lease; what became of it. The pulses change at once, as they do in the process."""

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from vehicle.car_options import MODEL_HELP, car_options, model_path, options_of, stop_on_signals, tell
+from vehicle.car_options import MODE_HELP, MODEL_HELP, MODES, car_options, model_path, options_of, stop_on_signals, tell
 from vehicle.hardware.assembly import Car
 
 
 @click.command()
 @click.option("--model", help=MODEL_HELP)
+@click.option("--mode", type=click.Choice(list(MODES)), default="autonomous", show_default=True, help=MODE_HELP)
 @click.option(
     "--laps", type=click.IntRange(min=0), default=0, show_default=True, help="Laps to drive; 0 drives until Ctrl-C."
 )
@@ -33,6 +34,7 @@ from vehicle.hardware.assembly import Car
 def command(
     car: Car,
     model: str | None,
+    mode: str,
     laps: int,
     timeout_s: float,
     record: Path | None,
@@ -54,5 +56,6 @@ def command(
         world,
         world_command,
         record.absolute() if record else None,
+        mode,
     )
     CarRun(car, run, options_of(car), tell).run(stop_on_signals())

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
 
+from shared.actions import Action
+from shared.errors import LapwingError
 from vehicle.actuator.client import ActuatorLink
 from vehicle.actuator.core import ActuatorStatus
-from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
+from vehicle.actuator.lease import LONGEST_TTL_S, OLDEST_BASIS_S, Driver, Lease
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.drive.latency import LatencyRing
 from vehicle.drive.pilot import Pilot
 from vehicle.drive.turn import Decision, Sight, Turn
-from vehicle.hardware.camera_watch import CameraVerdict, CameraWatch
+from vehicle.hardware.camera_watch import NO_PICTURE, CameraVerdict, CameraWatch
 from vehicle.hardware.protocols import Camera, Frame
 from vehicle.supervisor import Supervisor
 
 RENEW_S = 0.020
 EARLY_FRACTION = 0.6  # a picture that comes sooner after the last decision than this share of a period is left out
+USUAL_RATE_HZ = 15.0  # of a camera while there is no model that says what it needs
+
+NO_MODEL = "No model is in place."
+ARMED = "The car is armed. Stop it, then choose another model."
+
+ResultT = TypeVar("ResultT")
 
 log = logging.getLogger(__name__)
 
@@ -33,36 +45,49 @@ class DriveRecorder(Protocol):
 class DriveLoop:
     """One car's control loop. It decides all the time and commands only while armed for it.
 
-    decision: the newest one. camera_verdict: what is wrong with the pictures.
+    pilot: who decides, None while nobody can. model_problem: why the last one was dismissed; empty when none was.
+    decision: the newest one. camera_verdict: what is wrong with the pictures. status: what the actuator said last.
+    speed_scale: the share of the pilot's speed that is asked for, 0 to 1; any thread may set it. It is applied here and
+        not by the actuator: how fast a person lets a model drive is part of what is asked for, and shows in the log as
+        such; the actuator's limits come after it and know nothing of wishes.
+    Other threads do with the loop what `ask` lets them.
     """
 
     def __init__(
         self,
         camera: Camera,
-        pilot: Pilot,
+        pilot: Pilot | None,
         actuator: ActuatorLink,
         *,
         clock: Callable[[], float] = time.monotonic,
         recorder: DriveRecorder | None = None,
         supervisor: Supervisor | None = None,
+        speed_scale: float = 1.0,
+        seen: Callable[[], None] = lambda: None,
     ) -> None:
-        """supervisor: hears of every turn."""
+        """supervisor: hears of every turn. seen: called at the end of a turn that had a picture to look at."""
+        self.pilot = pilot
+        self.model_problem = ""
         self.decision: Decision | None = None
         self.camera_verdict = CameraVerdict()
+        self.status: ActuatorStatus | None = None
+        self.speed_scale = speed_scale
+        self.latency = LatencyRing()
         self._camera = camera
-        self._watch = CameraWatch(pilot.control_rate_hz)
-        self._pilot = pilot
+        self._watch = CameraWatch(pilot.control_rate_hz if pilot else USUAL_RATE_HZ)
         self._actuator = actuator
         self._clock = clock
         self._recorder = recorder
         self._supervisor = supervisor or Supervisor({})
+        self._seen = seen
+        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._epoch = 0
         self._sequence = 0
         self._looked_at = 0  # sequence of the newest picture seen, whether it was due or not
         self._standing: tuple[Phase, int] | None = None  # of the actuator, as last recorded
 
     def run(self, stop: threading.Event) -> None:
-        """Until stop is set. An error of the model stops the car and is raised."""
+        """Until stop is set."""
         try:
             while not stop.is_set():
                 self._camera.wait_newer(self._looked_at, RENEW_S)
@@ -76,21 +101,73 @@ class DriveLoop:
 
         What the actuator says.
         """
+        while not self._asked.empty():
+            self._asked.get()()
+        seen_at_s, last_looked_at = self._clock(), self._looked_at
+        status = self._standing_status()
+        frame = self._camera.latest()
+        if self._is_misled(frame) and _drives(status):
+            status = self._stop(self.camera_verdict.problem)
+        decided = None if frame is None else self._decide(frame)
+        if self.pilot is None and _drives(status):
+            status = self._stop(f"the model failed: {self.model_problem or NO_MODEL}")
+        commanded_at_s, asked = None, None
+        if self.decision is not None and _drives(status):
+            commanded_at_s, asked = self._clock(), self._scaled(self.decision.action)
+            status = self._actuator.command(self._lease(self.decision, asked, commanded_at_s))
+        self.status = status
+        self._tell(Turn(decided, status, commanded_at_s, asked), seen_at_s)
+        if frame is not None and frame.sequence != last_looked_at:
+            self._seen()  # whoever is woken by it competes for the processor: only now
+        return status
+
+    def reach(self, actuator: ActuatorLink) -> None:
+        """Another connection to the actuator, before `run`: nothing of the last one counts any more."""
+        self._actuator, self.status, self._standing = actuator, None, None
+
+    def ask(self, task: Callable[[], ResultT]) -> Future[ResultT]:
+        """Have something done between two turns, by the loop's thread. For other threads."""
+        promised: Future[ResultT] = Future()
+
+        def do() -> None:
+            try:
+                promised.set_result(task())
+            except LapwingError as error:  # it belongs to who asked
+                promised.set_exception(error)
+
+        self._asked.put(do)
+        return promised
+
+    def arm(self, mode: Mode) -> str:
+        """Arm the car for this loop. Why not; empty when it is armed. For the loop's thread."""
+        if self.pilot is None:
+            return self.model_problem or NO_MODEL
+        decision = self.decision
+        if decision is None or self._clock() - decision.frame.taken_at_s > OLDEST_BASIS_S[Driver.AUTONOMOUS]:
+            return f"Without pictures the car is not armed. {self.camera_verdict.problem or NO_PICTURE}"
+        return self._actuator.arm(mode, self.pilot.top_speed_mps)
+
+    def take(self, pilot: Pilot) -> str:
+        """Another pilot, from the next arming on. Why not; empty when it is in place. For the loop's thread."""
+        if _drives(self._actuator.status()):
+            return ARMED
+        self.pilot, self.decision, self.model_problem = pilot, None, ""
+        self._watch = CameraWatch(pilot.control_rate_hz)
+        pilot.forget()
+        return ""
+
+    def _standing_status(self) -> ActuatorStatus:
+        """How the actuator stands. While this loop drives, the answer to its last command says it."""
+        if self.status is not None and self.decision is not None and _drives(self.status):
+            return self.status
         status = self._actuator.status()
         if status.epoch != self._epoch:
             self._begin(status.epoch)
-        frame = self._camera.latest()
-        drives = status.phase is Phase.ARMED and status.driver is Driver.AUTONOMOUS
-        if self._is_misled(frame) and drives:
-            self._actuator.stop(self.camera_verdict.problem)
-            status, drives = self._actuator.status(), False
-        decided = None if frame is None else self._decide(frame)
-        commanded_at_s = None
-        if self.decision is not None and drives:
-            commanded_at_s = self._clock()
-            status = self._actuator.command(self._lease(self.decision, commanded_at_s))
-        self._record(decided, status, commanded_at_s)
         return status
+
+    def _stop(self, reason: str) -> ActuatorStatus:
+        self._actuator.stop(reason)
+        return self._actuator.status()
 
     def _is_misled(self, frame: Frame | None) -> bool:
         """Whether the pictures must not be driven by. Pictures that are only old end the lease by themselves."""
@@ -101,28 +178,45 @@ class DriveLoop:
         return verdict.stops
 
     def _decide(self, frame: Frame) -> Decision | None:
-        """What to do about the newest picture; None when it is not due, or not to be driven by."""
-        is_due = self._is_due(frame) and not self.camera_verdict.stops
+        """What to do about the newest picture; None when it is not due, or not to be driven by, or nobody decides.
+
+        A pilot that fails is dismissed: the car waits for another one.
+        """
+        is_due = self.pilot is not None and self._is_due(frame, self.pilot) and not self.camera_verdict.stops
+        if 0 < self._looked_at < frame.sequence - 1:
+            self.latency.missed_pictures += frame.sequence - 1 - self._looked_at
         self._looked_at = frame.sequence
-        if not is_due:
+        if self.pilot is None or not is_due:
             return None
-        self.decision = self._pilot.decide(Sight(frame))
+        try:
+            self.decision = self.pilot.decide(Sight(frame))
+        except LapwingError as error:
+            log.error("The model is taken out: %s", error)
+            self.pilot, self.decision, self.model_problem = None, None, str(error)
         return self.decision
 
-    def _is_due(self, frame: Frame) -> bool:
+    def _is_due(self, frame: Frame, pilot: Pilot) -> bool:
         if self.decision is None:
             return True
         elapsed_s = frame.taken_at_s - self.decision.frame.taken_at_s
         is_newer = frame.sequence > self.decision.frame.sequence
-        return is_newer and elapsed_s >= EARLY_FRACTION / self._pilot.control_rate_hz
+        return is_newer and elapsed_s >= EARLY_FRACTION / pilot.control_rate_hz
 
     def _begin(self, epoch: int) -> None:
         """Another arming: count from one again, and let the model start as in training, without memory."""
         self._epoch, self._sequence = epoch, 0
-        self._pilot.forget()
         self._watch.begin()
+        if self.pilot is not None:
+            self.pilot.forget()
 
-    def _lease(self, decision: Decision, now_s: float) -> Lease:
+    def _scaled(self, action: Action) -> Action:
+        """What a person lets through of it. A scale that is not a number from 0 to 1 lets nothing through."""
+        scale = self.speed_scale
+        if scale == 1.0:
+            return action
+        return Action(action.steering_angle_deg, action.speed_mps * scale if 0.0 <= scale < 1.0 else 0.0)
+
+    def _lease(self, decision: Decision, asked: Action, now_s: float) -> Lease:
         self._sequence += 1
         return Lease(
             epoch=self._epoch,
@@ -130,12 +224,20 @@ class DriveLoop:
             sequence=self._sequence,
             issued_at_s=now_s,
             ttl_s=LONGEST_TTL_S,
-            action=decision.action,
+            action=asked,
             rests_on_s=decision.frame.taken_at_s,
         )
 
-    def _record(self, decided: Decision | None, status: ActuatorStatus, commanded_at_s: float | None) -> None:
-        standing = (status.phase, status.epoch)
-        if self._recorder is not None and (decided is not None or standing != self._standing):
-            self._recorder.record(Turn(decided, status, commanded_at_s))
+    def _tell(self, turn: Turn, seen_at_s: float) -> None:
+        """Keep its times, and hand it to the recorder if it is one to record."""
+        if turn.decision is not None:
+            self.latency.add(turn, seen_at_s)
+        standing = (turn.status.phase, turn.status.epoch)
+        if self._recorder is not None and (turn.decision is not None or standing != self._standing):
+            self._recorder.record(turn)
         self._standing = standing
+
+
+def _drives(status: ActuatorStatus) -> bool:
+    """Whether the car is armed for the commands of a loop like this one."""
+    return status.phase is Phase.ARMED and status.driver is Driver.AUTONOMOUS

@@ -1,71 +1,170 @@
-"""The drive process: loads the model, opens the camera, reaches the actuator, and runs the loop."""
+"""The drive process: a loop, a camera, a model and an actuator, each of which may come later than the process."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from shared.errors import HardwareError, LinkError
+from shared.errors import LinkError
 from shared.model_archive import ModelArchive, read_archive
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.messages import ArmRequest
 from vehicle.actuator.mode import Mode
-from vehicle.actuator.state import Phase
+from vehicle.drive.api_server import ApiServer
+from vehicle.drive.awaited_camera import AwaitedCamera
 from vehicle.drive.drive_facts import drive_facts
 from vehicle.drive.drives import GIGABYTE, DriveStore
 from vehicle.drive.engine_choice import EngineWish, open_proven_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
+from vehicle.drive.ready_models import ReadyModels
 from vehicle.drive.recorder import Recorder
 from vehicle.drive.samples import AskedReadings, Samples
+from vehicle.drive.service import DriveService
 from vehicle.hardware.assembly import Car, open_camera
-from vehicle.hardware.protocols import Camera
 from vehicle.models.store import ModelStore
 from vehicle.supervisor import Supervisor
 
-READY_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0  # a model that was never run here is tried on every engine first
+REFUSED_S = 1.0
 WAIT_S = 0.05
+RECONNECT_S = 0.25
+SWITCH_S = 0.001
+
+log = logging.getLogger(__name__)
 
 
 def run_drive(
     car: Car,
     model: str | None,
     *,
-    arm: bool,
+    mode: Mode | None,
     record: Path | None,
     tell: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    """Until stop is set. The car is stopped on every way out. record: a drive log to write."""
-    archive = load_model(car, model)
+    """Until stop is set. The car is stopped on every way out.
+
+    mode: arm for it once, as soon as everything is there, and let whatever hinders it end the process; None: wait for
+    who asks over the socket. record: a drive log to write.
+    """
+    # Of two threads with something to do in Python, the one that drives waits no longer than this for the other.
+    sys.setswitchinterval(SWITCH_S)
     with contextlib.ExitStack() as exits:
-        pilot = open_pilot(car, archive)
-        camera = open_camera(car)
-        exits.callback(camera.close)
-        actuator = ActuatorClient(car.folder.actuator)
-        exits.callback(actuator.close)
-        recorder = exits.enter_context(open_recorder(car, archive))
+        recorder = exits.enter_context(open_recorder(car))
         if record is not None:
+            recorder.describe(drive_facts(car, load_model(car, model)))
             recorder.begin(path=record)
-        tell(f"The model {archive.name} is ready, at most {pilot.top_speed_mps:g} m/s.")
-        if arm and _is_ready(actuator, stop) and _has_picture(camera, stop):
-            problem = actuator.ask(ArmRequest(Mode.AUTONOMOUS, pilot.top_speed_mps)).problem
-            if problem is not None:
-                raise LinkError(problem)
-        DriveLoop(camera, pilot, actuator, recorder=recorder, supervisor=Supervisor()).run(stop)
+        camera = AwaitedCamera(lambda: open_camera(car))
+        exits.callback(camera.close)
+        ready = ReadyModels(lambda name: open_pilot(car, load_model(car, name or model)))
+        exits.callback(ready.close)
+
+        def placed(pilot: ModelPilot) -> None:
+            tell(_about_model(pilot))
+            recorder.describe(drive_facts(car, pilot.archive))
+
+        service = DriveService(
+            camera,
+            ready,
+            model_store(car),
+            stop_car=lambda reason: stop_car(car, reason),
+            recorder=recorder,
+            placed=placed,
+        )
+        server = ApiServer(service, car.folder.drive)
+        exits.callback(server.close)
+        server.start()
+        service.begin()
+        if mode is None:
+            keep_driving(car, service, server, stop)
+            return
+        starting = Starting(service, mode, stop)
+        exits.callback(starting.join)
+        keep_driving(car, service, server, stop, gives_up=True)
+        starting.check()
+
+
+def keep_driving(
+    car: Car, service: DriveService, server: ApiServer, stop: threading.Event, *, gives_up: bool = False
+) -> None:
+    """Run the loop for as long as there is an actuator, and again when there is one. gives_up: only once."""
+    supervisor = Supervisor()
+    while not stop.is_set():
+        try:
+            with contextlib.closing(ActuatorClient(car.folder.actuator)) as actuator:
+                if service.loop is None:
+                    service.loop = DriveLoop(
+                        service.camera,
+                        None,
+                        actuator,
+                        recorder=service,
+                        supervisor=supervisor,
+                        speed_scale=car.config.drive.speed_scale,
+                        seen=server.wake,
+                    )
+                service.loop.reach(actuator)
+                service.actuator_problem = ""
+                service.loop.run(stop)
+        except LinkError as error:
+            if gives_up:
+                raise
+            if service.actuator_problem != str(error):
+                log.warning("%s", error)
+            service.actuator_problem = str(error)
+        supervisor.turned(time.monotonic())  # to wait for an actuator is to be well
+        stop.wait(RECONNECT_S)
+
+
+class Starting:
+    """Arms the car once everything is there, in a thread of its own. What hinders it ends the drive."""
+
+    def __init__(self, service: DriveService, mode: Mode, stop: threading.Event) -> None:
+        self._service = service
+        self._mode = mode
+        self._stop = stop
+        self._problem = ""
+        self._thread = threading.Thread(target=self._run, name="starting", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the thread; the drive has ended."""
+        self._stop.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """LinkError when the car could not be armed."""
+        if self._problem:
+            raise LinkError(self._problem)
+
+    def _run(self) -> None:
+        now_s = time.monotonic()
+        gives_up_at_s, refused_since_s = now_s + START_TIMEOUT_S, None
+        while not self._stop.wait(WAIT_S):
+            now_s = time.monotonic()
+            problem = self._service.waits_for()
+            if not problem:
+                problem = self._service.start_or_say(self._mode)
+                if not problem:
+                    return
+                # A picture that was late is no reason to give up yet, a calibration that is missing soon is.
+                refused_since_s = refused_since_s or now_s
+            is_refused = refused_since_s is not None and now_s - refused_since_s > REFUSED_S
+            if is_refused or self._service.is_hopeless() or now_s > gives_up_at_s:
+                self._problem = problem
+                self._stop.set()
 
 
 @contextlib.contextmanager
-def open_recorder(car: Car, archive: ModelArchive) -> Iterator[Recorder]:
+def open_recorder(car: Car) -> Iterator[Recorder]:
     """The recorder of this car, with nothing but the last half minute to keep yet; it ends with the block."""
     settings, readings = car.config.record, AskedReadings(car.folder.actuator)
     store = DriveStore(settings.folder.expanduser(), round(settings.quota_gb * GIGABYTE))
-    with (
-        contextlib.closing(readings),
-        Recorder(store, facts=drive_facts(car, archive), samples=Samples(readings)) as recorder,
-    ):
+    with contextlib.closing(readings), Recorder(store, samples=Samples(readings)) as recorder:
         yield recorder
 
 
@@ -90,22 +189,14 @@ def model_store(car: Car) -> ModelStore:
     return ModelStore(car.config.models.expanduser(), lambda archive: open_pilot(car, archive))
 
 
-def _is_ready(actuator: ActuatorClient, stop: threading.Event) -> bool:
-    """Wait until neutral was held long enough. False when it is time to end."""
-    for _ in range(round(READY_TIMEOUT_S / WAIT_S)):
-        if actuator.status().phase is Phase.READY:
-            return True
-        if stop.wait(WAIT_S):
-            return False
-    raise LinkError(f"The actuator is not ready: {actuator.status().reason or actuator.status().phase}.")
+def stop_car(car: Car, reason: str) -> None:
+    """End the drive over a connection of its own, whatever the loop does meanwhile. LinkError without an actuator."""
+    with contextlib.closing(ActuatorClient(car.folder.actuator)) as actuator:
+        actuator.stop(reason)
 
 
-def _has_picture(camera: Camera, stop: threading.Event) -> bool:
-    """Wait for the first picture. False when it is time to end; without one, nothing is armed."""
-    for _ in range(round(READY_TIMEOUT_S / WAIT_S)):
-        if camera.wait_newer(0, WAIT_S) is not None:
-            return True
-        if stop.is_set():
-            return False
-    why = camera.problem or "The camera gives no picture. Check its cable."
-    raise HardwareError(f"{why} So the car is not armed; start again when it sees.")
+def _about_model(pilot: ModelPilot) -> str:
+    return (
+        f"The model {pilot.archive.name} is ready on {pilot.engine.name}, at most {pilot.top_speed_mps:g} m/s, "
+        f"{pilot.control_rate_hz:g} decisions a second."
+    )

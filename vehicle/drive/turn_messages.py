@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from shared.actions import Action
 from shared.drive_channels import (
     ActuatorOutput,
     CameraFrame,
@@ -73,7 +74,7 @@ class TurnMessages:
         messages.append((turn.commanded_at_s or decision.decided_at_s, command_of(turn, decision)))
         applied = status.applied
         output_us = status.steering_us, status.throttle_us
-        limited_by = "" if turn.commanded_at_s is None else limits_on(decision, status)
+        limited_by = "" if turn.asked is None else limits_on(turn.asked, status)
         messages.append(
             (status.at_s, ActuatorOutput(applied.steering_angle_deg, applied.speed_mps, *output_us, limited_by))
         )
@@ -112,8 +113,8 @@ def command_of(turn: Turn, decision: Decision) -> Command:
 
     What another driver asks is not known in the loop: for it stands what was applied.
     """
-    action, applied, sequence = decision.action, turn.status.applied, decision.frame.sequence
-    if turn.commanded_at_s is not None:
+    applied, sequence = turn.status.applied, decision.frame.sequence
+    if (action := turn.asked) is not None:
         return Command(action.steering_angle_deg, action.speed_mps, "autonomous", sequence, sequence)
     if turn.status.phase is Phase.ARMED and turn.status.driver is Driver.MANUAL:
         is_calibration = turn.status.mode is Mode.CALIBRATION
@@ -122,11 +123,11 @@ def command_of(turn: Turn, decision: Decision) -> Command:
     return Command(0.0, 0.0, "stop", sequence, sequence)
 
 
-def limits_on(decision: Decision, status: ActuatorStatus) -> str:
-    """Why something else was applied than decided; empty where it was not."""
+def limits_on(asked: Action, status: ActuatorStatus) -> str:
+    """Why something else was applied than asked; empty where it was not."""
     if status.refused:
         return status.refused
-    asked, applied = decision.action, status.applied
+    applied = status.applied
     limited = []
     if abs(asked.steering_angle_deg - applied.steering_angle_deg) > _NEAR:
         limited.append("steering")

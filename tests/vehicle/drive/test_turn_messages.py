@@ -22,7 +22,7 @@ from shared.drive_channels import (
     ModelOutput,
 )
 from shared.sensors import FRONT_CAMERA, SECTOR_LIDAR
-from tests.vehicle.drive.turns import APPLIED, ARMED, ASKED, STOPPED, scan, state_change, turn
+from tests.vehicle.drive.turns import APPLIED, ARMED, ASKED, STOPPED, WANTED, scan, state_change, turn
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.mode import Mode
@@ -54,7 +54,7 @@ def test_what_was_asked_and_what_was_applied_are_two_messages() -> None:
     assert (command.steering_angle_deg, command.speed_mps, command.source) == (*asked_values(), "autonomous")
     assert (output.steering_angle_deg, output.speed_mps) == (APPLIED.steering_angle_deg, APPLIED.speed_mps)
     assert (output.steering_us, output.throttle_us) == (1550.0, 1560.0)
-    assert answer.values == (0.25, 0.75)
+    assert (answer.values, answer.speed_mps) == ((0.25, 0.75), WANTED.speed_mps)
     assert answer.inference_ms == pytest.approx(2.0)
 
 
@@ -92,7 +92,7 @@ def test_a_decision_that_nobody_follows_is_no_command(status: ActuatorStatus, so
     messages = TurnMessages().of(turn(1, status, is_commanded=False), None)
     (command,) = only(Command, messages)
     assert (command.source, command.speed_mps) == (source, speed_mps)
-    assert only(ModelOutput, messages)[0].speed_mps == ASKED.speed_mps
+    assert only(ModelOutput, messages)[0].speed_mps == WANTED.speed_mps
     assert only(ActuatorOutput, messages)[0].limited_by == ""
 
 

@@ -17,7 +17,7 @@ from vehicle.drive.drives import GIGABYTE, DriveStore
 from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.hardware.protocols import Frame, Scan
 
-ASKED, APPLIED = Action(10.0, 0.8), Action(9.5, 0.75)
+WANTED, ASKED, APPLIED = Action(10.0, 1.6), Action(10.0, 0.8), Action(9.5, 0.75)  # at half the model's speed
 ARMED = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 4, "", "", APPLIED, 1550.0, 1560.0, 8, 0.0)
 STOPPED = replace(ARMED, phase=Phase.STOPPING, driver=None, reason="STOP was pressed", applied=STOP)
 PERIOD_S = 1 / 15
@@ -34,9 +34,10 @@ def turn(sequence: int, status: ActuatorStatus = ARMED, *, at_s: float | None = 
     sight = Sight(Frame(image, taken_at_s, sequence), changes.get("scan"))
     answer = np.array([0.25, 0.75], dtype=np.float32)
     observation = changes.get("observation", {FRONT_CAMERA: grey})
-    decision = Decision(sight, observation, answer, ASKED, taken_at_s + 0.003, taken_at_s + 0.005)
+    decision = Decision(sight, observation, answer, WANTED, taken_at_s + 0.003, taken_at_s + 0.005)
     commanded_at_s = taken_at_s + 0.006 if changes.get("is_commanded", True) else None
-    return Turn(decision, replace(status, at_s=taken_at_s + 0.007), commanded_at_s)
+    asked = None if commanded_at_s is None else ASKED
+    return Turn(decision, replace(status, at_s=taken_at_s + 0.007), commanded_at_s, asked)
 
 
 def state_change(status: ActuatorStatus, at_s: float) -> Turn:
