@@ -155,28 +155,46 @@ class DriveLog:
         return tuple(entry for entry in self.entries if isinstance(entry.message, kind))
 
 
+class DriveLogStream:
+    """Iterate over the messages of a log, also one whose end is missing, without keeping them.
+
+    channels: only these. After the iteration: about, attachments, is_complete, skipped, as DriveLog has them.
+    """
+
+    def __init__(self, path: Path, channels: Collection[str] | None = None) -> None:
+        self.about: dict[str, str] = {}
+        self.attachments: dict[str, bytes] = {}
+        self.is_complete = False
+        self.skipped = 0
+        self._path = path
+        self._wanted = channels
+
+    def __iter__(self) -> Iterator[LogEntry]:
+        records = SoundRecords(self._path)
+        self.skipped = 0
+        for record in records:
+            if isinstance(record, Metadata) and record.name == _ABOUT:
+                self.about = dict(record.metadata)
+            elif isinstance(record, Attachment):
+                self.attachments[record.name] = record.data
+            elif isinstance(record, Message):
+                channel = records.channels.get(record.channel_id)
+                topic = channel.topic if channel is not None else ""
+                if self._wanted is not None and topic not in self._wanted:
+                    continue
+                message = decode_message(topic, record.data)
+                if message is None:
+                    self.skipped += 1
+                else:
+                    yield LogEntry(record.log_time / 1e9, topic, message)
+        self.is_complete = records.is_complete
+
+
 def read_drive_log(path: Path, channels: Collection[str] | None = None) -> DriveLog:
     """Read a log, also one whose end is missing. channels: only these (pictures take the most memory)."""
-    records = SoundRecords(path)
-    entries: list[LogEntry] = []
-    about: dict[str, str] = {}
-    attachments: dict[str, bytes] = {}
-    skipped = 0
-    for record in records:
-        if isinstance(record, Metadata) and record.name == _ABOUT:
-            about = dict(record.metadata)
-        elif isinstance(record, Attachment):
-            attachments[record.name] = record.data
-        elif isinstance(record, Message):
-            topic = records.channels[record.channel_id].topic if record.channel_id in records.channels else ""
-            if channels is not None and topic not in channels:
-                continue
-            message = decode_message(topic, record.data)
-            if message is None:
-                skipped += 1
-            else:
-                entries.append(LogEntry(record.log_time / 1e9, topic, message))
-    return DriveLog(about, attachments, tuple(entries), records.is_complete, skipped)
+    stream = DriveLogStream(path, channels)
+    entries = tuple(stream)
+    return DriveLog(stream.about, stream.attachments, entries, stream.is_complete, stream.skipped)
 
 
 def drive_log_pictures(path: Path) -> Iterator[LogEntry]:

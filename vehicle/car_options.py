@@ -24,6 +24,8 @@ MODES = {"autonomous": Mode.AUTONOMOUS, "dry-run": Mode.DRY_RUN, "crawl": Mode.C
 MODE_HELP = "Dry run: the wheels turn and the motor stays off. Crawl: at walking pace at most."
 MODEL_HELP = "A model archive, or the name of an installed model; left out, the one that drives next."
 
+RECORD_HELP = "Record the drive: as NAME among the recorded drives, or as FILE.mcap."
+
 
 def car_options(function: Callable[..., None]) -> Callable[..., None]:
     """The options of every verb; the function receives `car` in their place."""

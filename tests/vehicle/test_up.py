@@ -79,7 +79,8 @@ def test_when_the_actuator_is_killed_the_board_is_put_to_rest(folder: RuntimeFol
     def run() -> None:
         car = Car(CarConfig(), folder, emulated=True)
         try:
-            CarRun(car, Drive(model), ["--emulated", "--runtime", str(folder.path)], told.append).run(threading.Event())
+            options = ["--emulated", "--runtime", str(folder.path), "--set", f"record.folder={folder.path / 'drives'}"]
+            CarRun(car, Drive(model), options, told.append).run(threading.Event())
         except LinkError as error:
             errors.append(str(error))
 

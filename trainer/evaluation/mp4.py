@@ -2,109 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.atomic_files import storage_errors
-from shared.errors import StorageError
-
-MAX_BITRATE = "2500k"  # bounds the file: at most 19 MB a minute, in practice about a tenth of it
+from shared.film_writer import ENCODING, FilmWriter
 
 
-def check_film_name(path: Path) -> None:
-    """Refuse a film that would not be what its name says, before anything is driven for it."""
-    if path.suffix.lower() != ".mp4":
-        raise StorageError(f"{path}: films are written as .mp4. Name it {path.with_suffix('.mp4').name}.")
-
-
-class Mp4Writer:
+class Mp4Writer(FilmWriter):
     """A video file that grows frame by frame and appears under its name when it is whole."""
 
     def __init__(self, path: Path, width_px: int, height_px: int, rate_hz: float) -> None:
-        self._path = path
         self._shape = (height_px, width_px, 3)
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        # ffmpeg's complaints go to a file: a pipe that nobody empties could stall it.
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process it belongs to
-        try:
-            self._process = subprocess.Popen(
-                ffmpeg_command(self._partial, width_px, height_px, rate_hz),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._complaints,
-                start_new_session=True,  # Ctrl-C is ours to handle: ffmpeg would end the file in the middle
-            )
-        except BaseException:
-            self._complaints.close()
-            raise
+        super().__init__(path, lambda partial: ffmpeg_command(partial, width_px, height_px, rate_hz))
 
     def write(self, picture: NDArray[np.uint8]) -> None:
         """Append a picture (height, width, 3) of red, green and blue."""
         if picture.shape != self._shape or picture.dtype != np.uint8:
             raise ValueError(f"A frame is {picture.dtype} {picture.shape}, the video takes uint8 {self._shape}.")
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(picture).data)
-        except BrokenPipeError as error:
-            raise self._failure() from error
-
-    def close(self) -> None:
-        """Finish the file and put it in its place."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-            finished = self._process.wait() == 0
-        except BrokenPipeError:
-            finished = False
-        except BaseException:  # Ctrl-C while ffmpeg writes the end
-            self.abandon()
-            raise
-        if not finished:
-            raise self._failure()
-        self._complaints.close()
-        with storage_errors(self._path):
-            self._partial.replace(self._path)
-
-    def abandon(self) -> None:
-        """End without a file; nothing of it is left behind."""
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            with suppress(BrokenPipeError):  # what was still buffered has no reader any more
-                self._process.stdin.close()
-        self._complaints.close()
-        with suppress(OSError):  # it may never have come to be
-            self._partial.unlink()
-
-    def _failure(self) -> StorageError:
-        self._process.wait()
-        self._complaints.seek(0)
-        said = self._complaints.read().decode(errors="replace").strip().splitlines()
-        self.abandon()
-        reason = said[-1] if said else f"it ended with code {self._process.returncode}"
-        return StorageError(
-            f"The video {self._path} could not be written: ffmpeg says: {reason}. "
-            "Check that the folder is writable and the disk has room."
-        )
+        self.feed(np.ascontiguousarray(picture).data)
 
 
 def ffmpeg_command(path: Path, width_px: int, height_px: int, rate_hz: float) -> list[str]:
-    """Raw pictures on standard input, a small file that every player and browser shows on the way out."""
+    """Raw pictures on standard input, a small file on the way out."""
     import imageio_ffmpeg
 
     size, rate = f"{width_px}x{height_px}", f"{rate_hz:g}"
     return [
         imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error",
         "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "-",
-        "-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23",
-        "-maxrate", MAX_BITRATE, "-bufsize", "5000k",
-        "-pix_fmt", "yuv420p", "-threads", "1", "-movflags", "+faststart", "-f", "mp4", str(path),
+        *ENCODING, str(path),
     ]  # fmt: skip

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from shared.errors import SettingsError
-from trainer.evaluation.mp4 import Mp4Writer, check_film_name
+from shared.film_writer import check_film_name
+from trainer.evaluation.mp4 import Mp4Writer
 from trainer.evaluation.race_round import RaceRound
 from trainer.evaluation.race_table import laps_in_words
 from trainer.evaluation.track_map import Colour, MapThing, TrackMap, things_around

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
-from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -22,16 +20,18 @@ from shared.drive_channels import (
     Command,
     DriveEvent,
     DriveState,
-    ModelInput,
+    LidarScan,
     ModelOutput,
     ObjectSample,
     ObjectsSample,
     PoseSample,
 )
 from shared.drive_log import DriveLogWriter
+from shared.film_writer import check_film_name
+from shared.lidar import RANGE_MAX_M
+from shared.model_messages import model_input
 from shared.model_metadata import METADATA_NAME
 from shared.sensors import sensor_of_kind
-from trainer.evaluation.mp4 import check_film_name
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.track_map import things_around
 from trainer.evaluation.video import LapVideo, VideoFrame, View
@@ -40,7 +40,6 @@ from trainer.simulator.measurements import ObjectColumn
 from trainer.simulator.things import Kind
 
 HOLD_LAST_S = 1.0  # long enough to read how it ended
-TENSOR_EVERY = 10  # pictures whose tensor is logged whole; of the others only the hash, as on the car
 JPEG_QUALITY = 95  # the model shall see nearly the same again
 
 
@@ -163,7 +162,7 @@ class TrialLog:
 
     def add(self, simulator: Simulator, seen: Mapping[str, NDArray[Any]], output: NDArray[np.float32]) -> None:
         """One step. seen: by sensor, without a batch. output: (n,) what the model answered."""
-        self._decision(seen[self._camera], output)
+        self._decision(seen, output)
         self._time_s = float(simulator.cars.time_s[self._car])
         self._pose(simulator, self._time_s)
         laps = int(simulator.cars.laps[self._car])
@@ -175,20 +174,20 @@ class TrialLog:
         if status.is_over and status is not EpisodeStatus.LAP_COMPLETE:
             self._writer.write(DriveEvent(status.name.lower()), self._time_s)
 
-    def _decision(self, stack: NDArray[np.uint8], output: NDArray[np.float32]) -> None:
-        self._frame += 1
-        number, time_s, write = self._frame, self._time_s, self._writer.write
-        write(CameraFrame(jpeg_of(stack[-1]), number), time_s)
-        raw = np.ascontiguousarray(stack).tobytes()
-        tensor = b64encode(raw).decode() if number % TENSOR_EVERY == 1 else None
-        write(ModelInput(number, hashlib.sha256(raw).hexdigest(), tensor), time_s)
+    def _decision(self, seen: Mapping[str, NDArray[Any]], output: NDArray[np.float32]) -> None:
+        number, time_s, write = self._frame + 1, self._time_s, self._writer.write
+        write(CameraFrame(jpeg_of(seen[self._camera][-1]), number), time_s)
+        write(model_input(self._frame, seen, frame_sequence=number), time_s)
         action = self._space.decode(output)
         angle, speed = action.steering_angle_deg, action.speed_mps
         write(ModelOutput(number, tuple(map(float, output)), angle, speed), time_s)
         write(Command(angle, speed, "autonomous", number, number), time_s)
         write(ActuatorOutput(angle, speed, None, None), time_s)
+        self._frame = number
 
     def _pose(self, simulator: Simulator, time_s: float) -> None:
+        if simulator.lidar.size:
+            self._writer.write(lidar_scan(simulator, self._car), time_s)
         record, row = simulator.cars.records[self._car], simulator.measurements[self._car]
         objects = row[len(Column) :].reshape(-1, len(ObjectColumn))
         if len(objects):
@@ -206,6 +205,15 @@ class TrialLog:
             ),
             time_s,
         )
+
+
+def lidar_scan(simulator: Simulator, car: int) -> LidarScan:
+    """What a car's LiDAR sees now, in the car's frame, as a car logs it."""
+    settings, mount = simulator.settings.lidar, simulator.car_model.lidar
+    angles_deg = settings.config().angles_deg + (mount.yaw_deg if settings.yaw_deg is None else settings.yaw_deg)
+    ranges_m = simulator.lidar[car]
+    found = np.where(ranges_m < RANGE_MAX_M, ranges_m, 0.0)
+    return LidarScan(tuple(angles_deg.tolist()), tuple(found.tolist()))
 
 
 def object_sample(columns: list[float]) -> ObjectSample:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+from bisect import bisect_right
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from shared.cars import DEEPRACER
 from shared.drive_channels import Command, DriveEvent, ObjectSample, ObjectsSample, PoseSample
 from shared.drive_log import read_drive_log
+from shared.drive_table import aligned
 from shared.errors import RewardError, StorageError
 from trainer.rewards.batch import Floats
 from trainer.rewards.seen_objects import count_passing, in_the_world
@@ -23,6 +26,7 @@ MOST_EPISODES = 64
 MOST_ROWS = 20_000
 NOTHING = ObjectSample("nothing", 0.0, 0.0, 0.0)
 KINDS = {kind.name.lower(): kind for kind in Kind}
+STOPPED = Command(0.0, 0.0, "stop")
 CRASHED = EpisodeStatus.CRASHED.name.lower()
 TRACE_COLUMNS = ("episode", "steps", "X", "Y", "yaw", "steer", "throttle", "progress", "tstamp")
 
@@ -73,19 +77,16 @@ def _from_drive_log(path: Path, track: Track) -> Floats:
         log = read_drive_log(path, channels=("/pose", "/cmd", "/objects", "/event"))
     except StorageError as error:
         raise RewardError(str(error)) from error
-    command, objects, crashes = Command(0.0, 0.0, "stop"), ObjectsSample(()), set()
-    found: list[tuple[float, PoseSample, Command]] = []
-    seen: list[tuple[ObjectSample, ...]] = []
-    for entry in log.entries:
-        if isinstance(entry.message, Command):
-            command = entry.message
-        elif isinstance(entry.message, ObjectsSample):
-            objects = entry.message
-        elif isinstance(entry.message, PoseSample):
-            found.append((entry.time_s, entry.message, command))
-            seen.append(objects.objects)
-        elif isinstance(entry.message, DriveEvent) and entry.message.kind == CRASHED:
-            crashes.add(len(found) - 1)
+    poses = list(aligned(log.entries, PoseSample, (Command, ObjectsSample)))
+    stops = [
+        entry.time_s for entry in log.entries if isinstance(entry.message, DriveEvent) and entry.message.kind == CRASHED
+    ]
+    times_s = [pose.time_s for pose in poses]
+    crashes = {bisect_right(times_s, stop_s) - 1 for stop_s in stops}
+    found = [
+        (row.time_s, cast(PoseSample, row.message), cast(Command, row.beside.get(Command, STOPPED))) for row in poses
+    ]
+    seen = [cast(ObjectsSample, row.beside.get(ObjectsSample, ObjectsSample(()))).objects for row in poses]
     found, seen = found[:MOST_ROWS], seen[:MOST_ROWS]
     if not found:
         raise RewardError(f"{path} holds no poses (/pose): nothing says where the car was. Use a simulated drive.")

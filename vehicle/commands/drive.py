@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vehicle.car_options import MODE_HELP, MODEL_HELP, MODES, car_options, stop_on_signals, tell
+from vehicle.car_options import MODE_HELP, MODEL_HELP, MODES, RECORD_HELP, car_options, stop_on_signals, tell
 from vehicle.hardware.assembly import Car
 
 
@@ -14,7 +14,7 @@ from vehicle.hardware.assembly import Car
 @click.option("--model", help=MODEL_HELP)
 @click.option("--arm", is_flag=True, help="Drive as soon as everything is there, once.")
 @click.option("--mode", type=click.Choice(list(MODES)), default="autonomous", show_default=True, help=MODE_HELP)
-@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write a drive log, .mcap.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help=RECORD_HELP)
 @car_options
 def command(car: Car, model: str | None, arm: bool, mode: str, record: Path | None) -> None:
     """Run the model: newest picture in, driving command out."""

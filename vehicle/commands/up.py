@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from vehicle.car_options import MODE_HELP, MODEL_HELP, MODES, car_options, model_path, options_of, stop_on_signals, tell
+from vehicle.car_options import (
+    MODE_HELP,
+    MODEL_HELP,
+    MODES,
+    RECORD_HELP,
+    car_options,
+    model_path,
+    options_of,
+    stop_on_signals,
+    tell,
+)
 from vehicle.hardware.assembly import Car
 
 
@@ -16,7 +26,7 @@ from vehicle.hardware.assembly import Car
 @click.option(
     "--laps", type=click.IntRange(min=0), default=0, show_default=True, help="Laps to drive; 0 drives until Ctrl-C."
 )
-@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write a drive log, .mcap.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help=RECORD_HELP)
 @click.option(
     "--timeout",
     "timeout_s",
@@ -55,7 +65,7 @@ def command(
         timeout_s if laps else 0.0,
         world,
         world_command,
-        record.absolute() if record else None,
+        record.absolute() if record is not None and record.suffix else record,
         mode,
     )
     CarRun(car, run, options_of(car), tell).run(stop_on_signals())

@@ -19,6 +19,7 @@ from pathlib import Path
 from shared.atomic_files import storage_errors, sync_directory
 from shared.drive_log import LogSummary, claimed_log, repair_drive_log, summarise_drive_log
 from shared.errors import StorageError
+from vehicle.hardware.assembly import Car
 
 SUFFIX, KEEP_SUFFIX = ".mcap", ".keep"
 GIGABYTE = 1_000_000_000
@@ -199,6 +200,12 @@ class DriveStore:
             path.unlink(missing_ok=True)
             path.with_suffix(KEEP_SUFFIX).unlink(missing_ok=True)
             sync_directory(self.folder)
+
+
+def drive_store(car: Car) -> DriveStore:
+    """The drives of this car."""
+    settings = car.config.record
+    return DriveStore(settings.folder.expanduser(), round(settings.quota_gb * GIGABYTE))
 
 
 def name_now(wall_ns: int, ending: str = "") -> str:

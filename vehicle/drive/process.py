@@ -17,7 +17,7 @@ from vehicle.actuator.mode import Mode
 from vehicle.drive.api_server import ApiServer
 from vehicle.drive.awaited_camera import AwaitedCamera
 from vehicle.drive.drive_facts import drive_facts
-from vehicle.drive.drives import GIGABYTE, DriveStore
+from vehicle.drive.drives import drive_store
 from vehicle.drive.engine_choice import EngineWish, open_proven_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
@@ -50,7 +50,7 @@ def run_drive(
     """Until stop is set. The car is stopped on every way out.
 
     mode: arm for it once, as soon as everything is there, and let whatever hinders it end the process; None: wait for
-    who asks over the socket. record: a drive log to write.
+    who asks over the socket. record: a drive log to write, or (without a suffix) a name among the recorded drives.
     """
     # Of two threads with something to do in Python, the one that drives waits no longer than this for the other.
     sys.setswitchinterval(SWITCH_S)
@@ -58,7 +58,7 @@ def run_drive(
         recorder = exits.enter_context(open_recorder(car))
         if record is not None:
             recorder.describe(drive_facts(car, load_model(car, model)))
-            recorder.begin(path=record)
+            recorder.begin(path=record) if record.suffix else recorder.begin(str(record))
         camera = AwaitedCamera(lambda: open_camera(car))
         exits.callback(camera.close)
         ready = ReadyModels(lambda name: open_pilot(car, load_model(car, name or model)))

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from shared.drive_channels import CHANNEL_OF, CameraFrame, DriveEvent, encode_message
+from shared.drive_channels import CHANNEL_OF, CameraFrame, DriveEvent, DriveState, encode_message
 from shared.errors import StorageError
 from vehicle.drive.drives import DriveStore, name_now
 from vehicle.drive.open_log import DriveFacts, OpenLog
@@ -48,6 +48,7 @@ class Recordings:
         self._store = store
         self._clock, self._wall_ns = clock, wall_ns
         self._ring = ring or Ring()
+        self._state: bytes | None = None
         self._room_looked_s = clock()
 
     def begin(self, name: str | None = None, path: Path | None = None) -> str:
@@ -61,6 +62,7 @@ class Recordings:
             raise StorageError(self._no_room())
         self.problem = ""
         self.recording = self._opened(path or self._store.new_path(name or name_now(self._wall_ns())), path is None)
+        self._write_state(self.recording, self._state, self._clock())
         return self.recording.name
 
     def end(self) -> None:
@@ -75,6 +77,8 @@ class Recordings:
             channel = CHANNEL_OF[type(message)]
             entry = (time_s, channel, message if isinstance(message, CameraFrame) else encode_message(message, 0))
             self._ring.add(entry)
+            if isinstance(message, DriveState):
+                self._state = encode_message(message, 0)
             for open_log in self._open_logs():
                 open_log.write(entry)
             if isinstance(message, DriveEvent) and message.kind in SAVING_EVENTS:
@@ -132,10 +136,16 @@ class Recordings:
         except StorageError as error:
             self._tell(error)
             return None
+        self._write_state(moment, self._ring.state, self._ring.oldest_s)
         for entry in self._ring.entries():
             moment.write(entry)
         moment.sync(self._clock())
         return moment
+
+    def _write_state(self, open_log: OpenLog, state: bytes | None, at_s: float) -> None:
+        """How the actuator stood at the beginning of a log: it is told on change alone."""
+        if state is not None:
+            open_log.write((at_s, CHANNEL_OF[DriveState], state))
 
     def _mark(self, open_log: OpenLog, event: DriveEvent) -> None:
         """A person wants it kept."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.drive_channels import CameraFrame, Command, DriveEvent
+from shared.drive_channels import CameraFrame, Command, DriveEvent, DriveState
 from shared.drive_log import DriveLog, read_drive_log
 from shared.errors import StorageError
 from tests.vehicle.drive.turns import ARMED, PERIOD_S, STOPPED, state_change, store, turn
@@ -154,6 +154,20 @@ def test_a_saved_moment_is_on_the_disk_before_it_is_over_and_shows_the_car_come_
     log = rig.only_log()
     assert log.is_complete
     assert 44 <= len(sequences(log)) <= 46
+
+
+@pytest.mark.parametrize("is_moment", [False, True])
+def test_every_log_begins_with_the_state_that_the_car_was_in(rig: Rig, is_moment: bool) -> None:
+    rig.drive(40.0)
+    if is_moment:
+        rig.recordings.take([(rig.clock(), DriveEvent("bookmark"))])
+    else:
+        rig.recordings.begin("drive")
+    rig.drive(3.0)
+    rig.recordings.end()
+    entry = rig.only_log().entries[0]
+    assert entry.message == DriveState("armed", "autonomous", True, "", 4)
+    assert entry.time_s <= min(other.time_s for other in rig.only_log().entries)
 
 
 def test_a_fault_is_named(rig: Rig) -> None:
