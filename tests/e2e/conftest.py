@@ -23,7 +23,7 @@ from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
-from vehicle.drive.loop import DriveLoop
+from vehicle.drive.loop import DriveLoop, DriveRecorder
 from vehicle.drive.pilot import Pilot
 from vehicle.drive.turn import Decision, Sight
 from vehicle.emulated.board import EmulatedBoard
@@ -77,6 +77,7 @@ class VirtualCar:
         profile: CalibrationProfile | None = None,
         preset: str = "off",
         seed: int = 0,
+        recorder: DriveRecorder | None = None,
     ) -> None:
         self.ticks = 0
         self.world = World(track, preset=preset, seed=seed)  # type: ignore[arg-type]
@@ -92,7 +93,8 @@ class VirtualCar:
             guard=SameProcess(),
         )
         self.pilot = pilot or CentreLinePilot(track, lambda: self.pose)
-        self.loop = DriveLoop(self.board.camera, self.pilot, LocalActuator(self.core, self.clock), clock=self.clock)
+        actuator = LocalActuator(self.core, self.clock)
+        self.loop = DriveLoop(self.board.camera, self.pilot, actuator, clock=self.clock, recorder=recorder)
         self.pose = CarPose()
         self.world_runs = self.drive_runs = True
         self.core.start(self.clock())
