@@ -23,6 +23,7 @@ from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.ready_models import ReadyModels
 from vehicle.drive.recorder import Recorder
+from vehicle.drive.repairing import repairing
 from vehicle.drive.samples import AskedReadings, Samples
 from vehicle.drive.service import DriveService
 from vehicle.hardware.assembly import Car, open_camera
@@ -161,10 +162,12 @@ class Starting:
 
 @contextlib.contextmanager
 def open_recorder(car: Car) -> Iterator[Recorder]:
-    """The recorder of this car, with nothing but the last half minute to keep yet; it ends with the block."""
-    settings, readings = car.config.record, AskedReadings(car.folder.actuator)
-    store = DriveStore(settings.folder.expanduser(), round(settings.quota_gb * GIGABYTE))
-    with contextlib.closing(readings), Recorder(store, samples=Samples(readings)) as recorder:
+    """The recorder of this car, with nothing but the last half minute to keep yet; it ends with the block.
+
+    Beside it, what a power cut left without its end is repaired.
+    """
+    store, readings = drive_store(car), AskedReadings(car.folder.actuator)
+    with repairing(store), contextlib.closing(readings), Recorder(store, samples=Samples(readings)) as recorder:
         yield recorder
 
 

@@ -48,6 +48,16 @@ def test_a_turn_speaks_on_every_channel_with_the_time_of_each_stage() -> None:
     }
 
 
+def test_a_picture_says_when_and_how_it_was_exposed() -> None:
+    taken = turn(3)
+    assert taken.decision is not None
+    frame = replace(taken.decision.frame, exposure_us=8000.0, gain=1.5)
+    exposed = replace(taken, decision=replace(taken.decision, sight=replace(taken.decision.sight, frame=frame)))
+    assert only(CameraFrame, TurnMessages().of(exposed, b"jpeg")) == [
+        CameraFrame(b"jpeg", 3, 5_200_000_000, 8000.0, 1.5)
+    ]
+
+
 def test_what_was_asked_and_what_was_applied_are_two_messages() -> None:
     messages = TurnMessages().of(turn(3), b"jpeg")
     (command,), (output,), (answer,) = (only(kind, messages) for kind in (Command, ActuatorOutput, ModelOutput))
