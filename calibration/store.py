@@ -17,7 +17,7 @@ from pathlib import Path
 
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import FILE_KIND, read_profile, with_hash
-from shared.atomic_files import storage_errors, write_atomic
+from shared.atomic_files import make_folder, storage_errors, write_atomic
 from shared.errors import CalibrationError
 
 _NAME = re.compile(r"(\d{6,9})\.json\Z")
@@ -126,8 +126,8 @@ class CalibrationStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One writer at a time, so that two never make the same generation."""
+        make_folder(self._folder)
         with storage_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

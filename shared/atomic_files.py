@@ -86,6 +86,16 @@ def read_json(path: Path) -> Any:
         raise StorageError(f"{path} is damaged: not JSON ({error}). Restore it from a copy or delete it.") from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with all that lead to it, and have their names on the disk before anything is put inside."""
+    path = Path(path)
+    with storage_errors(path):
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for folder in reversed(missing):
+            sync_directory(folder.parent)
+
+
 def replace_directory(temporary: Path, final: Path) -> None:
     """Give a finished folder its final name, at once; a folder of that name is replaced and removed.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import string
 import tarfile
 import zlib
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ ModelFormat = Literal["onnx", "pb"]
 _MODEL_SUFFIXES: dict[str, ModelFormat] = {".onnx": "onnx", ".pb": "pb"}
 _MAX_TEXT_BYTES = MAX_METADATA_BYTES
 _AGAIN = "Export or download it again."
+_NAME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-_.")
 # DeepRacer's training output keeps them in a folder of their own.
 _KEPT_TEXTS = {
     METADATA_NAME: METADATA_NAME,
@@ -126,7 +128,7 @@ def read_archive(source: Path | bytes | BinaryIO, *, name: str | None = None) ->
 def archive_name(path: Path) -> str:
     """The model's name from its file's: without the suffix, only with characters a folder may have."""
     stem = path.name.removesuffix(".gz").removesuffix(".tar").removesuffix(".tgz")
-    kept = "".join(character if character.isalnum() or character in "-_." else "_" for character in stem)
+    kept = "".join(character if character in _NAME_CHARACTERS else "_" for character in stem)
     return kept.strip("._")[:100] or "model"
 
 

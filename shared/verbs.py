@@ -15,7 +15,8 @@ import click
 class VerbGroup(click.Group):
     """A group whose verbs are the files of a package, each with an attribute `command`.
 
-    A verb is imported only when typed, so that --help answers at once. program: the command's name, such as lapwing.
+    The verb import-model is import_model.py. A verb is imported only when typed, so that --help answers at once.
+    program: the command's name, such as lapwing.
     """
 
     def __init__(self, *arguments: Any, program: str, package: str, folder: Path, **others: Any) -> None:
@@ -24,14 +25,14 @@ class VerbGroup(click.Group):
         self._program, self._package, self._folder = program, package, folder
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(path.stem for path in self._folder.glob("[a-z]*.py"))
+        return sorted(path.stem.replace("_", "-") for path in self._folder.glob("[a-z]*.py"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        command = importlib.import_module(f"{self._package}.{_module(cmd_name)}").command
         if not isinstance(command, click.Command):
-            raise TypeError(f"{self._package}.{cmd_name}: command is not a click command")
+            raise TypeError(f"{self._package}.{_module(cmd_name)}: command is not a click command")
         return command
 
     def resolve_command(
@@ -50,7 +51,11 @@ class VerbGroup(click.Group):
             formatter.write_dl([(name, self._one_line_help(name)) for name in self.list_commands(ctx)])
 
     def _one_line_help(self, name: str) -> str:
-        source = (self._folder / f"{name}.py").read_text(encoding="utf-8")
+        source = (self._folder / f"{_module(name)}.py").read_text(encoding="utf-8")
         docstring = ast.get_docstring(ast.parse(source)) or ""
         first_line = docstring.partition("\n")[0]
         return re.sub(rf"^`?{re.escape(self._program)} {name}`?: *", "", first_line)
+
+
+def _module(verb: str) -> str:
+    return verb.replace("-", "_")

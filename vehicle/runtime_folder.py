@@ -58,6 +58,11 @@ class RuntimeFolder:
         return self.path / "board.sock"
 
     @property
+    def importer(self) -> Path:
+        """Where the system starts an importer for each archive; nobody is there where it does not."""
+        return self.path / "importer.sock"
+
+    @property
     def computer(self) -> Path:
         """The files that the emulated car's computer tells its heat and its supply in, as Linux does: `sys/…`."""
         return self.path / "computer"

@@ -16,7 +16,9 @@ from vehicle.cli import root, run
 from vehicle.processes import ProcessGroup, wait_for
 from vehicle.runtime_folder import RuntimeFolder, listen
 
-VERBS = sorted(path.stem for path in (Path(__file__).parents[2] / "vehicle" / "commands").glob("[a-z]*.py"))
+VERBS = sorted(
+    path.stem.replace("_", "-") for path in (Path(__file__).parents[2] / "vehicle" / "commands").glob("[a-z]*.py")
+)
 
 
 def test_help_shows_every_verb(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shared.actions import ActionSpace
 from shared.errors import ArchiveError, RunError
 from shared.model_archive import ARCHIVE_SUFFIX, ModelArchive, read_archive
+from shared.model_graph import check_model_graph
 from shared.model_metadata import ModelMetadata
 from shared.observation import Observer, model_inputs
 from shared.policy_io import POLICY_OUTPUT, TensorSpec, check_interface
@@ -117,6 +118,7 @@ def checkpoint_policy(run: RunFolder, which: str) -> LoadedPolicy:
 
 def archive_policy(archive: ModelArchive, source: str) -> LoadedPolicy:
     """The policy in a model archive: ours by ONNX Runtime, a stock DeepRacer one by OpenVINO."""
+    check_model_graph(archive)
     make = onnx_answer if archive.model_format == "onnx" else tensorflow_answer
     return LoadedPolicy(archive.name, source, archive.metadata, make(archive, source))
 

@@ -15,9 +15,10 @@ from vehicle.hardware.assembly import Car
 @car_options
 def command(car: Car, archive: Path) -> None:
     """Check a model archive and put it on the car."""
-    from vehicle.drive.process import model_store
+    from vehicle.drive.installing import install, limits_in_words
 
-    model = model_store(car).install(archive)
+    model, answer = install(car, archive)
+    tell(limits_in_words(answer.limits))
     tell(
         f"Installed {model.name}."
         + (" It drives next." if model.chosen else f" Choose it: lapwing-car models --choose {model.name}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shared.errors import LinkError
 from shared.model_archive import ModelArchive, read_archive
+from shared.model_graph import check_model_graph
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.mode import Mode
 from vehicle.drive.api_server import ApiServer
@@ -19,6 +20,7 @@ from vehicle.drive.awaited_camera import AwaitedCamera
 from vehicle.drive.drive_facts import drive_facts
 from vehicle.drive.drives import drive_store
 from vehicle.drive.engine_choice import EngineWish, open_proven_engine
+from vehicle.drive.installing import model_store
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.ready_models import ReadyModels
@@ -27,7 +29,6 @@ from vehicle.drive.repairing import repairing
 from vehicle.drive.samples import AskedReadings, Samples
 from vehicle.drive.service import DriveService
 from vehicle.hardware.assembly import Car, open_camera
-from vehicle.models.store import ModelStore
 from vehicle.supervisor import Supervisor
 
 START_TIMEOUT_S = 60.0  # a model that was never run here is tried on every engine first
@@ -174,7 +175,9 @@ def open_recorder(car: Car) -> Iterator[Recorder]:
 def load_model(car: Car, model: str | None) -> ModelArchive:
     """An archive by its path, or an installed model by its name (None: the chosen one)."""
     if model is not None and Path(model).is_file():
-        return read_archive(Path(model))
+        archive = read_archive(Path(model))
+        check_model_graph(archive)
+        return archive
     return model_store(car).load(model)
 
 
@@ -185,11 +188,6 @@ def open_pilot(car: Car, archive: ModelArchive) -> ModelPilot:
     pilot = ModelPilot(archive, engine)
     pilot.warm_up()
     return pilot
-
-
-def model_store(car: Car) -> ModelStore:
-    """The installed models; each is tried out on this car's engine before it is let in."""
-    return ModelStore(car.config.models.expanduser(), lambda archive: open_pilot(car, archive))
 
 
 def stop_car(car: Car, reason: str) -> None:

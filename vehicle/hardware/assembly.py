@@ -197,6 +197,11 @@ def open_gamepad(car: Car) -> Gamepad:
     return find_pad() if device is None else EvdevPad(device)
 
 
+def readings_on_board(car: Car) -> tuple[str, ...]:
+    """What this car's sensors give a model, in the words of SensorSpec.reading."""
+    return ("camera",)
+
+
 def open_camera(car: Car) -> Camera:
     """The camera; one that is absent or fails says why in its `problem`, and is tried again and again.
 

@@ -1,119 +1,282 @@
-"""The models of this car: one folder each, written whole or not at all, checked whenever one is loaded.
+"""The models of this car: every change happens whole or not at all, and what is loaded has been checked.
 
-models/<name>/model.tar.gz   the archive as it came
-models/<name>/model.json     version, name, SHA-256 of the archive
-models/chosen.json           which one drives next
+models/<name>/000002/model.tar.gz   the archive as it came
+models/<name>/000002/record.json    version, SHA-256 of the archive
+models/<name>/000001/               the version before, where rollback leads
+models/.chosen.json                 which model drives next
+
+The newest version of a model is in force. A damaged one is never passed over in silence: the car says so, and does
+not drive with it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import re
+import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from shared.atomic_files import read_json, replace_directory, storage_errors, write_atomic, write_json
+from shared.atomic_files import (
+    make_folder,
+    read_json,
+    replace_directory,
+    storage_errors,
+    sync_directory,
+    write_json,
+)
 from shared.errors import ArchiveError, StorageError
 from shared.model_archive import ModelArchive, archive_name, read_archive
+from vehicle.models.import_messages import MOST_ARCHIVE_BYTES, ImportAnswer, ImportRequest
+from vehicle.models.importer import Importer
 
 ARCHIVE_FILE = "model.tar.gz"
-RECORD_FILE = "model.json"
-CHOSEN_FILE = "chosen.json"
+RECORD_FILE = "record.json"
+CHOSEN_FILE = ".chosen.json"
+LOCK_FILE = ".lock"
 STORE_VERSION = 1
+KEPT_VERSIONS = 2
 SHIPPED_MODEL = Path(__file__).with_name("default.tar.gz")  # drives until another is installed
-LARGEST_ARCHIVE_BYTES = 512 * 1024 * 1024
+
+_CHUNK_BYTES = 1 << 20
+_VERSION = re.compile(r"\d{6,9}\Z")
+_LEFTOVERS = (".install-*", ".deleted-*")
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """One entry of the list. chosen: the next drive uses it."""
+    """One entry of the list. chosen: the next drive uses it. versions: how many are kept.
+
+    problem: why it cannot be loaded, None for a good one.
+    """
 
     name: str
     sha256: str
     chosen: bool
+    versions: int = 1
+    problem: str | None = None
 
 
 class ModelStore:
-    """try_out: runs a model once before it is let in; raises a LapwingError for one that cannot drive this
-    car.
-    """
+    """The models in one folder. Reading never changes anything; a missing folder is an empty store."""
 
-    def __init__(self, folder: Path, try_out: Callable[[ModelArchive], object]) -> None:
+    def __init__(self, folder: Path, importer: Importer, request: ImportRequest) -> None:
+        """importer: examines an archive before it is let in. request: what it is asked, but for name and size."""
         self._folder = folder
-        self._try_out = try_out
+        self._importer = importer
+        self._request = request
 
-    def install(self, source: Path) -> InstalledModel:
-        """Check an archive and take it over; a model of the same name is replaced, at once.
+    def install(self, source: Path) -> tuple[InstalledModel, ImportAnswer]:
+        """Have an archive examined and take it over; the version in force becomes the one before.
 
-        ArchiveError says why not.
+        Raises:
+            ArchiveError: it is refused; the sentence says why.
+            StorageError: it cannot be read, or there is no room for it.
         """
-        if source.is_file() and source.stat().st_size > LARGEST_ARCHIVE_BYTES:
-            raise ArchiveError(f"{source} is larger than a model archive can be.")
-        with storage_errors(source, "read"):
-            content = source.read_bytes()
-        archive = read_archive(content, name=archive_name(source))
-        self._try_out(archive)
-        final = self._folder / archive.name
-        with storage_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".install-", dir=self._folder))
-        try:
-            write_atomic(temporary / ARCHIVE_FILE, content)
-            record = {"version": STORE_VERSION, "name": archive.name, "sha256": archive.sha256}
-            write_json(temporary / RECORD_FILE, record)
-            replace_directory(temporary, final)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        if self._chosen_name() is None:
-            self.choose(archive.name)
-        return InstalledModel(archive.name, archive.sha256, chosen=self._chosen_name() == archive.name)
+        name = archive_name(source)
+        with self._locked():
+            self._sweep()
+            with self._staging() as staging:
+                sha256, size_bytes = _copy(source, staging / ARCHIVE_FILE)
+                answer = self._examined(staging / ARCHIVE_FILE, name, sha256, size_bytes)
+                record = {"version": STORE_VERSION, "name": name, "sha256": sha256}
+                write_json(staging / RECORD_FILE, record)
+                self._commit(name, staging)
+            if not (self._folder / CHOSEN_FILE).exists():
+                self._write_choice(name)
+        return self._model(name), answer
 
     def installed(self) -> list[InstalledModel]:
-        """Every model, by name. A folder without a good record is not listed."""
-        chosen = self._chosen_name()
-        models = []
-        for record_path in sorted(self._folder.glob(f"[!.]*/{RECORD_FILE}")):
-            try:
-                record = read_json(record_path)
-            except StorageError:
-                continue
-            if isinstance(record, dict) and record.get("name") == record_path.parent.name:
-                name = record["name"]
-                models.append(InstalledModel(name, str(record.get("sha256")), chosen=name == chosen))
-        return models
+        """Every model, by name. A damaged one is listed with its problem, and harms no other."""
+        try:
+            names = sorted(os.listdir(self._folder))
+        except FileNotFoundError:
+            return []
+        chosen = None
+        with suppress(StorageError):  # whoever loads the chosen one is told
+            chosen = self._chosen_name()
+        return [self._listed(name, chosen) for name in names if self._versions(name)]
 
     def choose(self, name: str) -> None:
         """The model that the next drive uses."""
-        self._record(name)
-        write_json(self._folder / CHOSEN_FILE, {"version": STORE_VERSION, "name": name})
+        model = self._model(name)
+        if model.problem is not None:
+            raise ArchiveError(model.problem)
+        with self._locked():
+            self._write_choice(name)
 
     def load(self, name: str | None = None) -> ModelArchive:
         """A model, its checksum found right; by default the chosen one, or else the one that came along."""
         name = name or self._chosen_name()
         if name is None:
             return read_archive(SHIPPED_MODEL)
-        record = self._record(name)
-        path = self._folder / name / ARCHIVE_FILE
+        model = self._model(name)
+        if model.problem is not None:
+            raise ArchiveError(model.problem)
+        path = self._folder / name / self._versions(name)[-1] / ARCHIVE_FILE
         with storage_errors(path, "read"):
             content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != record.sha256:
-            raise ArchiveError(f"The model {name} was damaged on disk. Install it again: lapwing-car install")
+        if hashlib.sha256(content).hexdigest() != model.sha256:
+            raise ArchiveError(_damage(name, len(self._versions(name))))
         return read_archive(content, name=name)
 
-    def _record(self, name: str) -> InstalledModel:
-        found = [model for model in self.installed() if model.name == name]
-        if not found:
-            names = ", ".join(model.name for model in self.installed()) or "none"
-            raise ArchiveError(f"The model {name!r} is not installed. Installed: {names}.")
-        return found[0]
+    def rollback(self, name: str) -> InstalledModel:
+        """Put the version before in force, as a new one: once more, and it is taken back."""
+        with self._locked():
+            self._sweep()
+            versions = self._versions(self._model(name).name)
+            if len(versions) < 2:
+                raise ArchiveError(f"There is no earlier version of the model {name} to go back to.")
+            with self._staging() as staging:
+                for file in (ARCHIVE_FILE, RECORD_FILE):
+                    _link_or_copy(self._folder / name / versions[-2] / file, staging / file)
+                self._commit(name, staging)
+        return self._model(name)
+
+    def delete(self, name: str) -> None:
+        """Every version of a model; if it was to drive next, the one that came along does."""
+        with self._locked():
+            self._sweep()
+            model = self._model(name)
+            with storage_errors(self._folder):
+                if model.chosen:
+                    (self._folder / CHOSEN_FILE).unlink()
+                    sync_directory(self._folder)
+                doomed = self._folder / f".deleted-{secrets.token_hex(4)}"
+                os.rename(self._folder / name, doomed)
+                sync_directory(self._folder)
+                shutil.rmtree(doomed, ignore_errors=True)
+
+    def _examined(self, path: Path, name: str, sha256: str, size_bytes: int) -> ImportAnswer:
+        request = self._request.model_copy(update={"name": name, "size_bytes": size_bytes})
+        with path.open("rb") as archive:
+            answer = self._importer(request, archive)
+        if (refusal := answer.refusal()) is not None:
+            raise ArchiveError(refusal)
+        if answer.sha256 != sha256:
+            raise ArchiveError("The importer examined another archive than this one. Try again.")
+        return answer
+
+    def _commit(self, name: str, staging: Path) -> None:
+        """Give a finished version its number, and let go of those that are no longer kept."""
+        versions = self._versions(name)
+        number = int(versions[-1]) + 1 if versions else 1
+        make_folder(self._folder / name)
+        replace_directory(staging, self._folder / name / f"{number:06d}")
+        for old in self._versions(name)[:-KEPT_VERSIONS]:
+            shutil.rmtree(self._folder / name / old, ignore_errors=True)
+
+    def _listed(self, name: str, chosen: str | None) -> InstalledModel:
+        versions = self._versions(name)
+        try:
+            record = read_json(self._folder / name / versions[-1] / RECORD_FILE)
+        except StorageError:
+            record = None
+        sha256 = record.get("sha256") if isinstance(record, dict) and record.get("name") == name else None
+        problem = None if isinstance(sha256, str) else _damage(name, len(versions))
+        return InstalledModel(name, str(sha256 or ""), name == chosen, len(versions), problem)
+
+    def _model(self, name: str) -> InstalledModel:
+        models = self.installed()
+        for model in models:
+            if model.name == name:
+                return model
+        names = ", ".join(model.name for model in models) or "none"
+        raise ArchiveError(f"The model {name!r} is not installed. Installed: {names}.")
+
+    def _versions(self, name: str) -> list[str]:
+        """Numbers of a model's versions, the newest last."""
+        if name.startswith("."):
+            return []
+        try:
+            found = [entry for entry in os.listdir(self._folder / name) if _VERSION.match(entry)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(found, key=int)
 
     def _chosen_name(self) -> str | None:
+        """StorageError when it was chosen and nobody can read which."""
         path = self._folder / CHOSEN_FILE
         if not path.exists():
             return None
-        chosen = read_json(path)
-        name = chosen.get("name") if isinstance(chosen, dict) else None
-        return name if isinstance(name, str) and (self._folder / name / RECORD_FILE).exists() else None
+        choice = read_json(path)
+        name = choice.get("name") if isinstance(choice, dict) else None
+        if not isinstance(name, str):
+            raise StorageError(f"{path} is damaged. Choose the model again: lapwing-car models --choose NAME")
+        return name
+
+    def _write_choice(self, name: str) -> None:
+        write_json(self._folder / CHOSEN_FILE, {"version": STORE_VERSION, "name": name})
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A folder that becomes a version, or vanishes."""
+        with storage_errors(self._folder):
+            folder = Path(tempfile.mkdtemp(prefix=".install-", dir=self._folder))
+        try:
+            folder.chmod(0o755)  # who drives may be another user than who installs
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """What a process left that was killed while it installed or deleted."""
+        for pattern in _LEFTOVERS:
+            for leftover in self._folder.glob(pattern):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One change at a time."""
+        make_folder(self._folder)
+        with storage_errors(self._folder):
+            descriptor = os.open(self._folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _damage(name: str, versions: int) -> str:
+    ways = [f"Install it again: lapwing-car install {name}.tar.gz"]
+    if versions > 1:
+        ways.append(f"or take the version before: lapwing-car models --rollback {name}")
+    return f"The model {name} was damaged on disk. {', '.join(ways)}"
+
+
+def _copy(source: Path, target: Path) -> tuple[str, int]:
+    """Copy piece by piece; SHA-256 and size. No link is followed, and nothing but a plain file is read."""
+    digest, size_bytes = hashlib.sha256(), 0
+    with storage_errors(source, "read"), _opened(source) as file, storage_errors(target), target.open("xb") as copy:
+        while piece := file.read(_CHUNK_BYTES):
+            size_bytes += len(piece)
+            if size_bytes > MOST_ARCHIVE_BYTES:
+                raise ArchiveError(f"{source} is larger than a model archive can be ({MOST_ARCHIVE_BYTES >> 20} MiB).")
+            digest.update(piece)
+            copy.write(piece)
+    return digest.hexdigest(), size_bytes
+
+
+def _opened(source: Path) -> IO[bytes]:
+    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.fdopen(descriptor, "rb")
+    if not os.path.isfile(f"/proc/self/fd/{descriptor}"):
+        file.close()
+        raise ArchiveError(f"{source} is not a file. Give a model archive, NAME.tar.gz.")
+    return file
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    with storage_errors(target):
+        try:
+            os.link(source, target)
+        except PermissionError:  # a file system without links says so
+            shutil.copyfile(source, target)
