@@ -21,7 +21,7 @@ from tests.benchmarks.rig.driven_car import DrivenCar
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.up import board_status
 
-CARS = 4
+CARS = 2
 PART = 20  # injections that are kept together, half of them stalls
 INJECTIONS, FULL_INJECTIONS = 2 * PART, 20 * PART
 FAULTS = (CameraFault.STALL, CameraFault.FREEZE)

@@ -14,6 +14,8 @@ from tests.vehicle.stack import Stack, is_rest
 from vehicle.actuator.state import Phase
 from vehicle.runtime_folder import RuntimeFolder
 
+ATTEMPTS = 20
+
 
 class DrivenCar:
     """stack: its board, guard and actuator."""
@@ -31,12 +33,13 @@ class DrivenCar:
 
         A car that a busy machine stopped meanwhile is started anew.
         """
-        while True:
+        for _ in range(ATTEMPTS):
             driver = self._new_driver()
             time.sleep(drive_s)
             if not is_rest(self.stack.client.status().throttle_us):
                 return driver
             _kill(driver)
+        raise AssertionError(f"the car did not keep driving for {drive_s:.2f} s: this machine has too much else to do")
 
     def _new_driver(self) -> int:
         stack = self.stack
