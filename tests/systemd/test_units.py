@@ -26,7 +26,8 @@ needs_systemd = pytest.mark.skipif(
 
 
 def named(units: list[Unit]) -> list[str]:
-    return [unit.name for unit in units]
+    """As systemd is asked for them: a template by an instance of it."""
+    return [unit.name.replace("@.", "@1.") for unit in units]
 
 
 @pytest.fixture(scope="module")
