@@ -122,6 +122,9 @@ class DriveStore:
                 return []
             for left in self.folder.glob(_LEFT_BY_A_REPAIR):
                 left.unlink(missing_ok=True)
+            for mark in self.folder.glob(f"*{KEEP_SUFFIX}"):
+                if not mark.with_suffix(SUFFIX).exists():  # the power went while the drive was being deleted
+                    mark.unlink(missing_ok=True)
             return [repaired for path in self._paths() if (repaired := self._repaired(path)) is not None]
 
     def _repaired(self, path: Path) -> RepairedDrive | None:

@@ -163,7 +163,10 @@ def test_what_a_repair_left_half_done_is_swept_away(tmp_path: Path) -> None:
     drives = store(tmp_path)
     record(drives, "first")
     (tmp_path / ".first.mcap.0123456789ab.tmp").write_bytes(b"half")
+    drives.bookmark("first")
+    (tmp_path / "deleted.keep").touch()
     drives.repair()
+    assert [path.name for path in tmp_path.glob("*.keep")] == ["first.keep"]
     assert [path.name for path in tmp_path.glob("*.tmp")] == []
     assert [path.name for path in tmp_path.glob(".*.tmp")] == []
 
