@@ -30,13 +30,18 @@ RENEW_S = 0.020
 class Stack:
     """Board, guard and actuator as processes; the client is a connection of the test's own."""
 
-    def __init__(self, folder: RuntimeFolder, actuator_program: Sequence[str] = ("-m", "vehicle.cli")) -> None:
-        """actuator_program: what Python runs in place of lapwing-car for the actuator."""
+    def __init__(
+        self,
+        folder: RuntimeFolder,
+        actuator_program: Sequence[str] = ("-m", "vehicle.cli"),
+        board_options: Sequence[str] = (),
+    ) -> None:
+        """actuator_program: what Python runs in place of lapwing-car for the actuator; board_options: for the board."""
         self.folder = folder
         self.processes = ProcessGroup(folder.path)
         self._actuator_program = actuator_program
         self.client: Any = None
-        self.board = self._start("board", folder)
+        self.board = self._start("board", folder, *board_options)
         wait_for(folder.board_status, self.processes, START_S)
         self.start_guard()
         self.start_actuator()

@@ -256,6 +256,7 @@ class DriveService:
         """Hand the model to the loop, and remember it for the next start. Why not; empty when it is in place."""
         problem = self._by_loop(lambda loop: loop.take(pilot))
         if not problem:
+            self._coming = ""
             if name:
                 self._models.choose(name)
             self._placed(pilot)

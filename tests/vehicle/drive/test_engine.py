@@ -37,6 +37,19 @@ def test_an_answer_stays_what_it_was_when_the_next_one_comes(archive: ModelArchi
 
 
 @pytest.mark.parametrize("name", ENGINES)
+def test_arrays_that_are_filled_anew_are_read_anew(archive: ModelArchive, name: str) -> None:
+    engine, fresh = open_engine(archive, name), open_engine(archive, name)
+    inputs = {FRONT_CAMERA: picture(1)}
+    for seed in (2, 3):
+        inputs[FRONT_CAMERA][...] = picture(seed)
+        np.testing.assert_array_equal(engine.infer(inputs), fresh.infer({FRONT_CAMERA: picture(seed)}))
+    wide = {FRONT_CAMERA: np.repeat(picture(4), 2, axis=3)[..., ::2]}  # not in one piece of memory
+    for seed in (5, 6):
+        wide[FRONT_CAMERA][...] = picture(seed)
+        np.testing.assert_array_equal(engine.infer(wide), fresh.infer({FRONT_CAMERA: picture(seed)}))
+
+
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_model_that_does_not_fit_its_metadata_is_refused(make_archive: Callable[..., bytes], name: str) -> None:
     wrong = read_archive(make_archive(outputs=5))
     with pytest.raises(MetadataError, match="policy"):
