@@ -20,18 +20,36 @@ SELF = "self"  # as an opponent: a frozen copy of the policy that learns
 _BOXES = {"count": 6, "min_distance_m": 2.0}
 _BOTS = {"count": 4, "speed_mps": (0.4, 0.6), "lane_change": True}
 
+# Among things on the road a policy that makes up its mind early stays with one side and runs into what stands there.
+_EXPLORING = {"beta_entropy": 0.01}
+# A spread that shrinks makes every update larger: at the learning rate of discrete actions they tear the policy apart.
+_CONTINUOUS = {"lr": 2.5e-4, "beta_entropy": 0.005}
+
 # What each type brings along, as written settings would say it.
 RACES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "time_trial": {},
-        "object_avoidance": {"reward": "avoid_objects_smoothly", "simulator": {"race": {"boxes": _BOXES}}},
-        "head_to_bot": {"reward": "race_bots", "simulator": {"race": {"bots": _BOTS}}},
+        "object_avoidance": {
+            "reward": "avoid_objects_smoothly",
+            "simulator": {"race": {"boxes": _BOXES}},
+            "hyperparameters": _EXPLORING,
+        },
+        "head_to_bot": {
+            "reward": "race_bots",
+            "simulator": {"race": {"bots": _BOTS}},
+            "hyperparameters": _EXPLORING,
+        },
         "head_to_head": {
             "reward": "race_bots",
             "simulator": {"race": {"cars_per_world": 2}},
             "opponents": {"models": (SELF,)},
+            "hyperparameters": _EXPLORING,
         },
-        "mixed": {"reward": "race_bots", "simulator": {"race": {"boxes": _BOXES, "bots": _BOTS}}},
+        "mixed": {
+            "reward": "race_bots",
+            "simulator": {"race": {"boxes": _BOXES, "bots": _BOTS}},
+            "hyperparameters": _EXPLORING,
+        },
     }
 )
 
@@ -66,8 +84,13 @@ class OpponentSettings(Settings):
 
 
 def filled_from_race(written: Mapping[str, Any]) -> dict[str, Any]:
-    """The written settings of a training over those that their race type brings along."""
-    values = _merged(RACES.get(str(written.get("race", "time_trial")), {}), written)
+    """The written settings of a training over those that their race type and kind of actions bring along."""
+    brought = dict(RACES.get(str(written.get("race", "time_trial")), {}))
+    if _group(written, "car", "actions").get("kind") == "continuous":
+        brought["hyperparameters"] = _CONTINUOUS
+    if _group(written, "hyperparameters").get("preset", "fast") != "fast":
+        brought.pop("hyperparameters", None)  # a preset is whole
+    values = _merged(brought, written)
     boxes, boxes_written = _group(values, "simulator", "race", "boxes"), _group(written, "simulator", "race", "boxes")
     if boxes.get("positions") and "count" not in boxes_written:
         boxes["count"] = len(boxes["positions"])

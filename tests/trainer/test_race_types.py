@@ -95,3 +95,24 @@ def test_what_a_run_keeps_is_read_back_as_it_was(race: str, tmp_path: Path) -> N
 def test_what_cannot_be_is_a_sentence(written: tuple[str, ...], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         settings_of(*written)
+
+
+def test_among_things_on_the_road_a_policy_explores_for_longer() -> None:
+    alone = settings_of().hyperparameters.beta_entropy
+    races = [race for race in RACES if race != "time_trial"]
+    assert all(settings_of(f"race={race}").hyperparameters.beta_entropy > 2 * alone for race in races)
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_continuous_actions_learn_in_smaller_steps(race: str) -> None:
+    discrete = settings_of(f"race={race}").hyperparameters
+    continuous = settings_of(f"race={race}", "car.actions.kind=continuous").hyperparameters
+    assert continuous.lr < discrete.lr / 2
+    written = settings_of(f"race={race}", "car.actions.kind=continuous", "hyperparameters.lr=0.0007")
+    assert written.hyperparameters.lr == 0.0007
+
+
+def test_a_preset_is_whole_whatever_the_race() -> None:
+    preset = settings_of("hyperparameters.preset=deepracer").hyperparameters
+    raced = settings_of("race=mixed", "car.actions.kind=continuous", "hyperparameters.preset=deepracer")
+    assert raced.hyperparameters == preset
