@@ -106,7 +106,8 @@ def replace_directory(temporary: Path, final: Path) -> None:
         sync_tree(temporary)
         if not final.exists():
             os.rename(temporary, final)
-            sync_directory(final.parent)
+            for parent in dict.fromkeys((final.parent, temporary.parent)):
+                sync_directory(parent)
             return
         _swap(temporary, final)
         sync_directory(final.parent)

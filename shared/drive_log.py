@@ -59,6 +59,7 @@ class DriveLogWriter:
                 self._channels = {channel: self._register(channel) for channel in CHANNELS}
                 self._writer.add_metadata(_ABOUT, dict(about or {}))
                 self._file.flush()
+                sync_directory(path.parent)  # what is synced later must have a name after a power cut
                 sync_directory(path.parent)
             except OSError:
                 self._abandon()

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.atomic_files import read_json, replace_directory, storage_errors, write_json
+from shared.atomic_files import make_folder, read_json, replace_directory, storage_errors, write_json
 from shared.errors import RunError, StorageError
 
 CHECKPOINT_VERSION = 2
@@ -68,7 +68,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     with storage_errors(final):
         for leftover in folder.glob(".*.new"):  # of a process that was killed while it wrote
             shutil.rmtree(leftover, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        make_folder(folder)
+        temporary.mkdir()
         try:
             _write_files(temporary, checkpoint)
             replace_directory(temporary, final)

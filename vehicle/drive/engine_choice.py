@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.atomic_files import read_json, storage_errors, sync_tree, write_json
+from shared.atomic_files import make_folder, read_json, storage_errors, sync_tree, write_json
 from shared.errors import ArchiveError, StorageError
 from shared.model_archive import ModelArchive
 from vehicle.drive.engine import Engine, Precision, open_engine, usable_engines
@@ -59,8 +59,7 @@ def open_proven_engine(archive: ModelArchive, wish: EngineWish, probe: Prober = 
     folder = wish.folder
     cache: Path | None = folder / COMPILED_FOLDER
     try:
-        with storage_errors(folder):
-            (folder / COMPILED_FOLDER).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / COMPILED_FOLDER)
         known = _read_choices(folder)
     except StorageError as error:
         log.warning("What is learnt of the engines is not kept: %s", error)
