@@ -71,17 +71,12 @@ def _line(x_m: Floats, y_m: Floats) -> Wall | None:
 def _through_most(points: Floats) -> tuple[Floats, Floats]:
     """A point and a normal: of the lines through two points some way apart, the one that is nearest to half of all."""
     apart = max(1, len(points) // 3)
-    best, least_m = (points[0], np.array([1.0, 0.0])), math.inf
-    for first, second in zip(points[:-apart], points[apart:]):
-        along = second - first
-        length_m = float(np.hypot(*along))
-        if length_m < 1e-6:
-            continue
-        normal = np.array([-along[1], along[0]]) / length_m
-        off_m = float(np.median(_off_m(points, first, normal)))
-        if off_m < least_m:
-            best, least_m = (first, normal), off_m
-    return best
+    along = points[apart:] - points[:-apart]
+    lengths_m = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)
+    normals = np.stack((-along[:, 1], along[:, 0]), axis=1) / lengths_m[:, None]
+    off_m = np.abs(normals @ points.T - np.sum(normals * points[:-apart], axis=1)[:, None])
+    best = int(np.median(off_m, axis=1).argmin())
+    return points[best], normals[best]
 
 
 def _off_m(points: Floats, place: Floats, normal: Floats) -> Floats:

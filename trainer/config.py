@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from calibration.profile import CalibrationProfile
 from shared.settings import Settings
 from trainer.car_settings import CarSettings
 from trainer.race_types import CurriculumSettings, OpponentSettings, RaceType, filled_from_race
@@ -173,6 +174,11 @@ class TrainingSettings(Settings):
     reward: str = Field("follow_center_line", description="An example's name, or a Python file.")
     reward_worker: RewardSettings = Field(default_factory=RewardSettings)
     simulator: SimulatorSettings = Field(default_factory=SimulatorSettings)
+    calibration: CalibrationProfile | None = Field(
+        None,
+        description="A car's calibration, or its file: the simulator takes its speed, steering, lags and mounts. Kept "
+        "in the run; brings along what is not written of simulator.",
+    )
     opponents: OpponentSettings = Field(default_factory=OpponentSettings)
     curriculum: CurriculumSettings = Field(default_factory=CurriculumSettings)
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
@@ -181,6 +187,16 @@ class TrainingSettings(Settings):
     seed: int = Field(0, ge=0, lt=2**32)
     cars: int = Field(64, ge=1, le=4096, description="Cars that drive at once.")
     device: Literal["cpu", "cuda", "auto"] = Field("cpu", description="Where the network learns.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_calibration(cls, written: Any) -> Any:
+        """What is written wins; the rest comes from the car."""
+        if not isinstance(written, Mapping) or written.get("calibration") is None:
+            return written
+        from trainer.calibrated_car import filled_from_calibration  # with the simulator, which lists need not wait for
+
+        return filled_from_calibration(written)
 
     @model_validator(mode="before")
     @classmethod

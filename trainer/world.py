@@ -7,6 +7,7 @@ floor.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from trainer.simulator.settings import EpisodeRules, StartSettings
 from trainer.tracks import Track
 
 PICK_UP_S = 2.0  # how long a car lies beside the road until somebody puts it back at the start
+STANDING_MPS, MOVED_M = 0.01, 0.2  # on a free floor: when a car has come to rest somewhere else
 ACCEPT_S = 0.25
 MOST_LAPS = 1000
 
@@ -62,7 +64,8 @@ class EmulatedCar:
 class World:
     """One track with one car on it. Its clock is the number of steps: two runs with equal pulses are equal.
 
-    The car stands at the start line until its motor turns for the first time; lap times count from there.
+    The car stands at the start line until its motor turns for the first time; lap times count from there. On a free
+    floor roads mean nothing: a car may drive anywhere, and one that has stood elsewhere for two seconds is put back.
     """
 
     def __init__(
@@ -74,17 +77,27 @@ class World:
         start_fraction: float = 0.0,
         reversed_direction: bool = False,
         car: EmulatedCar | None = None,
+        free_floor: bool = False,
     ) -> None:
+        rules = EpisodeRules(
+            laps=MOST_LAPS,
+            off_track=not free_floor,
+            crashed=not free_floor,
+            reversed_steps=0,
+            immobilized_steps=0,
+            time_limit_s=0,
+        )
         settings = SimulatorSettings(
             threads=1,
             randomisation=RandomisationSettings(preset=preset),
             start=StartSettings(round_robin_fraction=0.0, reversed=reversed_direction),
-            rules=EpisodeRules(laps=MOST_LAPS, off_track=True, reversed_steps=0, immobilized_steps=0, time_limit_s=0),
+            rules=rules,
         )
         self.step_s = settings.step_s
         self.about = {"track": track.name, "world": preset, "seed": str(seed)}
         self._simulator = Simulator([track], settings, seeds=[seed], start_fraction=[start_fraction])
         self._simulator.reset()
+        self._start_m = (float(self._simulator.cars.x_m[0]), float(self._simulator.cars.y_m[0]))
         self._seed = seed
         self._car = car or EmulatedCar()
         self._angle_deg = 0.0
@@ -94,6 +107,8 @@ class World:
         self._off_track_count = 0
         self._last_lap_time_s: float | None = None
         self._picked_up_at_step: int | None = None
+        self._free_floor = free_floor
+        self._stood_since_step = 0
 
     @property
     def time_s(self) -> float:
@@ -122,6 +137,8 @@ class World:
         if self._simulator.terminated[0]:
             self._off_track_count += 1
             self._picked_up_at_step = self._steps
+        if self._free_floor:
+            self._put_back_when_it_stands()
 
     def frame(self) -> WorldFrame:
         """What the camera sees now, and how the lap goes."""
@@ -143,6 +160,18 @@ class World:
             off_track_count=self._off_track_count,
             is_off_track=lies,
         )
+
+    def _put_back_when_it_stands(self) -> None:
+        cars = self._simulator.cars
+        is_driving = self._speed_mps != 0.0 or abs(float(cars.speed_mps[0])) > STANDING_MPS
+        if is_driving or not self._has_moved():
+            self._stood_since_step = self._steps
+        elif (self._steps - self._stood_since_step) * self.step_s >= PICK_UP_S:
+            self._simulator.reset(seeds=[self._seed])
+
+    def _has_moved(self) -> bool:
+        cars, (x_m, y_m) = self._simulator.cars, self._start_m
+        return math.hypot(float(cars.x_m[0]) - x_m, float(cars.y_m[0]) - y_m) > MOVED_M
 
     def _lie_beside_the_road(self, since_step: int) -> None:
         if (self._steps - since_step) * self.step_s < PICK_UP_S:

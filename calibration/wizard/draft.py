@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Literal, Self
 
 from pydantic import Field
@@ -16,12 +17,15 @@ from calibration.profile import (
     LidarPose,
     PulseUs,
 )
+from calibration.response import step_us
 from calibration.speed_map import FEWEST_RUNS, SpeedMap, SpeedRun, fit_speed_map
 from calibration.steering_map import Circle, SteeringMap, fit_steering_map
 from calibration.wizard.rules import FURTHEST_REACH_US, LEAST_REACH_US, LIMIT_BEYOND_DEAD_BAND_US, MOST_TRY_US
 from shared.cars import CAR_MODELS
 from shared.errors import CalibrationError
 from shared.settings import Settings, parse_settings
+
+REST_REACH_US = 50.0  # no pulse of the actuator's own ever goes there: it is not armed for that
 
 
 class Turn(Settings):
@@ -114,11 +118,16 @@ class Draft(Settings):
         """The pulse so far from neutral, forward positive."""
         return within(self.neutral_us + self.forward_polarity * offset_us)
 
+    def measurable_us(self, pulse_us: float) -> float:
+        """The nearest pulse that the board really makes: what is measured at one is measured at that."""
+        grid_us = step_us(self.base.chip_clock_hz)
+        return within(round(pulse_us / grid_us) * grid_us)
+
     def speed_map(self) -> SpeedMap | None:
         """From the runs so far; None when they do not tell yet."""
         if len({run.offset_us for run in self.runs}) < FEWEST_RUNS:
             return None
-        return fit_speed_map(self.runs, self.dead_band_us)
+        return _fitted(self.runs, self.dead_band_us)
 
     def straight_deg(self) -> float:
         """Where the wheels really point at the centre, as far as straight runs told."""
@@ -151,6 +160,28 @@ class Draft(Settings):
             },
             source="the wizard",
         )
+
+    def rest_profile(self) -> CalibrationProfile:
+        """What the actuator holds while the wizard finds out the rest; not confirmed, so it arms for nothing else."""
+        reach_us = self.forward_polarity * REST_REACH_US
+        throttle = self.base.throttle.changed(
+            neutral_us=self.rest_us,
+            trim_us=0.0,
+            forward_us=within(self.rest_us + reach_us),
+            reverse_us=within(self.rest_us - reach_us),
+            dead_band_us=0.0,
+            reverse_dead_band_us=None,
+            points=(),
+            error_mps=None,
+        )
+        steering = self.base.steering.changed(
+            left_us=within(self.centre_us + LEAST_REACH_US * self.left_polarity),
+            centre_us=self.centre_us,
+            right_us=within(self.centre_us - LEAST_REACH_US * self.left_polarity),
+            trim_us=0.0,
+            points=(),
+        )
+        return self.base.changed(steering=steering, throttle=throttle, confirmed_on_board=False)
 
     def problem(self) -> str:
         """Why this is no calibration yet; empty when it is one."""
@@ -208,3 +239,9 @@ class Draft(Settings):
 def within(pulse_us: float) -> float:
     """Never a pulse that a servo does not survive."""
     return min(max(pulse_us, SHORTEST_PULSE_US), LONGEST_PULSE_US)
+
+
+@lru_cache(maxsize=8)
+def _fitted(runs: tuple[SpeedRun, ...], first_motion_us: float) -> SpeedMap:
+    """The same runs are asked for at every turn of a drive."""
+    return fit_speed_map(runs, first_motion_us)

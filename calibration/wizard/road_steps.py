@@ -321,13 +321,14 @@ def circle_us(draft: Draft) -> float:
     """The steering pulse of the circle that comes next: left and right in turn, the tightest first."""
     share = CIRCLE_SHARES[min(draft.rung // 2, len(CIRCLE_SHARES) - 1)]
     end_us = draft.left_us if draft.rung % 2 == 0 else draft.right_us
-    return draft.centre_us + share * (end_us - draft.centre_us)
+    return draft.measurable_us(draft.centre_us + share * (end_us - draft.centre_us))
 
 
 def _rung_us(draft: Draft) -> float:
     """How far from neutral the rung that comes next is."""
     share = min(draft.rung + 1, RUNGS) / RUNGS
-    return draft.dead_band_us + share * max(draft.forward_reach_us - draft.dead_band_us, 0.0)
+    wanted_us = draft.dead_band_us + share * max(draft.forward_reach_us - draft.dead_band_us, 0.0)
+    return abs(draft.measurable_us(draft.throttle_us(wanted_us)) - draft.neutral_us)
 
 
 def _slow_us(draft: Draft) -> float:

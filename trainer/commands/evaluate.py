@@ -52,6 +52,10 @@ WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--view", type=VIEW, default="top", show_default=True, help="Where it is filmed from.")
 @click.option("--log", type=WRITTEN_FILE, help="Write a trial's drive log (MCAP), with a car's channels.")
 @click.option("--film-trial", type=COUNT, default=1, show_default=True, help="The trial of --video and --log.")
+@click.option(
+    "--calibration", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="On the car that this calibration is of. [default: the run's, if it was trained with one]",
+)  # fmt: skip
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting of the simulator.")
 @click.option("--json", "json_path", type=WRITTEN_FILE, help="Write everything but the steps into this file.")
 @click.pass_obj
@@ -92,7 +96,7 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
     penalty_s, crash_penalty_s = options["penalty_s"], options["crash_penalty_s"]
     if penalty_s is None and (options["penalties"] or options["mercy"] or crash_penalty_s is not None):
         penalty_s = DEFAULT_PENALTY_S
-    tracks, simulator, car = own_conditions(policy, options["overrides"])
+    tracks, simulator, car, calibration = own_conditions(policy, options["overrides"], options["calibration"])
     race = race_settings(
         simulator.race,
         top_speed_mps=policy.action_space.max_speed_mps,
@@ -113,6 +117,7 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
         time_limit_s=options["time_limit_s"],
         seed=options["seed"],
         simulator=simulator.changed(race=race),
+        calibration=calibration,
         car=car,
     )
 

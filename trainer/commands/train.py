@@ -83,6 +83,10 @@ Examples:
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings as TOML.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting. Repeatable.")
 @click.option("--device", type=click.Choice(DEVICES), help="Where the network learns.  [default: cpu]")
+@click.option(
+    "--calibration", type=click.Path(path_type=Path), metavar="FILE",
+    help="A car's calibration (lapwing-car calibration export FILE): the simulator becomes that car.",
+)  # fmt: skip
 @click.option("--seed", type=int, help="Decides everything left to chance.  [default: 0]")
 @click.option("--cars", type=int, help="Cars that drive at once.  [default: 64]")
 @click.option("--description", default="", help="A note for the list of runs.")
@@ -96,6 +100,7 @@ def command(
     tracks: tuple[str, ...],
     against: tuple[str, ...],
     car: str | None,
+    calibration: Path | None,
     clone_of: str | None,
     resume: str | None,
     config: Path | None,
@@ -112,6 +117,8 @@ def command(
     for key, names in (("tracks", tracks), ("opponents.models", against)):
         if names:
             written.append(f"{key}={json.dumps(names)}")
+    if calibration is not None:
+        written.append(f"calibration={json.dumps(str(calibration))}")
     written += overrides
     if resume is not None:
         _refuse_with_resume(name or name_option, clone_of, config, car)

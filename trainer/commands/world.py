@@ -31,9 +31,18 @@ from trainer.workshop import Workshop
 @click.option("--seed", default=0, show_default=True, help="Another number, another light, grip and camera mount.")
 @click.option("--start", default=0.0, show_default=True, help="Where on the lap the car stands, 0 to 1.")
 @click.option("--reversed", "reversed_direction", is_flag=True, help="Drive against the track's direction.")
+@click.option("--free-floor", is_flag=True, help="The car may leave the road, and is put back where it comes to rest.")
 @click.pass_obj
 def command(
-    workshop: Workshop, /, track: str, preset: str, path: Path, seed: int, start: float, reversed_direction: bool
+    workshop: Workshop,
+    /,
+    track: str,
+    preset: str,
+    path: Path,
+    seed: int,
+    start: float,
+    reversed_direction: bool,
+    free_floor: bool,
 ) -> None:
     """Put an emulated car on a track. The world waits until a board joins, and ends with Ctrl-C."""
     from trainer.tracks import load_track
@@ -45,6 +54,7 @@ def command(
         seed=seed,
         start_fraction=start,
         reversed_direction=reversed_direction,
+        free_floor=free_floor,
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

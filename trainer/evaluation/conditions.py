@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
+from calibration.profile import CalibrationProfile
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SettingsError
 from shared.settings import load_settings, parse_settings
 from shared.settings_errors import COMMAND_LINE
+from trainer.calibrated_car import DECIDED
 from trainer.config import TrainingSettings
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.simulator import SimulatorSettings
@@ -32,17 +36,25 @@ DECIDED_BY_OPTIONS = {
 
 
 def own_conditions(
-    policy: LoadedPolicy, overrides: Sequence[str] = ()
-) -> tuple[tuple[Track, ...], SimulatorSettings, CarModel]:
-    """The tracks, the world and the car that a policy was trained with, as far as it tells.
+    policy: LoadedPolicy, overrides: Sequence[str] = (), calibration: Path | None = None
+) -> tuple[tuple[Track, ...], SimulatorSettings, CarModel, CalibrationProfile | None]:
+    """The tracks, the world, the car and its calibration that a policy was trained with, as far as it tells.
 
-    overrides: `simulator.a.b=value`, put over that world.
+    overrides: `simulator.a.b=value`, put over that world. calibration: of another car that shall drive.
     """
     check_overrides(overrides)
+    another: tuple[str, ...] = ()
+    if calibration is not None:
+        another = (*(f"{key}=" for key in DECIDED), f"calibration={json.dumps(str(calibration))}")
     if policy.run is not None:
-        settings = load_settings(TrainingSettings, policy.run.settings_path, overrides)
+        settings = load_settings(TrainingSettings, policy.run.settings_path, (*another, *overrides))
         tracks = tuple(course_tracks(settings, limit=GENERATED_DRIVEN))
-        return tracks, settings.simulator.for_lidar(policy.metadata.lidar), settings.car.car_model()
+        return (
+            tracks,
+            settings.simulator.for_lidar(policy.metadata.lidar),
+            settings.car.car_model(),
+            settings.calibration,
+        )
     camera, lidar = policy.metadata.camera, policy.metadata.lidar_view
     known = (
         f"simulator.step_s={1.0 / policy.metadata.control_rate_hz!r}",
@@ -55,8 +67,13 @@ def own_conditions(
         f"simulator.lidar.z_m={lidar.height_m!r}",
         f"simulator.lidar.yaw_deg={lidar.yaw_deg!r}",
     )
-    settings = load_settings(TrainingSettings, None, (*known, *overrides))
-    return (load_track(DEFAULT_TRACK),), settings.simulator.for_lidar(policy.metadata.lidar), DEEPRACER
+    settings = load_settings(TrainingSettings, None, (*known, *another, *overrides))
+    return (
+        (load_track(DEFAULT_TRACK),),
+        settings.simulator.for_lidar(policy.metadata.lidar),
+        DEEPRACER,
+        settings.calibration,
+    )
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

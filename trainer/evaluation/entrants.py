@@ -36,7 +36,7 @@ def entrants_of(policies: Sequence[LoadedPolicy]) -> tuple[Entrant, ...]:
     """Policies with names of their own and with the worlds that they know."""
     entrants = []
     for name, policy in zip(names_apart([policy.name for policy in policies]), policies, strict=True):
-        _, simulator, car = own_conditions(policy)
+        _, simulator, car, _ = own_conditions(policy)
         entrants.append(Entrant(name, policy, simulator, car))
     return tuple(entrants)
 

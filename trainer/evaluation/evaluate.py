@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.calibrated_car import open_simulator
 from trainer.evaluation.penalties import made_a_mistake, return_to_road
 from trainer.evaluation.plan import EvaluationPlan, plan_starts
 from trainer.evaluation.policy import LoadedPolicy
@@ -50,7 +51,8 @@ def evaluate(
     spectators: see every step. now: the wall clock that goes into the trace, and into nothing else.
     """
     starts = plan_starts(plan)
-    simulator = Simulator(
+    simulator = open_simulator(
+        plan.calibration,
         plan.tracks,
         plan.settings().for_lidar(policy.metadata.lidar),
         seeds=starts.seeds,

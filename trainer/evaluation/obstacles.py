@@ -36,7 +36,7 @@ def evaluate_obstacles(
 
     The model's own camera and car, whatever it was trained among.
     """
-    _, simulator, car = own_conditions(policy)
+    _, simulator, car, _ = own_conditions(policy)
     if obstacles == "boxes":
         race = RaceSettings(boxes=BoxSettings(count=DEFAULT_BOXES))
     else:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.profile import CalibrationProfile
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SettingsError
 from trainer.evaluation.penalties import Penalties
@@ -66,6 +67,7 @@ class EvaluationPlan:
     time_limit_s: float | None = None
     seed: int = 0
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
+    calibration: CalibrationProfile | None = None
     car: CarModel = DEEPRACER
 
     def __post_init__(self) -> None:

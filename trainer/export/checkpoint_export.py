@@ -130,6 +130,7 @@ def _provenance(run: RunFolder, settings: TrainingSettings, checkpoint: Path, pa
         "training_s": run.info().summary.get("elapsed_s"),
         "evaluation": _evaluation(checkpoint),
         "network": settings.car.network,
+        "calibration_sha256": None if settings.calibration is None else settings.calibration.sha256(),
         "parity": asdict(parity),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in VERSIONS_OF}},
     }

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from shared.errors import RunError
+from trainer.calibrated_car import open_simulator
 from trainer.config import TrainingSettings
 from trainer.race_types import SELF
 from trainer.rewards.batch import Rewards
 from trainer.rewards.catalogue import open_rewards
 from trainer.runs.run_folder import RunFolder
-from trainer.simulator import Simulator
 from trainer.tracks import Track
 from trainer.training.cars import TrainingCars
 from trainer.training.course import course_tracks
@@ -111,7 +111,8 @@ def _shares(
     for number, worlds in enumerate(np.array_split(np.arange(settings.worlds), min(SHARES, settings.worlds))):
         seats = training_seats(settings, len(worlds))
         roads = Roads(settings.race, tracks, curriculum, worlds, settings.worlds)
-        simulator = Simulator(
+        simulator = open_simulator(
+            settings.calibration,
             roads.tracks,
             simulated,
             seeds=seeds[first_row : first_row + len(seats)],

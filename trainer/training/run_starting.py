@@ -15,6 +15,7 @@ from shared.errors import RunError
 from shared.model_metadata import CameraView, LidarView, ModelMetadata
 from shared.sensors import sensor_of_kind
 from shared.settings import dump_settings, load_settings
+from trainer.calibrated_car import DECIDED
 from trainer.car_settings import CarSettings
 from trainer.config import TrainingSettings
 from trainer.race_types import SELF
@@ -39,6 +40,7 @@ BROUGHT_BY = {
     "hyperparameters.preset": ("hyperparameters",),
     "car.actions.kind": ("car.actions",),
     "race": ("simulator.race", "reward", "opponents", "curriculum"),
+    "calibration": DECIDED,
 }
 # DeepRacer's version of the simulated car and its physics that ours resembles.
 METADATA_VERSION = "5"

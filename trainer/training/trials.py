@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.calibrated_car import open_simulator
 from trainer.config import TrainingSettings
 from trainer.rewards.batch import Rewards
 from trainer.runs.episode_log import EpisodeLog, EpisodeRecord
-from trainer.simulator import Simulator
 from trainer.simulator.randomisation import RandomisationSettings
 from trainer.simulator.settings import SimulatorSettings
 from trainer.tracks import Track
@@ -79,7 +79,8 @@ class Trials:
         self._seats = trial_seats(settings)
         self._settings = settings
         self._whole_race = whole_race(settings.simulator.race)
-        self._simulator = Simulator(
+        self._simulator = open_simulator(
+            settings.calibration,
             tracks,
             trial_settings(settings).for_lidar(lidar_of(settings.car, drivers)),
             seeds=np.arange(len(self._seats)),

@@ -67,7 +67,7 @@ def test_impossible_races_are_refused_in_a_sentence() -> None:
 
 def test_settings_of_the_simulator_can_be_overridden_but_not_what_an_option_decides() -> None:
     policy = Autopilot().policy
-    _, simulator, _ = own_conditions(policy, ["simulator.race.boxes.count=2", "simulator.camera.height_m=0.3"])
+    _, simulator, _, _ = own_conditions(policy, ["simulator.race.boxes.count=2", "simulator.camera.height_m=0.3"])
     assert (simulator.race.boxes.count, simulator.camera.height_m) == (2, 0.3)
     for override, words in (
         ("seed=3", "the settings of the simulator"),

@@ -1,0 +1,235 @@
+"""The wizard in a terminal: what keys mean, what the car gets, and what is kept."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import termios
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calibration.profile import CalibrationProfile
+from calibration.profile_file import shipped_profile
+from calibration.wizard.draft import Draft
+from calibration.wizard.events import Alive, Control, Entered, Held, Stopped, Tap, View
+from shared.actions import STOP
+from shared.errors import LinkError
+from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.lease import Lease, Pulses
+from vehicle.actuator.state import Phase
+from vehicle.calibrating.keys import Keyboard
+from vehicle.calibrating.run import draft_path, first_draft, keep, keep_draft
+from vehicle.calibrating.session import CalibrationSession
+from vehicle.calibrating.terminal import Terminal, keys_of, page
+from vehicle.config import CarConfig
+from vehicle.hardware.assembly import Car, calibration_store, load_profile
+from vehicle.runtime_folder import RuntimeFolder
+
+VIEW = View(
+    "speed_map", "Speed", "Drive.",
+    (
+        Control("drive", "hold: drive", "hold", " "), Control("+10", "more", key="f"),
+        Control("seconds", "seconds", "number"), Control("marks_m", "metres", "number", "m"),
+        Control("next", "go on", key="\n"), Control("back", "go back", key="b"),
+    ),
+    3, 9,
+)  # fmt: skip
+
+
+class RecordingLink:
+    """An actuator that is always ready, and remembers what it was told."""
+
+    def __init__(self, clock: Any, profile: CalibrationProfile) -> None:
+        self._clock, self.neutral_us = clock, profile.throttle.neutral_us
+        self.phase, self.leases, self.closed = Phase.READY, [], False  # type: ignore[var-annotated]
+
+    def arm(self) -> tuple[str | None, ActuatorStatus]:
+        self.phase = Phase.ARMED
+        return None, self.status()
+
+    def command(self, lease: Lease) -> ActuatorStatus:
+        self.leases.append(lease)
+        return self.status()
+
+    def status(self) -> ActuatorStatus:
+        return ActuatorStatus(
+            self.phase, None, 7, "", "", STOP, steering_us=1500.0, throttle_us=self.neutral_us, turns=1, at_s=0.0
+        )
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Person:
+    """Somebody at a session, in time that passes when told."""
+
+    def __init__(self, clock: Any, draft: Draft) -> None:
+        self.clock, self.links = clock, []  # type: ignore[var-annotated]
+        self.session = CalibrationSession(draft, self, clock)
+
+    def open(self, profile: CalibrationProfile) -> RecordingLink:
+        self.links.append(RecordingLink(self.clock, profile))
+        return self.links[-1]
+
+    def does(self, duration_s: float, held: str | None = None) -> None:
+        for _ in range(round(duration_s / 0.02)):
+            self.clock.sleep(0.02)
+            self.session.hear(Held(held) if held else Alive())
+            self.session.turn()
+
+    def taps(self, *controls: str) -> None:
+        for control in controls:
+            self.session.hear(Tap(control))
+
+
+@pytest.fixture
+def person(clock: Any) -> Person:
+    return Person(clock, Draft.starting_from(shipped_profile("rc_car")))
+
+
+@pytest.fixture
+def car(folder: RuntimeFolder, tmp_path: Path) -> Car:
+    return Car(CarConfig(calibrations=tmp_path / "calibrations"), folder, emulated=True)
+
+
+def test_one_stroke_of_a_hold_key_moves_nothing_and_its_repeats_do() -> None:
+    keyboard = Keyboard()
+    assert keyboard.press(" ", VIEW, 1.0) is None
+    assert keyboard.press(" ", VIEW, 1.5) is None  # the first repeat comes late
+    assert keyboard.press(" ", VIEW, 1.53) == Held("drive")
+    assert keyboard.press("f", VIEW, 1.56) == Tap("+10")
+    assert keyboard.press(" ", VIEW, 1.6) is None
+
+
+def test_digits_are_a_number_and_enter_without_one_goes_on() -> None:
+    keyboard = Keyboard()
+    for key in "2.55\x7f":
+        assert keyboard.press(key, VIEW, 1.0) is None
+    assert keyboard.press("\n", VIEW, 1.5) == Entered("seconds", 2.5)
+    assert keyboard.press("\n", VIEW, 2.0) == Tap("next")
+    keyboard.press("m", VIEW, 3.0)
+    keyboard.press("3", VIEW, 3.5)
+    assert keyboard.press("\r", VIEW, 4.0) == Entered("marks_m", 3.0)
+    keyboard.press("-", VIEW, 5.0)
+    assert keyboard.press("\n", VIEW, 5.5) is None
+
+
+@pytest.mark.parametrize("key", ["q", "\x03"])
+def test_q_and_ctrl_c_end_it(key: str) -> None:
+    assert isinstance(Keyboard().press(key, VIEW, 1.0), Stopped)
+
+
+def test_an_enter_that_is_held_goes_on_once() -> None:
+    keyboard = Keyboard()
+    view = View("centre", "", "", (Control("next", "", key="\n"), Control("back", "", key="b")), 1, 2)
+    assert keyboard.press("b", view, 1.0) == Tap("back")
+    assert keyboard.press("b", view, 1.03) is None
+
+
+def test_arrows_are_no_keys_and_a_page_names_every_control() -> None:
+    assert list(keys_of(b"\x1b[A")) == []
+    assert list(keys_of(b"ab")) == ["a", "b"]
+    shown = page(VIEW, Keyboard(), "", "")
+    assert all(word in shown for word in ("space", "Enter", "hold: drive", "seconds: _", "3 of 9"))
+
+
+def test_before_the_promise_no_actuator_is_touched_and_after_it_the_wheels_are_held(person: Person) -> None:
+    person.does(1.0)
+    assert person.links == []
+    person.does(2.2, "confirm")
+    person.taps("next")
+    person.does(0.2)
+    assert len(person.links) == 1
+    assert {lease.action for lease in person.links[0].leases} == {Pulses(1500.0, 1500.0)}
+
+
+def test_the_throttle_rests_on_the_key_and_the_wheels_on_the_person(clock: Any) -> None:
+    person = Person(clock, Draft.starting_from(shipped_profile("rc_car")))
+    person.does(2.2, "confirm")
+    person.taps("next")
+    draft = person.session.state.draft.changed(step="direction", try_us=40.0)
+    person.session.state = person.session.state.__class__(draft, clock(), clock())
+    person.does(0.4)
+    person.does(0.1, "drive")
+    driving = person.links[0].leases[-1]
+    assert driving.action.throttle_us == 1540.0
+    heard_at_s = clock()
+    for _ in range(20):  # the person is there, the key is not heard any more
+        clock.sleep(0.02)
+        person.session.hear(Alive())
+        person.session.turn()
+    drove = [lease for lease in person.links[0].leases if lease.action.throttle_us != 1500.0]
+    assert all(lease.rests_on_s <= heard_at_s for lease in drove)
+    assert drove[-1].issued_at_s <= heard_at_s + 0.2 + 1e-9
+
+
+def test_a_new_neutral_has_an_actuator_of_its_own(person: Person) -> None:
+    person.does(2.2, "confirm")
+    person.taps("next")
+    person.does(0.1)
+    state = person.session.state
+    person.session.state = state.changed(rest_us=1510.0)
+    person.does(0.1)
+    assert [link.neutral_us for link in person.links] == [1500.0, 1510.0]
+    assert person.links[0].closed
+
+
+def test_a_draft_is_gone_on_with_and_what_is_kept_is_in_force(car: Car) -> None:
+    assert first_draft(car, None).base == shipped_profile("emulated")
+    assert first_draft(car, "rc_car").base == shipped_profile("rc_car")
+    begun = Draft.starting_from(shipped_profile("rc_car")).changed(step="left", left_reach_us=177.0)
+    keep_draft(car, begun)
+    assert first_draft(car, None) == begun
+    assert first_draft(car, None, fresh=True).base == shipped_profile("emulated")
+    assert "Generation 1" in keep(car, begun)
+    assert not draft_path(car).exists()
+    assert load_profile(car).steering.left_us == 1677.0
+    assert load_profile(car).is_confirmed_for("emulated")
+    assert len(calibration_store(car).history()) == 1
+
+
+class Screen(io.StringIO):
+    """What is drawn on it; does something at the first drawing."""
+
+    def __init__(self, at_first: Callable[[], object]) -> None:
+        super().__init__()
+        self._at_first: Callable[[], object] | None = at_first
+
+    def write(self, text: str) -> int:
+        if self._at_first is not None:
+            self._at_first()
+            self._at_first = None
+        return super().write(text)
+
+
+def test_q_ends_it_and_the_terminal_is_left_as_it_was(person: Person) -> None:
+    master, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    screen = Screen(lambda: os.write(master, b"q"))
+    assert Terminal(person.session, stream=screen).run(terminal, threading.Event()) == "stopped"
+    assert "kept" in person.session.state.note
+    assert "Lift the wheels" in screen.getvalue()
+    assert termios.tcgetattr(terminal) == before
+    os.close(master)
+    os.close(terminal)
+
+
+def test_a_terminal_that_goes_away_ends_it(person: Person) -> None:
+    master, terminal = pty.openpty()
+    screen = Screen(lambda: os.close(master))
+    assert Terminal(person.session, stream=screen).run(terminal, threading.Event()) == "stopped"
+    assert "gone" in person.session.state.note
+    os.close(terminal)
+
+
+def test_without_a_terminal_it_says_how_to_get_one(person: Person) -> None:
+    reader, writer = os.pipe()
+    with pytest.raises(LinkError, match="ssh -t"):
+        Terminal(person.session, stream=io.StringIO()).run(reader, threading.Event())
+    os.close(reader)
+    os.close(writer)

@@ -1,0 +1,160 @@
+"""One calibration: the wizard's pulses become leases every 20 ms, for as long as somebody is there.
+
+No clock and no device of its own: the terminal and the tests give both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from calibration.profile import CalibrationProfile
+from calibration.wizard.draft import Draft
+from calibration.wizard.events import Event, ScanSeen, View
+from calibration.wizard.machine import advance, begin, needs_pulses, show, wanted
+from calibration.wizard.rules import LINK_ALIVE_S
+from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease, Pulses
+from vehicle.actuator.state import Phase
+from vehicle.hardware.protocols import Scan
+
+TURN_S = 0.020
+SAME_US = 0.5  # neutrals closer than that are one: a step of the chip is 4.88 us
+
+
+class CalibrationLink(Protocol):
+    """An actuator that may be armed for calibration. LinkError when it is gone."""
+
+    def arm(self) -> tuple[str | None, ActuatorStatus]:
+        """Why it was refused, None when it was not; and what is so then."""
+        ...
+
+    def command(self, lease: Lease) -> ActuatorStatus:
+        """Send a lease; what became of it."""
+        ...
+
+    def status(self) -> ActuatorStatus:
+        """What is so now."""
+        ...
+
+    def close(self) -> None:
+        """Stop, if armed, and hang up."""
+        ...
+
+
+class Actuators(Protocol):
+    """Where an actuator comes from."""
+
+    def open(self, profile: CalibrationProfile) -> CalibrationLink:
+        """One whose neutral is the profile's, where that can be had; the one before is closed."""
+        ...
+
+
+class CalibrationSession:
+    """A wizard that moves a car. Call `turn` every 20 ms; say what the person does with `hear`."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        actuators: Actuators,
+        clock: Callable[[], float],
+        *,
+        keep: Callable[[Draft], None] = lambda draft: None,
+        newest_scan: Callable[[], Scan | None] = lambda: None,
+    ) -> None:
+        """keep: called with every new draft, so that a calibration can be gone on with."""
+        self._actuators, self._clock, self._keep, self._newest_scan = actuators, clock, keep, newest_scan
+        self.state = begin(draft, clock())
+        self.status: ActuatorStatus | None = None
+        self.problem = ""
+        self._link: CalibrationLink | None = None
+        self._opened_for_us: float | None = None
+        self._neutral_us = 0.0
+        self._epoch: int | None = None
+        self._sequence = 0
+        self._scan_sequence: int | None = None
+
+    def hear(self, event: Event) -> None:
+        """What the person did, or that they are there."""
+        before = self.state.draft
+        self.state = advance(self.state, event, self._clock())
+        if self.state.draft is not before:
+            self._keep(self.state.draft)
+
+    def view(self) -> View:
+        """What to show now."""
+        return show(self.state, self._clock())
+
+    def turn(self) -> None:
+        """Take in a scan, and renew the lease. LinkError when the actuator is gone."""
+        self._look()
+        if not needs_pulses(self.state):
+            self.close()
+            return
+        hold = wanted(self.state, self._clock())
+        if self._link is None or self._opened_for_us is None or abs(self._opened_for_us - hold.rest_us) > SAME_US:
+            self._open(hold.rest_us)
+        assert self._link is not None
+        if self._epoch is None and not self._arm():
+            return
+        self._renew(self._link)
+
+    def close(self) -> None:
+        """The car comes to rest."""
+        if self._link is not None:
+            self._link.close()
+        self._link = self._epoch = self._opened_for_us = self.status = None
+
+    def _open(self, rest_us: float) -> None:
+        self.close()
+        self._link = self._actuators.open(self.state.draft.rest_profile())
+        self._opened_for_us = rest_us
+
+    def _arm(self) -> bool:
+        """Whether the car is armed for us now. It is not while nobody is there."""
+        assert self._link is not None
+        self.status = self._link.status()
+        if self.status.phase is Phase.FAULT:
+            self.problem = f"The car has a fault: {self.status.reason}. Look after it, then begin again."
+            return False
+        if self.status.phase is not Phase.READY or self._clock() - self.state.alive_at_s > LINK_ALIVE_S:
+            self.problem = "The car holds neutral before it can be moved." if self.status.phase is Phase.SAFE else ""
+            return False
+        # At rest the throttle is neutral as the actuator knows it: only that counts as let go.
+        self._neutral_us = self.status.throttle_us
+        problem, self.status = self._link.arm()
+        self.problem = problem or ""
+        self._epoch, self._sequence = (self.status.epoch, 0) if problem is None else (None, 0)
+        return problem is None
+
+    def _renew(self, link: CalibrationLink) -> None:
+        """One lease. The throttle rests on when its control was last heard; the wheels on that somebody is there."""
+        now_s = self._clock()
+        hold = wanted(self.state, now_s)
+        throttle_us = self._neutral_us if hold.throttle_us is None else hold.throttle_us
+        self._sequence += 1
+        assert self._epoch is not None
+        pulses = Pulses(hold.steering_us, throttle_us)
+        lease = Lease(self._epoch, Driver.MANUAL, self._sequence, now_s, LONGEST_TTL_S, pulses, hold.heard_at_s)
+        self.status = link.command(lease)
+        if self.status.phase is not Phase.ARMED:
+            self._epoch = None
+            self.problem = f"The car stopped: {self.status.reason}."
+
+    def _look(self) -> None:
+        scan = self._newest_scan()
+        if scan is None or scan.sequence == self._scan_sequence:
+            return
+        self._scan_sequence = scan.sequence
+        self.state = advance(
+            self.state, ScanSeen(_straight_ahead_at_s(scan), scan.angles_deg, scan.ranges_m), self._clock()
+        )
+
+
+def _straight_ahead_at_s(scan: Scan) -> float:
+    """When the LiDAR looked straight ahead: the walls of a drive are seen there."""
+    if not len(scan.angles_deg):
+        return scan.ended_at_s
+    off_deg = abs((scan.angles_deg + 180.0) % 360.0 - 180.0)
+    share = float(off_deg.argmin()) / max(len(off_deg) - 1, 1)
+    return scan.started_at_s + share * (scan.ended_at_s - scan.started_at_s)
