@@ -184,7 +184,8 @@ def test_a_draft_is_gone_on_with_and_what_is_kept_is_in_force(car: Car) -> None:
     assert first_draft(car, "rc_car").base == shipped_profile("rc_car")
     begun = Draft.starting_from(shipped_profile("rc_car")).changed(step="left", left_reach_us=177.0)
     keep_draft(car, begun)
-    assert first_draft(car, None) == begun
+    assert first_draft(car, None) == first_draft(car, "rc_car") == begun
+    assert first_draft(car, "deepracer").base == shipped_profile("deepracer")
     assert first_draft(car, None, fresh=True).base == shipped_profile("emulated")
     assert "Generation 1" in keep(car, begun)
     assert not draft_path(car).exists()

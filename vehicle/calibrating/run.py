@@ -59,14 +59,16 @@ def calibrate(
 
 
 def first_draft(car: Car, start: str | None, *, fresh: bool = False) -> Draft:
-    """The draft that was begun, or a new one from the profile asked for, in force, or shipped."""
-    path = draft_path(car)
-    if start is None and not fresh and path.exists():
+    """The draft that was begun from there, or a new one from the profile asked for, in force, or shipped."""
+    path, base = draft_path(car), _base(car, start)
+    if not fresh and path.exists():
         with storage_errors(path, "read"):
             content = path.read_bytes()
         with suppress(SettingsError, ValueError):
-            return Draft.model_validate_json(content)
-    return Draft.starting_from(_base(car, start))
+            begun = Draft.model_validate_json(content)
+            if start is None or begun.base == base:
+                return begun
+    return Draft.starting_from(base)
 
 
 def _base(car: Car, start: str | None) -> CalibrationProfile:
