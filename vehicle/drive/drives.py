@@ -154,13 +154,16 @@ class DriveStore:
     @contextmanager
     def _only_repair(self) -> Iterator[bool]:
         """Whether nobody else repairs in this folder; nobody does while the block runs."""
-        with storage_errors(self.folder), (self.folder / ".repair").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
+        with storage_errors(self.folder):
+            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
             yield True
+        finally:
+            os.close(folder)
 
     def _described(self, path: Path) -> StoredDrive:
         summary, is_busy = None, False
