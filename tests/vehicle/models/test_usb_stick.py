@@ -1,0 +1,138 @@
+"""A stick's models are installed and its network joined; nothing on it is trusted, and no password is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ArchiveError, StorageError
+from vehicle.models.usb_stick import take_in, write_result
+from vehicle.models.wifi_file import WifiCredentials, parse_wifi_file
+
+SECRET = "correct horse"
+
+
+class Car:
+    """What the stick makes the car do."""
+
+    def __init__(self, code: int = 0) -> None:
+        self.installed: dict[str, bytes] = {}
+        self.commands: list[tuple[Sequence[str], bytes]] = []
+        self._code = code
+
+    def install(self, path: Path) -> None:
+        if path.read_bytes() == b"bad":
+            raise ArchiveError("It is bad.")
+        self.installed[path.name] = path.read_bytes()
+
+    def run(self, command: Sequence[str], secret: bytes) -> int:
+        self.commands.append((command, secret))
+        return self._code
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    (tmp_path / "stick" / "models").mkdir(parents=True)
+    return tmp_path / "stick"
+
+
+def test_models_are_installed_one_by_one_whatever_the_others_are(stick: Path) -> None:
+    for name, content in {"a.tar.gz": b"good", "b.tar.gz": b"bad", "c d.tar.gz": b"fine", "x.txt": b"no"}.items():
+        (stick / "models" / name).write_bytes(content)
+    car = Car()
+    lines = take_in(stick, car.install, car.run)
+    assert lines == ["a: installed.", "b: not installed. It is bad.", "c_d: installed."]
+    assert car.installed == {"a.tar.gz": b"good", "c_d.tar.gz": b"fine"}
+
+
+def test_nothing_but_plain_files_is_opened_and_no_link_followed(stick: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.tar.gz").write_bytes(b"secret")
+    (stick / "models" / "link.tar.gz").symlink_to(tmp_path / "secret.tar.gz")
+    os.mkfifo(stick / "models" / "pipe.tar.gz")
+    (stick / "models" / "folder.tar.gz").mkdir()
+    (stick / "wifi-creds.txt").symlink_to(tmp_path / "secret.tar.gz")
+    car = Car()
+    lines = take_in(stick, car.install, car.run)
+    assert len(lines) == 4
+    assert all(": installed." not in line and "joined" not in line for line in lines)
+    assert (car.installed, car.commands) == ({}, [])
+
+
+def test_a_folder_that_is_a_link_is_not_entered(stick: Path, tmp_path: Path) -> None:
+    (stick / "models").rmdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.tar.gz").write_bytes(b"good")
+    (stick / "models").symlink_to(tmp_path / "elsewhere")
+    car = Car()
+    assert "cannot be read" in take_in(stick, car.install, car.run)[0]
+    assert car.installed == {}
+
+
+def test_a_stick_that_is_pulled_out_is_told(stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (stick / "models" / "a.tar.gz").write_bytes(b"good")
+    (stick / "models" / "b.tar.gz").write_bytes(b"good")
+    real = os.fdopen
+
+    def broken(descriptor: int, mode: str) -> object:
+        monkeypatch.setattr(os, "fdopen", real)
+        os.close(descriptor)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdopen", broken)
+    car = Car()
+    lines = take_in(stick, car.install, car.run)
+    assert "pulled out or broke" in lines[0]
+    assert lines[1] == "b: installed."
+    assert "cannot be read" in take_in(stick / "gone", car.install, car.run)[0]
+
+
+def test_the_network_is_joined_and_the_password_is_nowhere_but_in_the_pipe(stick: Path) -> None:
+    (stick / "wifi-creds.txt").write_text(f"# home\nSSID: 'My Net'\npassword: \"{SECRET}\"\nconnection: x\n")
+    car = Car()
+    lines = take_in(stick, car.install, car.run)
+    [(command, secret)] = car.commands
+    assert command[0] == "nmcli"
+    assert command[-1] == "My Net"
+    assert secret == SECRET.encode() + b"\n"
+    assert SECRET not in " ".join([*command, *lines])
+    assert "joined My Net" in lines[0]
+    assert SECRET not in repr(parse_wifi_file((stick / "wifi-creds.txt").read_bytes()))
+    failed = take_in(stick, car.install, Car(code=4).run)
+    assert "was not joined" in failed[0]
+    assert SECRET not in failed[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"ssid: ''",
+        b"ssid: '--ask'",
+        b"ssid: '" + b"x" * 33 + b"'",
+        b"ssid: 'a\x07b'",
+        b"ssid: net\npassword: short",
+        b"ssid: net\npassword: " + b"x" * 64,
+        b"\xff\xfe",
+    ],
+)
+def test_a_wifi_file_that_is_none_is_refused(content: bytes) -> None:
+    with pytest.raises(StorageError):
+        parse_wifi_file(content)
+
+
+def test_an_open_network_needs_no_password() -> None:
+    assert parse_wifi_file(b"\xef\xbb\xbfssid: cafe") == WifiCredentials("cafe")
+
+
+def test_the_result_is_left_on_the_stick_and_follows_no_link(stick: Path, tmp_path: Path) -> None:
+    write_result(stick, ["a: installed."])
+    assert (stick / "lapwing-result.txt").read_text() == "a: installed.\n"
+    (stick / "lapwing-result.txt").unlink()
+    (tmp_path / "victim").write_text("mine")
+    (stick / "lapwing-result.txt").symlink_to(tmp_path / "victim")
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_result(stick, ["x"])
+    assert (tmp_path / "victim").read_text() == "mine"

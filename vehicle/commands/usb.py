@@ -1,0 +1,25 @@
+"""`lapwing-car usb`: install the models on a USB stick and join the network it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vehicle.car_options import car_options, tell
+from vehicle.hardware.assembly import Car
+
+
+@click.command()
+@click.argument("stick", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@car_options
+def command(car: Car, stick: Path) -> None:
+    """Install the models on a mounted USB stick and join the network it names; the result is written to it."""
+    from vehicle.drive.installing import install
+    from vehicle.models.usb_stick import take_in, write_result
+    from vehicle.models.wifi_file import run_command
+
+    lines = take_in(stick, lambda archive: install(car, archive), run_command)
+    for line in lines:
+        tell(line)
+    write_result(stick, lines)

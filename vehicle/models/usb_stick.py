@@ -1,0 +1,120 @@
+"""A USB stick with models and a Wi-Fi file, as DeepRacer had them; nothing that is installed is wiped.
+
+    models/*.tar.gz        installed, each examined like any other archive
+    wifi-creds.txt         the network to join
+    lapwing-result.txt     what became of it, written by the car
+
+The stick is a stranger's: no link on it is followed, nothing but plain files is opened, and it may be pulled out at any
+time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.errors import LapwingError, StorageError
+from shared.model_archive import ARCHIVE_SUFFIX, archive_name
+from vehicle.models.import_messages import MOST_ARCHIVE_BYTES
+from vehicle.models.wifi_file import MOST_BYTES, WIFI_FILE, RunCommand, join_wifi, parse_wifi_file
+
+MODELS_FOLDER = "models"
+RESULT_FILE = "lapwing-result.txt"
+MOST_MODELS = 32
+MOST_ENTRIES = 2000
+_CHUNK_BYTES = 1 << 20
+
+Install = Callable[[Path], object]
+
+
+def take_in(stick: Path, install: Install, run: RunCommand) -> list[str]:
+    """Do what the stick asks for; a line for each thing, for people. Never raises for what is on the stick."""
+    try:
+        root = os.open(stick, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        return [f"The stick cannot be read ({error.strerror}). Put it in again."]
+    try:
+        return [*_models(root, install), *_wifi(root, run)] or [
+            f"Nothing to do: there is neither {MODELS_FOLDER}/*{ARCHIVE_SUFFIX} nor {WIFI_FILE}."
+        ]
+    finally:
+        os.close(root)
+
+
+def write_result(stick: Path, lines: list[str]) -> None:
+    """Leave the lines on the stick. StorageError when it is gone or cannot be written."""
+    try:
+        root = os.open(stick, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with os.fdopen(os.open(RESULT_FILE, flags, 0o644, dir_fd=root), "w", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            os.close(root)
+    except OSError as error:
+        raise StorageError(f"The result cannot be written to the stick ({error.strerror}).") from error
+
+
+def _models(root: int, install: Install) -> list[str]:
+    try:
+        folder = os.open(MODELS_FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [f"The folder {MODELS_FOLDER} cannot be read ({error.strerror})."]
+    try:
+        names = [name for name in os.listdir(folder)[:MOST_ENTRIES] if name.endswith(ARCHIVE_SUFFIX)]
+        return [_install_one(folder, name, install) for name in sorted(names)[:MOST_MODELS] if name[0] != "."]
+    except OSError as error:
+        return [f"The stick was pulled out or broke while it was read ({error.strerror}). Put it in again."]
+    finally:
+        os.close(folder)
+
+
+def _install_one(folder: int, name: str, install: Install) -> str:
+    shown = archive_name(Path(name))
+    try:
+        with tempfile.TemporaryDirectory(prefix="lapwing-usb-") as own:
+            copy = Path(own) / f"{shown}{ARCHIVE_SUFFIX}"
+            with copy.open("xb") as file:
+                for piece in _pieces(folder, name, MOST_ARCHIVE_BYTES):
+                    file.write(piece)
+            install(copy)
+    except LapwingError as error:
+        return f"{shown}: not installed. {error}"
+    except OSError as error:
+        return f"{shown}: not installed, the stick was pulled out or broke ({error.strerror}). Put it in again."
+    return f"{shown}: installed."
+
+
+def _wifi(root: int, run: RunCommand) -> list[str]:
+    try:
+        credentials = parse_wifi_file(b"".join(_pieces(root, WIFI_FILE, MOST_BYTES)))
+        join_wifi(credentials, run)
+    except FileNotFoundError:
+        return []
+    except LapwingError as error:
+        return [f"Wi-Fi: {error}"]
+    except OSError as error:
+        return [f"Wi-Fi: {WIFI_FILE} cannot be read ({error.strerror})."]
+    return [f"Wi-Fi: joined {credentials.ssid}. Delete {WIFI_FILE} from the stick: it holds the password."]
+
+
+def _pieces(folder: int, name: str, most_bytes: int) -> list[bytes]:
+    """The content of a plain file. OSError for a link or a broken stick, StorageError for anything else."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StorageError("It is not a plain file.")
+        pieces, left_bytes = [], most_bytes + 1
+        while left_bytes and (piece := file.read(min(_CHUNK_BYTES, left_bytes))):
+            pieces.append(piece)
+            left_bytes -= len(piece)
+    if left_bytes == 0:
+        raise StorageError(f"It is larger than {most_bytes} bytes.")
+    return pieces
