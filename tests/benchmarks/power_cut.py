@@ -137,11 +137,6 @@ def look_at_models(folder: Path) -> Any:
     return seen
 
 
-def models_may_be(seen: dict[str, str], last: dict[str, str], following: dict[str, str] | None) -> bool:
-    """Each model as it was or as it will be."""
-    return seen in (last, following)
-
-
 def _models(folder: Path) -> ModelStore:
     def importer(request: ImportRequest, archive: BinaryIO) -> ImportAnswer:
         return ImportAnswer(sha256=hashlib.sha256(archive.read()).hexdigest())
@@ -247,7 +242,7 @@ def log_may_be(seen: int, last: int | None, following: int | None) -> bool:
 
 
 STORES: Mapping[str, Store] = {
-    "models": Store(use_models, look_at_models, models_may_be),
+    "models": Store(use_models, look_at_models),
     "calibration": Store(use_calibrations, look_at_calibrations),
     "checkpoints": Store(use_checkpoints, look_at_checkpoints),
     "engine memory": Store(use_engine_memory, look_at_engine_memory),
