@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from shared.errors import LinkError
 
-LINK_VERSION = 1
+LINK_VERSION = 2
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BLOB_BYTES = 4 * 1024 * 1024
 
@@ -36,11 +36,16 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class PulseReport:
-    """Board to world: the pulse widths on the outputs from time_s on. None: no pulse at all (output off)."""
+    """Board to world: the pulse widths on the outputs from time_s on. None: no pulse at all (output off).
+
+    looks_with: what looks around besides the camera, readings as in shared/sensors.py: "lidar", "stereo". The world
+    shows what is asked for, and only that.
+    """
 
     time_s: float
     steering_us: float | None
     throttle_us: float | None
+    looks_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,19 @@ class CarPose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorldFrame:
-    """World to board: what the camera saw at time_s (the world's clock). frame_rgb: (480, 640, 3) uint8."""
+    """World to board: what the sensors saw at time_s (the world's clock).
+
+    frame_rgb: (480, 640, 3) uint8, the camera's, or the left one's of stereo cameras. right_rgb: the right one's, of
+    the same shape, if the board looks with stereo cameras. around_m: (rays,) float32, if it looks with a LiDAR: metres
+    from there, counter-clockwise from straight ahead, evenly spread over the full circle.
+    """
 
     time_s: float
     sequence: int
     frame_rgb: NDArray[np.uint8]
     pose: CarPose = field(default_factory=CarPose)
+    right_rgb: NDArray[np.uint8] | None = None
+    around_m: NDArray[np.float32] | None = None
 
 
 Message = Hello | PulseReport | WorldFrame
@@ -75,22 +87,33 @@ _HELLO, _PULSES, _FRAME = 1, 2, 3
 
 
 def encode(message: Message) -> bytes:
-    """One message as bytes: fixed header, JSON head, picture."""
+    """One message as bytes: fixed header, JSON head, pictures and scan."""
     if isinstance(message, WorldFrame):
-        picture = message.frame_rgb
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise LinkError(f"A world frame is (height, width, 3) of uint8, this one {picture.shape}, {picture.dtype}.")
-        head = {
-            "time_s": message.time_s,
-            "sequence": message.sequence,
-            "height_px": picture.shape[0],
-            "width_px": picture.shape[1],
-            "pose": asdict(message.pose),
-        }
-        return _packed(_FRAME, head, picture.tobytes())
+        return _encoded_frame(message)
     if isinstance(message, PulseReport):
         return _packed(_PULSES, asdict(message), b"")
     return _packed(_HELLO, {"role": message.role, "about": dict(message.about)}, b"")
+
+
+def _encoded_frame(message: WorldFrame) -> bytes:
+    picture, right, around = message.frame_rgb, message.right_rgb, message.around_m
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise LinkError(f"A world frame is (height, width, 3) of uint8, this one {picture.shape}, {picture.dtype}.")
+    if right is not None and (right.shape, right.dtype) != (picture.shape, picture.dtype):
+        raise LinkError(f"The right picture is {right.shape} of {right.dtype}, the left one {picture.shape}.")
+    if around is not None and (around.ndim != 1 or around.dtype != np.float32 or not np.isfinite(around).all()):
+        raise LinkError(f"A world's scan is finite numbers in a row, float32; this one {around.shape}, {around.dtype}.")
+    head = {
+        "time_s": message.time_s,
+        "sequence": message.sequence,
+        "height_px": picture.shape[0],
+        "width_px": picture.shape[1],
+        "has_right": right is not None,
+        "rays": 0 if around is None else len(around),
+        "pose": asdict(message.pose),
+    }
+    parts = [part for part in (picture, right, around) if part is not None]
+    return _packed(_FRAME, head, b"".join(part.tobytes() for part in parts))
 
 
 def _packed(kind: int, head: Mapping[str, Any], blob: bytes) -> bytes:
@@ -150,6 +173,7 @@ def _decoded(kind: int, head: bytes, blob: bytes) -> Message:
             time_s=_take(values, "time_s", float),
             steering_us=_take_optional(values, "steering_us"),
             throttle_us=_take_optional(values, "throttle_us"),
+            looks_with=_names(values, "looks_with"),
         )
     if kind == _HELLO:
         return _hello(values)
@@ -167,17 +191,33 @@ def _hello(values: dict[str, Any]) -> Hello:
 
 def _world_frame(values: dict[str, Any], blob: bytes) -> WorldFrame:
     height_px, width_px = _take(values, "height_px", int), _take(values, "width_px", int)
-    if height_px <= 0 or width_px <= 0 or height_px * width_px * 3 != len(blob):
-        raise LinkError(f"The link brought a {width_px}x{height_px} picture of {len(blob)} bytes.")
+    has_right, rays = _take(values, "has_right", bool), _take(values, "rays", int)
+    size = height_px * width_px * 3
+    pictures_end = size * (2 if has_right else 1)
+    if height_px <= 0 or width_px <= 0 or rays < 0 or pictures_end + rays * 4 != len(blob):
+        raise LinkError(f"The link brought a {width_px}x{height_px} picture and {rays} rays of {len(blob)} bytes.")
     pose = values.get("pose")
     if not isinstance(pose, dict):
         raise LinkError("The link brought a picture without a pose.")
+    around_m = np.frombuffer(blob, dtype=np.float32, offset=pictures_end)
+    if not np.isfinite(around_m).all():
+        raise LinkError("The link brought a scan that is not finite.")
+    pictures = np.frombuffer(blob, dtype=np.uint8, count=pictures_end).reshape(-1, height_px, width_px, 3)
     return WorldFrame(
         time_s=_take(values, "time_s", float),
         sequence=_take(values, "sequence", int),
-        frame_rgb=np.frombuffer(blob, dtype=np.uint8).reshape(height_px, width_px, 3),
+        frame_rgb=pictures[0],
         pose=_car_pose(pose),
+        right_rgb=pictures[1] if has_right else None,
+        around_m=around_m if rays else None,
     )
+
+
+def _names(values: dict[str, Any], name: str) -> tuple[str, ...]:
+    found = values.get(name)
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise LinkError(f"The link brought {name} = {found!r:.40}, which is no list of names.")
+    return tuple(found)
 
 
 def _car_pose(values: dict[str, Any]) -> CarPose:

@@ -14,18 +14,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from shared.errors import LinkError
 from shared.link_socket import LinkEnd, LinkServer
+from shared.sensors import FRONT_CAMERA, LIDAR
 from shared.world_link import CarPose, Hello, PulseReport, WorldFrame
 from trainer.simulator import Simulator, SimulatorSettings
+from trainer.simulator.race import RaceSettings
 from trainer.simulator.randomisation import Preset, RandomisationSettings
-from trainer.simulator.settings import EpisodeRules, StartSettings
+from trainer.simulator.settings import EpisodeRules, LidarSettings, StartSettings
 from trainer.tracks import Track
 
 PICK_UP_S = 2.0  # how long a car lies beside the road until somebody puts it back at the start
 STANDING_MPS, MOVED_M = 0.01, 0.2  # on a free floor: when a car has come to rest somewhere else
 ACCEPT_S = 0.25
 MOST_LAPS = 1000
+# All around the car, anew with every picture: the board's LiDAR turns and samples by itself.
+AROUND = LidarSettings(rays=720, fov_deg=360.0, rate_hz=1000.0, yaw_deg=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,9 @@ class World:
         reversed_direction: bool = False,
         car: EmulatedCar | None = None,
         free_floor: bool = False,
+        race: RaceSettings | None = None,
     ) -> None:
+        """race: what stands and drives on and beside the road."""
         rules = EpisodeRules(
             laps=MOST_LAPS,
             off_track=not free_floor,
@@ -92,10 +100,14 @@ class World:
             randomisation=RandomisationSettings(preset=preset),
             start=StartSettings(round_robin_fraction=0.0, reversed=reversed_direction),
             rules=rules,
+            lidar=AROUND,
+            race=race or RaceSettings(),
         )
         self.step_s = settings.step_s
         self.about = {"track": track.name, "world": preset, "seed": str(seed)}
-        self._simulator = Simulator([track], settings, seeds=[seed], start_fraction=[start_fraction])
+        self._simulator = Simulator(
+            [track], settings, seeds=[seed], start_fraction=[start_fraction], sensors=(FRONT_CAMERA, LIDAR)
+        )
         self._simulator.reset()
         self._start_m = (float(self._simulator.cars.x_m[0]), float(self._simulator.cars.y_m[0]))
         self._seed = seed
@@ -109,6 +121,7 @@ class World:
         self._picked_up_at_step: int | None = None
         self._free_floor = free_floor
         self._stood_since_step = 0
+        self._looks_with: frozenset[str] = frozenset()
 
     @property
     def time_s(self) -> float:
@@ -117,6 +130,7 @@ class World:
 
     def hear(self, report: PulseReport) -> None:
         """What servo and motor follow from now on. Without pulses the motor rests and the wheels stay."""
+        self._looks_with = frozenset(report.looks_with)
         if report.steering_us is not None:
             self._angle_deg = self._car.steering_angle_deg(report.steering_us)
         self._speed_mps = 0.0 if report.throttle_us is None else self._car.speed_mps(report.throttle_us)
@@ -141,9 +155,11 @@ class World:
             self._put_back_when_it_stands()
 
     def frame(self) -> WorldFrame:
-        """What the camera sees now, and how the lap goes."""
+        """What the sensors see now that the board looks with, and how the lap goes."""
         picture = self._simulator.render(0)
-        return WorldFrame(self.time_s, self._steps, picture, self._pose())
+        # The simulator's first ray looks backwards, the link's straight ahead.
+        around_m = np.roll(self._simulator.lidar[0], AROUND.rays // 2) if "lidar" in self._looks_with else None
+        return WorldFrame(self.time_s, self._steps, picture, self._pose(), around_m=around_m)
 
     def _pose(self) -> CarPose:
         cars, lies = self._simulator.cars, self._picked_up_at_step is not None

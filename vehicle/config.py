@@ -116,6 +116,23 @@ class CameraConfig(Settings):
     )
 
 
+class LidarConfig(Settings):
+    """The LiDAR. Where it is mounted stands in the calibration."""
+
+    device: Literal["none", "rplidar"] = Field(
+        "none", description="Which LiDAR the car has. The emulated car has an RPLIDAR whatever stands here."
+    )
+    port: Path = Field(Path("/dev/ttyUSB0"), description="Its serial port.")
+    baud_rate: int | None = Field(
+        None, ge=9600, le=4_000_000, description="Bits a second on that port; left out, the usual ones are tried."
+    )
+    masks_deg: tuple[tuple[float, float], ...] = Field(
+        (),
+        max_length=16,
+        description="Where the LiDAR sees the car itself: [from, to] each, counter-clockwise from straight ahead.",
+    )
+
+
 class DriveConfig(Settings):
     """How the model is run."""
 
@@ -162,6 +179,10 @@ class CarConfig(Settings):
     servo_board: ServoBoardConfig = ServoBoardConfig()
     devices: DevicesConfig = DevicesConfig()
     camera: CameraConfig = CameraConfig()
+    right_camera: CameraConfig | None = Field(
+        None, description="The right one of stereo cameras; camera is then the left one."
+    )
+    lidar: LidarConfig = LidarConfig()
     limits: DriveLimits = DriveLimits()
     drive: DriveConfig = DriveConfig()
     record: RecordConfig = RecordConfig()

@@ -53,6 +53,16 @@ class RuntimeFolder:
         return self.path / "camera.sock"
 
     @property
+    def board_right_camera(self) -> Path:
+        """The pictures of the emulated stereo cameras' right one."""
+        return self.path / "camera-right.sock"
+
+    @property
+    def board_lidar(self) -> Path:
+        """The serial port of the emulated LiDAR."""
+        return self.path / "lidar"
+
+    @property
     def board_status(self) -> Path:
         """The emulated board's pulses and the world's progress."""
         return self.path / "board.sock"

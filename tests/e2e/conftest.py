@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
-from calibration.profile import CalibrationProfile
+from calibration.profile import CalibrationProfile, LidarPose
 from calibration.profile_file import shipped_profile
 from calibration.pulses import CalibratedPulses
 from shared.actions import Action
+from shared.cars import DEEPRACER
+from shared.errors import HardwareError
 from shared.link_socket import link_pair, newest
 from shared.world_link import CarPose, PulseReport, WorldFrame
+from trainer.simulator.race import RaceSettings
 from trainer.tracks import Track, load_track
 from trainer.world import World
 from vehicle.actuator.client import LocalActuator
@@ -25,14 +29,20 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.loop import DriveLoop, DriveRecorder
 from vehicle.drive.pilot import Pilot
+from vehicle.drive.senses import Senses
 from vehicle.drive.turn import Decision, Sight
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
 from vehicle.emulated.pca9685 import PulseChange
+from vehicle.hardware.frame_slot import FrameSlot
+from vehicle.hardware.lidar_mount import ScanFrame
 from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.hardware.rplidar import TurnWatch
+from vehicle.hardware.scan_slot import ScanSlot
 
 TICKS_PER_S = 300  # both 15 Hz and 50 Hz are whole numbers of it
 TURN_TICKS = TICKS_PER_S // 50
+LIDAR_TICKS = 3  # 10 ms of bytes at once
 DECISION_TICKS = 3  # 10 ms from the picture to the command, as a car takes
 THROTTLE = 0
 
@@ -42,6 +52,7 @@ class CentreLinePilot:
 
     top_speed_mps = 1.0
     control_rate_hz = 15.0
+    readings = ("camera",)
     _ahead_m = 0.45
     _wheelbase_m = 0.164
 
@@ -66,6 +77,32 @@ class CentreLinePilot:
         pass
 
 
+class VirtualLidar(ScanSlot):
+    """The board's RPLIDAR without the port between: the device's own bytes, the car's own reading of them."""
+
+    def __init__(self, board: EmulatedBoard, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._device, self._clock = board.lidar, clock
+        self._frame = ScanFrame(LidarPose(), DEEPRACER.lidar)
+        self._scans = 0
+        self._watch = TurnWatch(clock())
+
+    def start(self) -> VirtualLidar:
+        """Motor on, scan."""
+        self._device.hear(b"\xa5\xf0\x02\x94\x02\xc1\xa5\x20", self._clock())
+        return self
+
+    def read(self) -> None:
+        """What came since the last time."""
+        if not self._device.is_scanning:
+            return
+        with suppress(HardwareError):
+            turn = self._watch.take(self._device.nodes(self._clock()), self._clock())
+            if turn is not None:
+                self._scans += 1
+                self.put(self._frame.scan(turn, self._scans))
+
+
 class VirtualCar:
     """Everything between a track and a lap. Time passes only in `run`."""
 
@@ -78,9 +115,10 @@ class VirtualCar:
         preset: str = "off",
         seed: int = 0,
         recorder: DriveRecorder | None = None,
+        race: RaceSettings | None = None,
     ) -> None:
         self.ticks = 0
-        self.world = World(track, preset=preset, seed=seed)  # type: ignore[arg-type]
+        self.world = World(track, preset=preset, seed=seed, race=race)  # type: ignore[arg-type]
         self.board = EmulatedBoard(self.clock, seed=seed)
         self._board_link, self._world_link = link_pair()
         profile = profile or shipped_profile("emulated")
@@ -93,8 +131,15 @@ class VirtualCar:
             guard=SameProcess(),
         )
         self.pilot = pilot or CentreLinePilot(track, lambda: self.pose)
-        actuator = LocalActuator(self.core, self.clock)
-        self.loop = DriveLoop(self.board.camera, self.pilot, actuator, clock=self.clock, recorder=recorder)
+        self.lidar = VirtualLidar(self.board, self.clock)
+        self.loop = DriveLoop(
+            self.board.camera,
+            self.pilot,
+            LocalActuator(self.core, self.clock),
+            clock=self.clock,
+            recorder=recorder,
+            senses=Senses(self._look_right, lambda: self.lidar.start()),
+        )
         self.pose = CarPose()
         self.world_runs = self.drive_runs = True
         self.core.start(self.clock())
@@ -107,6 +152,8 @@ class VirtualCar:
         world_ticks = round(self.world.step_s * TICKS_PER_S)
         for _ in range(round(duration_s * TICKS_PER_S)):
             self.ticks += 1
+            if self.ticks % LIDAR_TICKS == 0:
+                self.lidar.read()
             if self.world_runs and self.ticks % world_ticks == 0:
                 self._step_world()
                 if laps and (self.pose.laps >= laps or self.pose.off_track_count):
@@ -143,6 +190,10 @@ class VirtualCar:
 
     def is_armed(self) -> bool:
         return self.core.state.phase is Phase.ARMED
+
+    def _look_right(self) -> FrameSlot:
+        self.board.right_viewers = 1
+        return self.board.right_camera
 
     def _step_world(self) -> None:
         report = newest(self._world_link, PulseReport)

@@ -44,7 +44,9 @@ MESSAGES: tuple[Message, ...] = (
     Hello("world", {"track": "lapwing_loop"}),
     PulseReport(0.02, 1480.0, None),
     WorldFrame(1.5, 7, PICTURE, POSE),
-    PulseReport(0.04, None, 1500.5),
+    PulseReport(0.04, None, 1500.5, ("stereo", "lidar")),
+    WorldFrame(1.6, 8, PICTURE, POSE, 255 - PICTURE, np.linspace(0.1, 12.0, 7, dtype=np.float32)),
+    WorldFrame(1.7, 9, PICTURE, POSE, None, np.array([0.5], np.float32)),
 )
 
 
@@ -79,14 +81,25 @@ def test_a_full_camera_picture_fits() -> None:
     assert same(frame, received)
 
 
-FRAME = {"time_s": 0.0, "sequence": 0, "height_px": 1, "width_px": 1, "pose": dataclasses.asdict(POSE)}
+FRAME = {
+    "time_s": 0.0,
+    "sequence": 0,
+    "height_px": 1,
+    "width_px": 1,
+    "has_right": False,
+    "rays": 0,
+    "pose": dataclasses.asdict(POSE),
+}
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"GET / HTTP/1.1\r\n\r\n", "does not speak"),
-        (struct.pack("<2sBBII", b"LW", LINK_VERSION + 1, 2, 0, 0), "version 2 of the link, this one 1"),
+        (
+            struct.pack("<2sBBII", b"LW", LINK_VERSION + 1, 2, 0, 0),
+            f"version {LINK_VERSION + 1} of the link, this one {LINK_VERSION}",
+        ),
         (struct.pack("<2sBBII", b"LW", LINK_VERSION, 2, 1 << 20, 0), "too large"),
         (struct.pack("<2sBBII", b"LW", LINK_VERSION, 3, 2, 1 << 30), "too large"),
         (packed(9, {}), "unknown kind 9"),
@@ -105,9 +118,13 @@ FRAME = {"time_s": 0.0, "sequence": 0, "height_px": 1, "width_px": 1, "pose": da
         ),
         (packed(1, {"role": "phone"}), "neither board nor world"),
         (packed(1, {"role": "board", "about": {"x": 1}}), "introduced itself wrongly"),
-        (packed(3, FRAME, b"12"), "1x1 picture of 2 bytes"),
+        (packed(3, FRAME, b"12"), "1x1 picture and 0 rays of 2 bytes"),
         (packed(3, {**FRAME, "height_px": 0}), "1x0 picture"),
-        (packed(3, {**FRAME, "height_px": -1, "width_px": -1}, b"123"), "picture of 3 bytes"),
+        (packed(3, {**FRAME, "height_px": -1, "width_px": -1}, b"123"), "picture and 0 rays of 3 bytes"),
+        (packed(3, {**FRAME, "has_right": True}, b"123"), "picture and 0 rays of 3 bytes"),
+        (packed(3, {**FRAME, "rays": 2}, b"123"), "picture and 2 rays of 3 bytes"),
+        (packed(3, {**FRAME, "rays": 1}, b"123\0\0\xc0\x7f"), "scan that is not finite"),
+        (packed(2, {"time_s": 0.0, "looks_with": "lidar"}), "no list of names"),
         (packed(3, {**FRAME, "pose": None}, b"123"), "without a pose"),
         (packed(3, {**FRAME, "pose": {}}, b"123"), "x_m = None"),
         (packed(3, {**FRAME, "sequence": 0.5}, b"123"), "sequence = 0.5"),

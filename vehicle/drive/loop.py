@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
-from shared.actions import Action
+from shared.actions import STOP, Action
 from shared.errors import LapwingError
 from vehicle.actuator.client import ActuatorLink
 from vehicle.actuator.core import ActuatorStatus
@@ -19,7 +19,8 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.latency import LatencyRing
 from vehicle.drive.pilot import Pilot
-from vehicle.drive.turn import Decision, Sight, Turn
+from vehicle.drive.senses import Senses
+from vehicle.drive.turn import Decision, Turn
 from vehicle.hardware.camera_watch import NO_PICTURE, CameraVerdict, CameraWatch
 from vehicle.hardware.protocols import Camera, Frame
 from vehicle.supervisor import Supervisor
@@ -64,8 +65,11 @@ class DriveLoop:
         supervisor: Supervisor | None = None,
         speed_scale: float = 1.0,
         seen: Callable[[], None] = lambda: None,
+        senses: Senses | None = None,
     ) -> None:
-        """supervisor: hears of every turn. seen: called at the end of a turn that had a picture to look at."""
+        """senses: what pilots may drive by besides the camera. supervisor: hears of every turn.
+
+        seen: called at the end of a turn that had a picture to look at."""
         self.pilot = pilot
         self.model_problem = ""
         self.decision: Decision | None = None
@@ -74,6 +78,9 @@ class DriveLoop:
         self.speed_scale = speed_scale
         self.latency = LatencyRing()
         self._camera = camera
+        self._senses = senses or Senses()
+        if pilot is not None:
+            self._senses.use(pilot.readings)
         self._watch = CameraWatch(pilot.control_rate_hz if pilot else USUAL_RATE_HZ)
         self._actuator = actuator
         self._clock = clock
@@ -112,7 +119,8 @@ class DriveLoop:
         if self.pilot is None and _drives(status):
             status = self._stop(f"the model failed: {self.model_problem or NO_MODEL}")
         commanded_at_s, asked = None, None
-        if self.decision is not None and _drives(status):
+        is_stale = self._senses.is_stale(self._clock())
+        if self.decision is not None and _drives(status) and not is_stale:
             commanded_at_s, asked = self._clock(), self._scaled(self.decision.action)
             status = self._actuator.command(self._lease(self.decision, asked, commanded_at_s))
         self.status = status
@@ -144,7 +152,10 @@ class DriveLoop:
             return self.model_problem or NO_MODEL
         decision = self.decision
         if decision is None or self._clock() - decision.frame.taken_at_s > OLDEST_BASIS_S[Driver.AUTONOMOUS]:
-            return f"Without pictures the car is not armed. {self.camera_verdict.problem or NO_PICTURE}"
+            why = self.camera_verdict.problem or self._senses.problem or NO_PICTURE
+            return f"Without pictures the car is not armed. {why}"
+        if self._senses.is_stale(self._clock()):
+            return f"Without scans the car is not armed. {self._senses.problem}"
         return self._actuator.arm(mode, self.pilot.top_speed_mps)
 
     def take(self, pilot: Pilot) -> str:
@@ -153,6 +164,7 @@ class DriveLoop:
             return ARMED
         self.pilot, self.decision, self.model_problem = pilot, None, ""
         self._watch = CameraWatch(pilot.control_rate_hz)
+        self._senses.use(pilot.readings)
         pilot.forget()
         return ""
 
@@ -188,8 +200,11 @@ class DriveLoop:
         self._looked_at = frame.sequence
         if self.pilot is None or not is_due:
             return None
+        sight = self._senses.sight(frame, STOP if self.status is None else self.status.applied, self._clock())
+        if sight is None:
+            return None
         try:
-            self.decision = self.pilot.decide(Sight(frame))
+            self.decision = self.pilot.decide(sight)
         except LapwingError as error:
             log.error("The model is taken out: %s", error)
             self.pilot, self.decision, self.model_problem = None, None, str(error)

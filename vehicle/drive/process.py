@@ -27,8 +27,9 @@ from vehicle.drive.ready_models import ReadyModels
 from vehicle.drive.recorder import Recorder
 from vehicle.drive.repairing import repairing
 from vehicle.drive.samples import AskedReadings, Samples
+from vehicle.drive.senses import Senses
 from vehicle.drive.service import DriveService
-from vehicle.hardware.assembly import Car, open_camera
+from vehicle.hardware.assembly import Car, check_sensors, open_camera, open_lidar, open_right_camera
 from vehicle.supervisor import Supervisor
 
 START_TIMEOUT_S = 60.0  # a model that was never run here is tried on every engine first
@@ -96,6 +97,22 @@ def keep_driving(
 ) -> None:
     """Run the loop for as long as there is an actuator, and again when there is one. gives_up: only once."""
     supervisor = Supervisor()
+    senses = Senses(lambda: AwaitedCamera(lambda: open_right_camera(car)), lambda: open_lidar(car))
+    try:
+        _drive_on(car, service, server, stop, supervisor, senses, gives_up)
+    finally:
+        senses.close()
+
+
+def _drive_on(
+    car: Car,
+    service: DriveService,
+    server: ApiServer,
+    stop: threading.Event,
+    supervisor: Supervisor,
+    senses: Senses,
+    gives_up: bool,
+) -> None:
     while not stop.is_set():
         try:
             with contextlib.closing(ActuatorClient(car.folder.actuator)) as actuator:
@@ -108,6 +125,7 @@ def keep_driving(
                         supervisor=supervisor,
                         speed_scale=car.config.drive.speed_scale,
                         seen=server.wake,
+                        senses=senses,
                     )
                 service.loop.reach(actuator)
                 service.actuator_problem = ""
@@ -183,6 +201,7 @@ def load_model(car: Car, model: str | None) -> ModelArchive:
 
 def open_pilot(car: Car, archive: ModelArchive) -> ModelPilot:
     """The model on its engine, warm."""
+    check_sensors(car, archive.name, archive.metadata.sensors)
     drive = car.config.drive
     engine = open_proven_engine(archive, EngineWish(drive.engine, drive.precision, drive.cache))
     pilot = ModelPilot(archive, engine)

@@ -15,11 +15,24 @@ from vehicle.hardware.protocols import Frame, Scan
 
 
 @dataclass(frozen=True, slots=True)
+class Motion:
+    """How the car moves: speed of its wheels, and how fast it turns, left positive."""
+
+    wheel_speed_mps: float
+    yaw_rate_rps: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
-    """What the car's sensors say at one moment. scan: the LiDAR's that belongs to the picture, None without one."""
+    """What the car's sensors say at one moment; None: not asked for.
+
+    scan: the LiDAR's that belongs to the picture. right: of stereo cameras the right picture, frame being the left one.
+    """
 
     frame: Frame
     scan: Scan | None = None
+    right: Frame | None = None
+    motion: Motion | None = None
 
 
 @dataclass(frozen=True, slots=True)

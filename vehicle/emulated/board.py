@@ -19,6 +19,7 @@ from vehicle.emulated.i2c import Wire
 from vehicle.emulated.movement import Movement
 from vehicle.emulated.mpu6050 import Mpu6050Chip
 from vehicle.emulated.pca9685 import INTERNAL_OSCILLATOR_HZ, Pca9685Chip
+from vehicle.emulated.rplidar import RplidarDevice, still_room
 from vehicle.emulated.servo import Servo
 from vehicle.hardware.frame_slot import FrameSlot
 
@@ -30,6 +31,9 @@ REPORT_S = 0.020  # one period of the pulses: the world learns of a change at th
 
 class EmulatedBoard:
     """wire: the I2C bus with every chip on it. camera: a Camera. sensor: of the camera, may be given a fault.
+
+    right_camera: of stereo cameras, the other being camera; in use while right_viewers is above 0. lidar: in use while
+    it scans. What is not in use, the world need not show.
 
     pose: what the world last said of the car. chips: by name, to make them fail. The gauges and the IMU are always
     there; a car whose settings do not name them does not ask them.
@@ -57,9 +61,12 @@ class EmulatedBoard:
         self.wire = Wire(*self.chips.values())
         self.servo = Servo()
         self.esc = SpeedController(on_pulse_loss)
-        self.camera = FrameSlot()
+        self.camera, self.right_camera = FrameSlot(), FrameSlot()
+        self.lidar = RplidarDevice(seed)
+        self.right_viewers = 0
         self.pose: CarPose | None = None
         self.sensor = FaultySensor(CameraSensor(seed))
+        self._right_sensor = CameraSensor(seed + 1)
         self._still_scene = still_scene()
         self._clock = clock
         self._moved = Movement()
@@ -79,23 +86,35 @@ class EmulatedBoard:
             throttle_us = self.chip.pulse_us(THROTTLE_CHANNEL)
         self.servo.hear(steering_us)
         self.esc.hear(throttle_us, now_s)
-        return PulseReport(now_s, self.servo.target_pulse_us, self.esc.drive_pulse_us)
+        return PulseReport(now_s, self.servo.target_pulse_us, self.esc.drive_pulse_us, self._looks_with())
 
     def show(self, frame: WorldFrame) -> None:
         """The world moved on: take a picture of it."""
         self.pose = frame.pose
         self._moved = self._moved.to(frame.pose, frame.time_s)
         self.imu.acceleration_mps2, self.imu.rotation_dps = self._moved.felt()
-        self._expose(frame.frame_rgb)
+        if frame.around_m is not None:
+            self.lidar.around_m = frame.around_m
+        self._expose(frame.frame_rgb, frame.right_rgb)
 
     def show_still(self) -> None:
         """No world: the same view again, with fresh noise."""
         self.pose = None
         self._moved = Movement()
         self.imu.acceleration_mps2, self.imu.rotation_dps = self._moved.felt()
-        self._expose(self._still_scene)
+        self.lidar.around_m = still_room()
+        self._expose(self._still_scene, self._still_scene if self.right_viewers else None)
 
-    def _expose(self, scene: Image) -> None:
-        frame = self.sensor.expose(scene, self._clock())
+    def _looks_with(self) -> tuple[str, ...]:
+        """What the world has to show besides the camera's picture."""
+        in_use = (("stereo", self.right_viewers > 0), ("lidar", self.lidar.is_scanning))
+        return tuple(reading for reading, is_in_use in in_use if is_in_use)
+
+    def _expose(self, scene: Image, right_scene: Image | None) -> None:
+        """The right picture first: who waits for the left one finds its partner there."""
+        now_s = self._clock()
+        if right_scene is not None:
+            self.right_camera.put(self._right_sensor.expose(right_scene, now_s))
+        frame = self.sensor.expose(scene, now_s)
         if frame is not None:
             self.camera.put(frame)

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from vehicle.emulated.camera import RATE_HZ, send_frame
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.emulated.i2c import answer_one
+from vehicle.emulated.rplidar import LidarFault
+from vehicle.emulated.rplidar_pty import RplidarPty
+from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.runtime_folder import RuntimeFolder, listen
 
 RECONNECT_S = 1.0
@@ -65,6 +68,7 @@ class BoardProcess:
                 (folder.board_i2c, socket.SOCK_SEQPACKET),
                 (folder.board_status, socket.SOCK_SEQPACKET),
                 (folder.board_camera, socket.SOCK_STREAM),
+                (folder.board_right_camera, socket.SOCK_STREAM),
             ):
                 servers[path] = exits.enter_context(listen(path, kind))
                 exits.callback(path.unlink, missing_ok=True)
@@ -72,6 +76,8 @@ class BoardProcess:
             threads = [
                 threading.Thread(target=self._serve_bus, args=(*bus, stop), name="i2c"),
                 threading.Thread(target=self._serve_camera, args=(servers[folder.board_camera], stop)),
+                threading.Thread(target=self._serve_right_camera, args=(servers[folder.board_right_camera], stop)),
+                threading.Thread(target=RplidarPty(self._board.lidar, folder.board_lidar).run, args=(stop,)),
             ]
             for thread in threads:
                 thread.start()
@@ -110,7 +116,7 @@ class BoardProcess:
 
     def _report(self, told: PulseReport) -> PulseReport:
         report = self._board.report()
-        same = (report.steering_us, report.throttle_us) == (told.steering_us, told.throttle_us)
+        same = replace(report, time_s=told.time_s) == told
         if self._link is None or (same and report.time_s - told.time_s < REPEAT_REPORT_S):
             return told
         try:
@@ -172,7 +178,7 @@ class BoardProcess:
         """What is so now, and the pulse changes after since_s if the question has one.
 
         At most CHANGES_PER_ANSWER come at once; ask again from the last one on. A question may also do harm, from
-        now on: camera_fault, chip_faults (by the chip's name), battery_v.
+        now on: camera_fault, lidar_fault, chip_faults (by the chip's name), battery_v.
         """
         self._do_harm(question)
         with self._board.wire.quiet():
@@ -184,6 +190,7 @@ class BoardProcess:
             "now_s": self._clock(),
             "esc_armed": self._board.esc.armed,
             "camera_fault": self._board.sensor.fault,
+            "lidar_fault": self._board.lidar.fault,
             "chip_faults": {name: chip.fault for name, chip in self._board.chips.items()},
             "pose": None if pose is None else asdict(pose),
             "pulses": wanted[:CHANGES_PER_ANSWER],
@@ -191,6 +198,8 @@ class BoardProcess:
 
     def _do_harm(self, question: dict[str, Any]) -> None:
         """ValueError where the board has no such chip or fault."""
+        if "lidar_fault" in question:
+            self._board.lidar.fault = LidarFault(question["lidar_fault"])
         if "camera_fault" in question:
             self._board.sensor.fault = CameraFault(question["camera_fault"])
         with self._board.wire.quiet():
@@ -202,18 +211,35 @@ class BoardProcess:
                 self._board.set_battery_v(float(question["battery_v"]))
 
     def _serve_camera(self, server: socket.socket, stop: threading.Event) -> None:
+        self._serve_viewers(server, lambda connection: self._show_to(connection, self._board.camera, stop), stop)
+
+    def _serve_right_camera(self, server: socket.socket, stop: threading.Event) -> None:
+        self._serve_viewers(server, lambda connection: self._show_right_to(connection, stop), stop)
+
+    def _serve_viewers(
+        self, server: socket.socket, show_to: Callable[[socket.socket], None], stop: threading.Event
+    ) -> None:
         server.settimeout(ONE_WAIT_S)
         viewers = []
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 connection, _ = server.accept()
-                viewer = threading.Thread(target=self._show_to, args=(connection, stop), name="picture handle")
+                viewer = threading.Thread(target=show_to, args=(connection,), name="picture handle")
                 viewer.start()
                 viewers.append(viewer)
         for viewer in viewers:
             viewer.join()
 
-    def _show_to(self, connection: socket.socket, stop: threading.Event) -> None:
+    def _show_right_to(self, connection: socket.socket, stop: threading.Event) -> None:
+        """The world shows a second picture for as long as somebody looks at it."""
+        board = self._board
+        board.right_viewers += 1
+        try:
+            self._show_to(connection, board.right_camera, stop)
+        finally:
+            board.right_viewers -= 1
+
+    def _show_to(self, connection: socket.socket, camera: FrameSlot, stop: threading.Event) -> None:
         """Send each newest picture to one handle, until it goes.
 
         A slow one misses pictures; it never queues them.
@@ -222,7 +248,7 @@ class BoardProcess:
         connection.settimeout(slow_s)  # a stopped process must not keep the board from ending
         with connection, contextlib.suppress(OSError):
             while not stop.is_set() and self._board.sensor.fault is not CameraFault.UNPLUG:
-                frame = self._board.camera.wait_newer(sent, ONE_WAIT_S)
+                frame = camera.wait_newer(sent, ONE_WAIT_S)
                 if frame is not None:
                     send_frame(connection, frame)
                     sent = frame.sequence

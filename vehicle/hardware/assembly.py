@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibration.profile import CalibrationProfile
+from calibration.profile import CalibrationProfile, LidarPose
 from calibration.profile_file import read_profile, shipped_profile
 from calibration.pulses import throttle_pulse_us
 from calibration.store import CalibrationStore
 from shared.atomic_files import storage_errors
-from shared.errors import CalibrationError, HardwareError
+from shared.cars import CAR_MODELS
+from shared.errors import CalibrationError, HardwareError, MetadataError
+from shared.sensors import SENSORS
 from vehicle.config import BatteryConfig, CameraConfig, CarConfig
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
+from vehicle.emulated.rplidar import BAUD_RATE
 from vehicle.hardware import ads1115, deepracer_gauge, ina219
 from vehicle.hardware.absent import NoTailLight, UnreachableDevice
 from vehicle.hardware.device_camera import DeviceCamera
 from vehicle.hardware.evdev_pad import EvdevPad, find_pad
 from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
+from vehicle.hardware.lidar_mount import ScanFrame
 from vehicle.hardware.mpu6050 import Mpu6050
+from vehicle.hardware.no_lidar import NoLidar
 from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, ticks_for
 from vehicle.hardware.pi_health import PiHealth
 from vehicle.hardware.picamera import PicameraDevice
@@ -31,10 +36,13 @@ from vehicle.hardware.protocols import (
     CameraDevice,
     DeliverFrame,
     Gamepad,
+    Lidar,
     ServoBoard,
     TailLight,
 )
 from vehicle.hardware.replay_camera import open_replay
+from vehicle.hardware.rplidar import Rplidar
+from vehicle.hardware.rplidar_port import BAUD_RATES, RplidarPort
 from vehicle.hardware.tail_light import ServoBoardLight, SysfsLight
 from vehicle.hardware.usb_camera import open_usb_camera
 from vehicle.runtime_folder import RuntimeFolder
@@ -217,6 +225,38 @@ def open_camera(car: Car) -> Camera:
     if car.emulated:
         return EmulatedCamera(car.folder.board_camera)
     return DeviceCamera(lambda deliver: _open_camera_device(config, deliver)).start()
+
+
+def open_right_camera(car: Car) -> Camera:
+    """The right one of stereo cameras, as open_camera."""
+    config = car.config.right_camera
+    if car.emulated:
+        return EmulatedCamera(car.folder.board_right_camera)
+    if config is None:
+        raise HardwareError("This car has one camera. If it has two, set right_camera.")
+    return DeviceCamera(lambda deliver: _open_camera_device(config, deliver)).start()
+
+
+def open_lidar(car: Car) -> Lidar:
+    """The LiDAR, starting; one that is absent or fails says why in its `problem`. CalibrationError as load_profile."""
+    config, profile = car.config.lidar, load_profile(car)
+    if config.device == "none" and not car.emulated:
+        return NoLidar()
+    path, baud_rate = (car.folder.board_lidar, BAUD_RATE) if car.emulated else (config.port, config.baud_rate)
+    frame = ScanFrame(profile.lidar or LidarPose(), CAR_MODELS[profile.car_model].lidar, config.masks_deg)
+    return Rplidar(lambda: RplidarPort(str(path), (baud_rate,) if baud_rate else BAUD_RATES), frame)
+
+
+def check_sensors(car: Car, model: str, sensors: Sequence[str]) -> None:
+    """MetadataError when the car lacks a sensor that the model needs. The emulated car has them all."""
+    has = {"camera", "motion", *(["stereo"] if car.config.right_camera else [])}
+    has |= {"lidar"} if car.config.lidar.device != "none" else set()
+    missing = [name for name in sensors if SENSORS[name].reading not in has]
+    if missing and not car.emulated:
+        raise MetadataError(
+            f"The model {model} needs {', '.join(missing)}, which this car does not have. Choose another model, or "
+            "set lidar.device or right_camera if it has."
+        )
 
 
 def _open_camera_device(config: CameraConfig, deliver: DeliverFrame) -> CameraDevice:

@@ -95,8 +95,8 @@ class Lidar(Protocol):
     """
 
     @property
-    def problem(self) -> str | None:
-        """Why no scan comes, as a sentence for the person at the car; None while they come."""
+    def problem(self) -> str:
+        """Why no scan comes, as a sentence for the person at the car; empty while they come."""
         ...
 
     def latest(self) -> Scan | None:

@@ -35,6 +35,7 @@ class SteadyPilot:
 
     top_speed_mps = 3.0
     control_rate_hz = 15.0
+    readings = ("camera",)
 
     def decide(self, sight: Sight) -> Decision:
         """Straight ahead."""

@@ -18,14 +18,17 @@ from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver, Lease
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.config import CameraConfig, CarConfig, LidarConfig
 from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.emulated.camera import CameraSensor, still_scene
 from vehicle.emulated.camera_fault import CameraFault, FaultySensor
+from vehicle.hardware.assembly import Car, check_sensors
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame
+from vehicle.runtime_folder import RuntimeFolder
 
 ARMED = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 7, "", "", STOP, 1500.0, 1500.0, 0, 0.0)
 
@@ -68,6 +71,7 @@ class ScriptedPilot:
 
     top_speed_mps = 1.0
     control_rate_hz = 15.0
+    readings = ("camera",)
 
     def __init__(self) -> None:
         self.decisions = 0
@@ -432,8 +436,10 @@ def test_a_model_that_answers_nan_is_refused_by_name(make_archive: Callable[...,
         pilot.warm_up()
 
 
-def test_a_model_for_sensors_the_car_lacks_is_refused(archive: ModelArchive) -> None:
-    names = ("FRONT_FACING_CAMERA", "SECTOR_LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
-    blind = replace(archive, metadata=archive.metadata.changed(sensors=names, sensors_as_written=()))
-    with pytest.raises(MetadataError, match=r"needs SECTOR_LIDAR, WHEEL_SPEED_AND_YAW_RATE; this car has"):
-        ModelPilot(blind, open_engine(archive))
+def test_a_model_for_sensors_the_car_lacks_is_refused(folder: RuntimeFolder) -> None:
+    names = ("STEREO_CAMERAS", "SECTOR_LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
+    with pytest.raises(MetadataError, match=r"needs STEREO_CAMERAS, SECTOR_LIDAR, which this car does not have"):
+        check_sensors(Car(CarConfig(), folder, emulated=False), "m", names)
+    check_sensors(Car(CarConfig(), folder, emulated=True), "m", names)
+    config = CarConfig(right_camera=CameraConfig(), lidar=LidarConfig(device="rplidar"))
+    check_sensors(Car(config, folder, emulated=False), "m", names)
