@@ -24,6 +24,7 @@ from trainer.world import World
 from vehicle.actuator.client import LocalActuator
 from vehicle.actuator.core import ActuatorCore, ActuatorStatus
 from vehicle.actuator.guard_watch import SameProcess
+from vehicle.actuator.health import HEALTHY, Health
 from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
@@ -116,7 +117,9 @@ class VirtualCar:
         seed: int = 0,
         recorder: DriveRecorder | None = None,
         race: RaceSettings | None = None,
+        watch: Callable[[EmulatedBoard], Callable[[float], Health]] = lambda board: lambda now_s: HEALTHY,
     ) -> None:
+        """watch: what looks after the health of the car with this board."""
         self.ticks = 0
         self.world = World(track, preset=preset, seed=seed, race=race)  # type: ignore[arg-type]
         self.board = EmulatedBoard(self.clock, seed=seed)
@@ -129,6 +132,7 @@ class VirtualCar:
             DriveLimits(),
             new_epoch=lambda: next(epochs),
             guard=SameProcess(),
+            health=watch(self.board),
         )
         self.pilot = pilot or CentreLinePilot(track, lambda: self.pose)
         self.lidar = VirtualLidar(self.board, self.clock)

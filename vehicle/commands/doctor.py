@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.errors import HardwareError
+from shared.errors import HardwareError, LinkError
 from vehicle.car_options import car_options
 from vehicle.hardware.assembly import Car
 
 if TYPE_CHECKING:
+    from vehicle.drive.api import DriveReport
     from vehicle.hardware.doctor import Finding
 
 WORDS = {"good": "ok", "note": "-", "warning": "warning", "problem": "PROBLEM"}
@@ -48,13 +50,38 @@ def command(car: Car, as_json: bool) -> None:
 
 
 def examine(car: Car) -> Iterator[Finding]:
-    """Devices, computer, model."""
+    """Devices, model, computer. What belongs to the drive is asked of the drive, where one runs."""
     from vehicle.hardware.doctor import Doctor
     from vehicle.hardware.doctor_computer import examine_computer
 
-    yield from Doctor(car).examine()
+    drive = _drive(car)
+    yield from Doctor(car, opens_sensors=drive is None).examine()
+    yield from [_model(car)] if drive is None else _driving(drive)
     yield from examine_computer(car)
-    yield _model(car)
+
+
+def _drive(car: Car) -> DriveReport | None:
+    """How the drive stands; None where none runs."""
+    from vehicle.drive.api import DriveClient
+
+    try:
+        client = DriveClient(car.folder.drive)
+    except LinkError:
+        return None
+    with contextlib.closing(client):
+        return client.state()
+
+
+def _driving(drive: DriveReport) -> Iterator[Finding]:
+    from vehicle.hardware.doctor import Finding, Verdict, failed
+
+    for missing in drive.missing:
+        yield failed("drive", missing)
+    if not drive.missing:
+        yield Finding("drive", Verdict.GOOD, "It runs, and its camera gives pictures.")
+    if drive.model is not None:
+        found = f"{drive.model.name} on {drive.model.engine}, at most {drive.model.top_speed_mps:g} m/s."
+        yield Finding("model", Verdict.GOOD, found)
 
 
 def _model(car: Car) -> Finding:

@@ -25,6 +25,7 @@ from vehicle.actuator.state import Phase
 from vehicle.config import GamepadConfig
 from vehicle.hardware.assembly import Car, open_gamepad
 from vehicle.hardware.protocols import Gamepad, PadState
+from vehicle.supervisor import Supervisor
 
 RENEW_S = 0.020
 LEAST_PAUSE_S = 0.004  # between two leases, however fast the pad speaks
@@ -50,13 +51,16 @@ class GamepadDrive:
         largest_angle_deg: float,
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = lambda sentence: None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        """supervisor: hears of every turn."""
         self._pad = pad
         self._actuator = actuator
         self._config = config
         self._largest_angle_deg = largest_angle_deg
         self._clock = clock
         self._tell = tell
+        self._supervisor = supervisor or Supervisor({})
         self._last: PadState | None = None
         self._epoch: int | None = None  # of the arming that is ours
         self._sequence = 0
@@ -68,6 +72,7 @@ class GamepadDrive:
         try:
             while not stop.is_set():
                 self.turn()
+                self._supervisor.turned(self._clock())
         finally:
             self._end("the gamepad's driver ended")
 
@@ -146,7 +151,7 @@ def run_gamepad(
     open_pad: Callable[[Car], Gamepad] = open_gamepad,
 ) -> None:
     """Until stop is set. A pad or an actuator that goes is waited for; the car then waits to be armed again."""
-    told = ""
+    told, supervisor = "", Supervisor()
     while not stop.is_set():
         try:
             with contextlib.ExitStack() as exits:
@@ -156,11 +161,19 @@ def run_gamepad(
                 exits.callback(actuator.close)
                 tell(f"{pad.name}: start arms, the right shoulder button permits driving, the right face button stops.")
                 angle_deg = car.config.limits.max_steering_angle_deg
-                drive = GamepadDrive(pad, actuator, car.config.devices.gamepad, largest_angle_deg=angle_deg, tell=tell)
+                drive = GamepadDrive(
+                    pad,
+                    actuator,
+                    car.config.devices.gamepad,
+                    largest_angle_deg=angle_deg,
+                    tell=tell,
+                    supervisor=supervisor,
+                )
                 told = ""
                 drive.run(stop)
         except (HardwareError, LinkError) as error:
             if str(error) != told:
                 told = str(error)
                 tell(told)
+            supervisor.turned(time.monotonic())  # waiting for a pad is what it should do
             stop.wait(RETRY_S)

@@ -29,6 +29,7 @@ from vehicle.hardware.assembly import (
     open_camera,
     open_computer,
     open_gamepad,
+    open_lidar,
     open_servo_board,
     open_tail_light,
 )
@@ -36,6 +37,7 @@ from vehicle.hardware.camera_watch import CameraWatch
 from vehicle.hardware.protocols import Camera, Colour
 
 PICTURE_TIMEOUT_S = 3.0
+SCAN_TIMEOUT_S = 8.0  # its motor has to come to speed
 LOOK_S = 1.2  # at the camera: long enough to count its pictures
 NEEDED_RATE_HZ = 15.0  # of a model that was trained as usual
 LAMP_S = 0.4
@@ -65,10 +67,14 @@ Check = Callable[[], Iterator[Finding]]
 
 
 class Doctor:
-    """Looks at the devices of one car. sleep: how it waits for them."""
+    """Looks at the devices of one car. sleep: how it waits for them.
 
-    def __init__(self, car: Car, sleep: Callable[[float], None] = time.sleep) -> None:
+    opens_sensors: whether camera and LiDAR are free; while the drive runs, they are its own.
+    """
+
+    def __init__(self, car: Car, sleep: Callable[[float], None] = time.sleep, *, opens_sensors: bool = True) -> None:
         self._car = car
+        self._opens_sensors = opens_sensors
         self._sleep = sleep
 
     def examine(self) -> Iterator[Finding]:
@@ -90,7 +96,9 @@ class Doctor:
                     yield from self._by_ourselves(profile or CalibrationProfile())
             else:
                 yield from self._by_the_actuator(actuator)
-        yield from self._camera()
+        if self._opens_sensors:
+            yield from self._camera()
+            yield from self._lidar()
         yield from self._gamepad()
 
     def _calibration(self, profile: CalibrationProfile) -> Finding:
@@ -222,6 +230,26 @@ class Doctor:
         rate_hz = (newest.sequence - first.sequence) / (newest.taken_at_s - first.taken_at_s)
         height_px, width_px = newest.image.shape[:2]
         return Finding("camera", Verdict.GOOD, f"{width_px}x{height_px}, {rate_hz:.0f} pictures a second.")
+
+    def _lidar(self) -> Iterator[Finding]:
+        if self._car.config.lidar.device == "none" and not self._car.emulated:
+            yield Finding("lidar", Verdict.NOTE, "None is fitted.")
+            return
+        try:
+            lidar = open_lidar(self._car)
+        except LapwingError as error:
+            yield Finding("lidar", Verdict.WARNING, *_parts(error))
+            return
+        with contextlib.closing(lidar):
+            scan = lidar.wait_newer(0, SCAN_TIMEOUT_S)
+            if scan is None:
+                found = lidar.problem or "The LiDAR gives no scan. Check its cable and its supply."
+                yield Finding("lidar", Verdict.WARNING, *_parts(found))
+            else:
+                seen = int((scan.ranges_m > 0).sum())
+                yield Finding(
+                    "lidar", Verdict.GOOD, f"{seen} of the {scan.ranges_m.size} points of a turn see something."
+                )
 
     def _gamepad(self) -> Iterator[Finding]:
         try:

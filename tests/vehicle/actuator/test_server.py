@@ -31,13 +31,17 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.server import MOST_CONNECTIONS, ActuatorServer
 from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status_light import StatusLight
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
 from vehicle.hardware.i2c_bus import Segment
 from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.hardware.protocols import Colour
+from vehicle.hardware.tail_light import ServoBoardLight
 from vehicle.runtime_folder import RuntimeFolder
 
 THROTTLE = 0
+LAMP = (2, 3, 4)
 
 
 class StraightPulses:
@@ -85,7 +89,8 @@ class Running:
             guard=SameProcess(),
         )
         self.stop = threading.Event()
-        server = ActuatorServer(core, self.path, slack=SlackReader([Gauge()]))
+        light = StatusLight(ServoBoardLight(LocalI2C(self.board.wire), address=0x40, channels=LAMP))
+        server = ActuatorServer(core, self.path, slack=SlackReader([Gauge()]), light=light)
         self.thread = threading.Thread(target=server.run, args=(self.stop,))
         self.thread.start()
         while not self.path.exists():
@@ -214,6 +219,25 @@ def test_who_asks_is_told_what_other_devices_of_the_bus_said(actuator: Running) 
     assert devices["battery"].values == {"voltage_v": 7.4}
     assert time.monotonic() - devices["battery"].at_s < 1.0
     assert client.ask(StatusRequest()).devices is None
+    client.close()
+
+
+def test_the_tail_light_shows_ready_and_a_fault_though_the_outputs_are_switched_off(actuator: Running) -> None:
+    def lamp() -> tuple[bool, ...]:
+        with actuator.board.wire.quiet():
+            return tuple(actuator.board.chip.pulse_us(channel) is not None for channel in LAMP)
+
+    client = actuator.client()
+    wait_until_ready(client)
+    while lamp() != Colour.BLUE.value:
+        time.sleep(0.005)
+    actuator.bus.losses = 3  # also the try at neutral that follows
+    while client.status().phase is not Phase.FAULT:
+        time.sleep(0.005)
+    while actuator.throttle_pulses()[-1][1] is not None:
+        time.sleep(0.005)
+    while lamp() != Colour.RED.value:
+        time.sleep(0.005)
     client.close()
 
 

@@ -39,6 +39,7 @@ DEVICES = {"battery": {"gauge": "ina219"}, "imu": {"chip": "mpu6050"}, "tail_lig
 def _short_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vehicle.hardware.doctor.LOOK_S", 0.4)
     monkeypatch.setattr("vehicle.hardware.doctor.PICTURE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("vehicle.hardware.doctor.SCAN_TIMEOUT_S", 2.0)
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def test_a_car_that_is_well_and_stands_alone(car: Car, board: EmulatedBoard) -> 
         "computer": "note",
         "tail light": "good",
         "camera": "good",
+        "lidar": "good",
     }
     assert findings["battery"].found == "7.90 V, 0.00 A, about 71 %."
     assert findings["camera"].found.startswith("640x480, ")
@@ -169,6 +171,12 @@ def test_a_bus_that_somebody_else_has_is_left_alone(car: Car, board: EmulatedBoa
     assert finding.found == "Another process drives the servo board."
     assert board.wire.transactions == before
     owner.close()
+
+
+def test_what_the_drive_has_is_not_opened(car: Car, board: EmulatedBoard) -> None:
+    names = {finding.name for finding in Doctor(car, sleep=lambda s: None, opens_sensors=False).examine()}
+    assert "imu" in names
+    assert not names & {"camera", "lidar"}
 
 
 def test_nothing_fitted_is_nothing_wrong(car: Car, board: EmulatedBoard) -> None:
