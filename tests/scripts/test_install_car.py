@@ -129,6 +129,8 @@ def test_units_settings_and_rules_lie_where_the_programs_look(pi: Pi) -> None:
     assert installed == {path.name for path in UNITS.iterdir() if path.suffix in kinds}
     assert pi.read("etc/systemd/system/lapwing-.service.d/hardening.conf").startswith("#")
     assert pi.read("etc/tmpfiles.d/lapwing.conf") == (UNITS / "lapwing.tmpfiles").read_text()
+    assert pi.read("etc/udev/rules.d/70-lapwing.rules") == (UNITS / "lapwing.rules").read_text()
+    assert pi.read("etc/polkit-1/rules.d/50-lapwing.rules") == (UNITS / "lapwing-polkit.rules").read_text()
     settings = load_settings(CarConfig, pi.path / str(INSTALLED_CONFIG).lstrip("/"), ())
     folders = {settings.models, settings.calibrations, settings.record.folder, settings.drive.cache}
     made = {Path(line.split()[1]) for line in (UNITS / "lapwing.tmpfiles").read_text().splitlines() if line[0] == "d"}
@@ -185,6 +187,13 @@ def test_undo_leaves_the_system_as_it_was(pi: Pi) -> None:
     assert pi.read("say/accounts") == "i2c\ngpio\n"
     assert "/var/lib/lapwing" in said
     pi.install("--undo")  # there is nothing left to undo
+
+
+def test_undo_never_deletes_what_is_on_a_stick(pi: Pi) -> None:
+    pi.install()
+    pi.write("run/lapwing-usb/sda1/holiday.jpg", "mine")
+    assert "still mounted" in pi.install("--undo")
+    assert pi.read("run/lapwing-usb/sda1/holiday.jpg") == "mine"
 
 
 def test_where_no_wifi_is_known_the_car_makes_its_own_with_a_password_that_no_command_line_shows(pi: Pi) -> None:

@@ -108,3 +108,23 @@ def test_nobody_else_may_open_the_servo_boards_bus() -> None:
 def test_the_folder_where_services_meet_is_made_as_the_programs_demand_it() -> None:
     lines = (FOLDER / "lapwing.tmpfiles").read_text().splitlines()
     assert f"d {SERVICE_FOLDER} 3770 root lapwing -" in lines
+
+
+def test_a_stick_is_mounted_harmless_and_let_go_of_whichever_way_it_ends() -> None:
+    (unit,) = [unit for unit in services() if unit.name == "lapwing-usb@.service"]
+    (before,) = unit.settings["ExecStartPre"]
+    words = before.split()
+    assert words[0].startswith("+")  # the program itself may mount nothing
+    assert {"nosuid", "nodev", "noexec"} <= set(words[words.index("-o") + 1].split(","))
+    assert words[words.index("-t") + 1] == "vfat,exfat"  # they know no owners, links or devices
+    place = words[-1]
+    assert unit.one("ExecStart").split()[1:] == ["usb", place]
+    after = unit.settings["ExecStopPost"]
+    assert [line.split()[1:] for line in after] == [["--lazy", place], [place]]
+    assert all(line.startswith("-+") for line in after)
+    assert "findmnt" in unit.one("ExecCondition")
+    folder = place.rpartition("/")[0]
+    assert folder in unit.one("ReadWritePaths").split()
+    # What is mounted there is open to everybody: nobody but its reader may come so far.
+    assert f"d {folder} 0700 {unit.one('User')} lapwing -" in (FOLDER / "lapwing.tmpfiles").read_text().splitlines()
+    assert unit.one("BindsTo") == "dev-%i.device"  # pulled out, it ends

@@ -86,9 +86,10 @@ class ModelStore:
             with self._staging() as staging:
                 sha256, size_bytes = _copy(source, staging / ARCHIVE_FILE)
                 answer = self._examined(staging / ARCHIVE_FILE, name, sha256, size_bytes)
-                record = {"version": STORE_VERSION, "name": name, "sha256": sha256}
-                write_json(staging / RECORD_FILE, record)
-                self._commit(name, staging)
+                if not self._is_in_force(name, sha256):  # else it would push out the version before
+                    record = {"version": STORE_VERSION, "name": name, "sha256": sha256}
+                    write_json(staging / RECORD_FILE, record)
+                    self._commit(name, staging)
             if not (self._folder / CHOSEN_FILE).exists():
                 self._write_choice(name)
         return self._model(name), answer
@@ -120,9 +121,7 @@ class ModelStore:
         model = self._model(name)
         if model.problem is not None:
             raise ArchiveError(model.problem)
-        path = self._folder / name / self._versions(name)[-1] / ARCHIVE_FILE
-        with storage_errors(path, "read"):
-            content = path.read_bytes()
+        content = self._newest(name)
         if hashlib.sha256(content).hexdigest() != model.sha256:
             raise ArchiveError(_damage(name, len(self._versions(name))))
         return read_archive(content, name=name)
@@ -164,11 +163,26 @@ class ModelStore:
             raise ArchiveError("The importer examined another archive than this one. Try again.")
         return answer
 
+    def _newest(self, name: str) -> bytes:
+        """The archive in force, as it lies on the disk."""
+        path = self._folder / name / self._versions(name)[-1] / ARCHIVE_FILE
+        with storage_errors(path, "read"):
+            return path.read_bytes()
+
+    def _is_in_force(self, name: str, sha256: str) -> bool:
+        """Whether this very archive is there already, undamaged."""
+        if not self._versions(name) or self._model(name).sha256 != sha256:
+            return False
+        with suppress(StorageError):
+            return hashlib.sha256(self._newest(name)).hexdigest() == sha256
+        return False
+
     def _commit(self, name: str, staging: Path) -> None:
         """Give a finished version its number, and let go of those that are no longer kept."""
         versions = self._versions(name)
         number = int(versions[-1]) + 1 if versions else 1
         make_folder(self._folder / name)
+        self._open_to_whom_the_store_is(self._folder / name)
         replace_directory(staging, self._folder / name / f"{number:06d}")
         for old in self._versions(name)[:-KEPT_VERSIONS]:
             shutil.rmtree(self._folder / name / old, ignore_errors=True)
@@ -221,10 +235,15 @@ class ModelStore:
         with storage_errors(self._folder):
             folder = Path(tempfile.mkdtemp(prefix=".install-", dir=self._folder))
         try:
-            folder.chmod(0o755)  # who drives may be another user than who installs
+            self._open_to_whom_the_store_is(folder)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _open_to_whom_the_store_is(self, folder: Path) -> None:
+        """Who drives, and who replaces a model, may be another user of the group than who installed it."""
+        with storage_errors(folder), suppress(PermissionError):  # another one's, who made it so
+            folder.chmod(self._folder.stat().st_mode & 0o777)
 
     def _sweep(self) -> None:
         """What a process left that was killed while it installed or deleted."""
@@ -237,7 +256,7 @@ class ModelStore:
         """One change at a time."""
         make_folder(self._folder)
         with storage_errors(self._folder):
-            descriptor = os.open(self._folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._folder / LOCK_FILE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

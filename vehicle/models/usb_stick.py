@@ -11,9 +11,10 @@ time.
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from shared.errors import LapwingError, StorageError
@@ -82,8 +83,7 @@ def _install_one(folder: int, name: str, install: Install) -> str:
         with tempfile.TemporaryDirectory(prefix="lapwing-usb-") as own:
             copy = Path(own) / f"{shown}{ARCHIVE_SUFFIX}"
             with copy.open("xb") as file:
-                for piece in _pieces(folder, name, MOST_ARCHIVE_BYTES):
-                    file.write(piece)
+                file.writelines(_pieces(folder, name, MOST_ARCHIVE_BYTES))
             install(copy)
     except LapwingError as error:
         return f"{shown}: not installed. {error}"
@@ -102,19 +102,22 @@ def _wifi(root: int, run: RunCommand) -> list[str]:
         return [f"Wi-Fi: {error}"]
     except OSError as error:
         return [f"Wi-Fi: {WIFI_FILE} cannot be read ({error.strerror})."]
-    return [f"Wi-Fi: joined {credentials.ssid}. Delete {WIFI_FILE} from the stick: it holds the password."]
+    return [
+        f"Wi-Fi: joined {credentials.ssid}, where this car is {socket.gethostname()}.local. "
+        f"Delete {WIFI_FILE} from the stick: it holds the password."
+    ]
 
 
-def _pieces(folder: int, name: str, most_bytes: int) -> list[bytes]:
+def _pieces(folder: int, name: str, most_bytes: int) -> Iterator[bytes]:
     """The content of a plain file. OSError for a link or a broken stick, StorageError for anything else."""
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
             raise StorageError("It is not a plain file.")
-        pieces, left_bytes = [], most_bytes + 1
+        if about.st_size > most_bytes:
+            raise StorageError(f"It is larger than {most_bytes} bytes.")
+        left_bytes = most_bytes  # whatever a broken stick says next
         while left_bytes and (piece := file.read(min(_CHUNK_BYTES, left_bytes))):
-            pieces.append(piece)
             left_bytes -= len(piece)
-    if left_bytes == 0:
-        raise StorageError(f"It is larger than {most_bytes} bytes.")
-    return pieces
+            yield piece

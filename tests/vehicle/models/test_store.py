@@ -72,6 +72,39 @@ def test_the_version_before_is_kept_and_can_be_taken_back(
     assert store.rollback("fast").sha256 == hashes[2]
 
 
+def test_an_archive_that_is_there_already_does_not_push_out_the_version_before(
+    store: ModelStore, archive_file: Path, make_archive: MakeArchive
+) -> None:
+    earlier = store.install(archive_file)[0].sha256
+    archive_file.write_bytes(make_archive(bias=1.0))
+    for _ in range(3):
+        store.install(archive_file)
+    assert store.rollback("fast").sha256 == earlier
+
+
+def test_an_archive_that_was_damaged_on_the_disk_is_put_right_by_the_same_one(
+    store: ModelStore, archive_file: Path
+) -> None:
+    store.install(archive_file)
+    (installed,) = archive_file.parent.glob("models/fast/*/model.tar.gz")
+    installed.write_bytes(b"damaged")
+    store.install(archive_file)
+    assert store.load("fast").name == "fast"
+
+
+def test_who_may_use_the_store_may_also_replace_what_another_one_installed(
+    store: ModelStore, archive_file: Path
+) -> None:
+    folder = archive_file.parent / "models"
+    folder.mkdir()
+    folder.chmod(0o2770)
+    store.install(archive_file)
+    made = [path for path in folder.rglob("*") if path.is_dir()]
+    assert len(made) == 2
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o770}
+    assert (folder / ".lock").stat().st_mode & 0o040
+
+
 def test_without_an_earlier_version_nothing_is_rolled_back(store: ModelStore, archive_file: Path) -> None:
     store.install(archive_file)
     with pytest.raises(ArchiveError, match="no earlier version"):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from shared.errors import ArchiveError, StorageError
-from vehicle.models.usb_stick import take_in, write_result
+from vehicle.models.usb_stick import MOST_MODELS, take_in, write_result
 from vehicle.models.wifi_file import WifiCredentials, parse_wifi_file
 
 SECRET = "correct horse"
@@ -61,6 +65,25 @@ def test_nothing_but_plain_files_is_opened_and_no_link_followed(stick: Path, tmp
     assert (car.installed, car.commands) == ({}, [])
 
 
+def test_a_file_larger_than_an_archive_can_be_is_refused_unread(stick: Path) -> None:
+    with (stick / "models" / "huge.tar.gz").open("wb") as file:
+        file.truncate(1 << 40)  # it takes no room, and to read it would take an hour
+    with (stick / "wifi-creds.txt").open("wb") as file:
+        file.truncate(1 << 40)
+    car = Car()
+    lines = take_in(stick, car.install, car.run)
+    assert len(lines) == 2
+    assert all("larger than" in line for line in lines)
+    assert (car.installed, car.commands) == ({}, [])
+
+
+def test_a_stick_full_of_names_is_read_up_to_a_limit(stick: Path) -> None:
+    for number in range(MOST_MODELS + 5):
+        (stick / "models" / f"{number:03}.tar.gz").write_bytes(b"bad")
+    car = Car()
+    assert len(take_in(stick, car.install, car.run)) == MOST_MODELS
+
+
 def test_a_folder_that_is_a_link_is_not_entered(stick: Path, tmp_path: Path) -> None:
     (stick / "models").rmdir()
     (tmp_path / "elsewhere").mkdir()
@@ -98,7 +121,7 @@ def test_the_network_is_joined_and_the_password_is_nowhere_but_in_the_pipe(stick
     assert command[-1] == "My Net"
     assert secret == SECRET.encode() + b"\n"
     assert SECRET not in " ".join([*command, *lines])
-    assert "joined My Net" in lines[0]
+    assert lines[0].startswith(f"Wi-Fi: joined My Net, where this car is {socket.gethostname()}.local.")
     assert SECRET not in repr(parse_wifi_file((stick / "wifi-creds.txt").read_bytes()))
     failed = take_in(stick, car.install, Car(code=4).run)
     assert "was not joined" in failed[0]
@@ -136,3 +159,36 @@ def test_the_result_is_left_on_the_stick_and_follows_no_link(stick: Path, tmp_pa
     with pytest.raises(StorageError, match="cannot be written"):
         write_result(stick, ["x"])
     assert (tmp_path / "victim").read_text() == "mine"
+
+
+IN_A_READ_ONLY_STICK = """
+import subprocess, sys
+from pathlib import Path
+from shared.errors import StorageError
+from vehicle.models.usb_stick import take_in, write_result
+
+stick = Path(sys.argv[1])
+subprocess.run(["mount", "--bind", stick, stick], check=True)
+subprocess.run(["mount", "-o", "remount,bind,ro", stick], check=True)
+print(take_in(stick, lambda archive: None, lambda command, secret: 0))
+try:
+    write_result(stick, ["a: installed."])
+except StorageError as error:
+    print(error)
+"""
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode != 0,
+    reason="needs a mount namespace",
+)
+def test_a_stick_that_cannot_be_written_is_taken_in_all_the_same_and_its_result_told_here(stick: Path) -> None:
+    (stick / "models" / "a.tar.gz").write_bytes(b"good")
+    command = [*NAMESPACE, sys.executable, "-c", IN_A_READ_ONLY_STICK, str(stick)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said == [
+        "['a: installed.']",
+        "The result cannot be written to the stick (Read-only file system).",
+    ]
+    assert [path.name for path in stick.iterdir()] == ["models"]
