@@ -46,7 +46,9 @@ class BatteryConfig(Settings):
 class ImuConfig(Settings):
     """The IMU that stops a car which was picked up, fell over or hit something."""
 
-    chip: Literal["none", "mpu6050"] = Field("none", description="Which IMU there is; mpu6050 stands for its kin too.")
+    chip: Literal["none", "mpu6050", "bmi160"] = Field(
+        "none", description="Which IMU there is; mpu6050 stands for its kin too, bmi160 is DeepRacer's own."
+    )
     bus: BusNumber | None = Field(None, description="Number of its I2C bus; left out, the servo board's.")
     address: BusAddress = Field(0x68, description="Its I2C address.")
     limits: MotionLimits = MotionLimits()

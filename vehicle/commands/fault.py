@@ -9,7 +9,7 @@ from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.hardware.assembly import Car
 
-CHIPS = ("servo_board", "ads1115", "ina219", "deepracer", "imu")
+CHIPS = ("servo_board", "ads1115", "ina219", "deepracer", "imu", "bmi160")
 
 
 @click.command()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from shared.world_link import CarPose, PulseReport, WorldFrame
 from vehicle.emulated.battery_chips import Ads1115Chip, DeepRacerGaugeChip, Ina219Chip
+from vehicle.emulated.bmi160 import Bmi160Chip
 from vehicle.emulated.camera import CameraSensor, Image, still_scene
 from vehicle.emulated.camera_fault import FaultySensor
 from vehicle.emulated.esc import PulseLoss, SpeedController
@@ -35,8 +36,8 @@ class EmulatedBoard:
     right_camera: of stereo cameras, the other being camera; in use while right_viewers is above 0. lidar: in use while
     it scans. What is not in use, the world need not show.
 
-    pose: what the world last said of the car. chips: by name, to make them fail. The gauges and the IMU are always
-    there; a car whose settings do not name them does not ask them.
+    pose: what the world last said of the car. chips: by name, to make them fail. The gauges and both kinds of IMU, the
+    BMI160 at 0x69, are always there; a car whose settings do not name them does not ask them.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class EmulatedBoard:
     ) -> None:
         self.chip = Pca9685Chip(clock, oscillator_hz=oscillator_hz)
         self.ads1115, self.ina219 = Ads1115Chip(clock), Ina219Chip(clock)
-        self.deepracer_gauge, self.imu = DeepRacerGaugeChip(), Mpu6050Chip()
+        self.deepracer_gauge = DeepRacerGaugeChip()
+        self.imu, self.bmi160 = Mpu6050Chip(), Bmi160Chip(clock)
         self.set_battery_v(BATTERY_V)
         self.chips = {
             "servo_board": FaultyChip(self.chip),
@@ -57,6 +59,7 @@ class EmulatedBoard:
             "ina219": FaultyChip(self.ina219),
             "deepracer": FaultyChip(self.deepracer_gauge),
             "imu": FaultyChip(self.imu),
+            "bmi160": FaultyChip(self.bmi160),
         }
         self.wire = Wire(*self.chips.values())
         self.servo = Servo()
@@ -91,8 +94,7 @@ class EmulatedBoard:
     def show(self, frame: WorldFrame) -> None:
         """The world moved on: take a picture of it."""
         self.pose = frame.pose
-        self._moved = self._moved.to(frame.pose, frame.time_s)
-        self.imu.acceleration_mps2, self.imu.rotation_dps = self._moved.felt()
+        self._feel(self._moved.to(frame.pose, frame.time_s))
         if frame.around_m is not None:
             self.lidar.around_m = frame.around_m
         self._expose(frame.frame_rgb, frame.right_rgb)
@@ -100,8 +102,7 @@ class EmulatedBoard:
     def show_still(self) -> None:
         """No world: the same view again, with fresh noise."""
         self.pose = None
-        self._moved = Movement()
-        self.imu.acceleration_mps2, self.imu.rotation_dps = self._moved.felt()
+        self._feel(Movement())
         self.lidar.around_m = still_room()
         self._expose(self._still_scene, self._still_scene if self.right_viewers else None)
 
@@ -109,6 +110,11 @@ class EmulatedBoard:
         """What the world has to show besides the camera's picture."""
         in_use = (("stereo", self.right_viewers > 0), ("lidar", self.lidar.is_scanning))
         return tuple(reading for reading, is_in_use in in_use if is_in_use)
+
+    def _feel(self, moved: Movement) -> None:
+        self._moved = moved
+        for imu in (self.imu, self.bmi160):
+            imu.acceleration_mps2, imu.rotation_dps = moved.felt()
 
     def _expose(self, scene: Image, right_scene: Image | None) -> None:
         """The right picture first: who waits for the left one finds its partner there."""

@@ -21,6 +21,7 @@ from vehicle.emulated.i2c import SocketI2C
 from vehicle.emulated.rplidar import BAUD_RATE
 from vehicle.hardware import ads1115, deepracer_gauge, ina219
 from vehicle.hardware.absent import NoTailLight, UnreachableDevice
+from vehicle.hardware.bmi160 import Bmi160
 from vehicle.hardware.device_camera import DeviceCamera
 from vehicle.hardware.evdev_pad import EvdevPad, find_pad
 from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
@@ -152,7 +153,8 @@ def open_bus_devices(car: Car, exits: ExitStack) -> list[BusDevice]:
     if battery.gauge != "none":
         devices.append(_opened(car, exits, "battery", battery.bus, lambda bus: _battery_gauge(battery, bus)))
     if imu.chip != "none":
-        devices.append(_opened(car, exits, "imu", imu.bus, lambda bus: Mpu6050(bus, address=imu.address)))
+        driver: type[Mpu6050 | Bmi160] = Bmi160 if imu.chip == "bmi160" else Mpu6050
+        devices.append(_opened(car, exits, "imu", imu.bus, lambda bus: driver(bus, address=imu.address)))
     return devices
 
 

@@ -42,6 +42,7 @@ LOOK_S = 1.2  # at the camera: long enough to count its pictures
 NEEDED_RATE_HZ = 15.0  # of a model that was trained as usual
 LAMP_S = 0.4
 TRIES = 4  # of a device that is asked by us: the first reading may only begin a measurement
+WAKING_S = 0.3  # a gyroscope takes 80 ms
 
 
 class Verdict(StrEnum):
@@ -153,7 +154,7 @@ class Doctor:
     def _asked(self, read: Callable[[], Mapping[str, float]], every_s: float) -> Reading:
         """One device's reading; a problem where it fails twice."""
         problem = "it has not measured anything"
-        for _ in range(TRIES):
+        for _ in range(max(TRIES, round(WAKING_S / every_s))):
             try:
                 if values := read():
                     return Reading(values, 0.0)

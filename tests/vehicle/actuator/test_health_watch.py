@@ -19,6 +19,7 @@ from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.emulated.i2c import LocalI2C
+from vehicle.hardware.bmi160 import Bmi160
 from vehicle.hardware.ina219 import Ina219Battery
 from vehicle.hardware.mpu6050 import Mpu6050
 from vehicle.hardware.pi_health import PiHealth
@@ -31,9 +32,13 @@ FLAGS = "sys/devices/platform/soc/soc:firmware/get_throttled"
 class WatchedCar(Car):
     """A car with gauge, IMU and computer, read between its turns as the server does."""
 
-    def __init__(self, board: EmulatedBoard, clock: Any, computer: Path, fitted: Fitted = EVERYTHING) -> None:
+    def __init__(
+        self, board: EmulatedBoard, clock: Any, computer: Path, fitted: Fitted = EVERYTHING, imu: str = "imu"
+    ) -> None:
+        """imu: its name on the board."""
         bus = LocalI2C(board.wire)
-        self.slack = SlackReader([Ina219Battery(bus), Mpu6050(bus), PiHealth(computer)])
+        driver = Bmi160(bus, address=0x69) if imu == "bmi160" else Mpu6050(bus)
+        self.slack = SlackReader([Ina219Battery(bus), driver, PiHealth(computer)])
         self.watch = HealthWatch(lambda: self.slack.readings, fitted)
         self.computer = computer
         super().__init__(board, clock, health=self.heard)
@@ -49,8 +54,14 @@ class WatchedCar(Car):
 
 
 @pytest.fixture
-def car(board: EmulatedBoard, clock: Any, tmp_path: Path) -> WatchedCar:
-    car = WatchedCar(board, clock, tmp_path)
+def imu() -> str:
+    """Which one the car has, by its name on the board; tests that depend on it have a parameter of this name."""
+    return "imu"
+
+
+@pytest.fixture
+def car(board: EmulatedBoard, clock: Any, tmp_path: Path, imu: str) -> WatchedCar:
+    car = WatchedCar(board, clock, tmp_path, imu=imu)
     car.say(0)
     car.core.start(clock())
     car.run(1.0)
@@ -119,6 +130,7 @@ def test_a_stuck_motor_stops_the_car_after_two_seconds(car: WatchedCar, board: E
     assert "stuck" in status.reason
 
 
+@pytest.mark.parametrize("imu", ["imu", "bmi160"])
 @pytest.mark.parametrize(
     ("acceleration", "word", "within_s"),
     [
@@ -129,14 +141,20 @@ def test_a_stuck_motor_stops_the_car_after_two_seconds(car: WatchedCar, board: E
     ],
 )
 def test_what_happens_to_the_car_stops_it_for_good(
-    car: WatchedCar, board: EmulatedBoard, acceleration: tuple[float, float, float], word: str, within_s: float
+    car: WatchedCar,
+    board: EmulatedBoard,
+    imu: str,
+    acceleration: tuple[float, float, float],
+    word: str,
+    within_s: float,
 ) -> None:
+    chip = getattr(board, imu)
     car.drive(FORWARD, 1.0)
-    board.imu.acceleration_mps2 = acceleration
+    chip.acceleration_mps2 = acceleration
     status = car.drive(FORWARD, within_s)
     assert status.phase is not Phase.ARMED
     assert word in status.reason
-    board.imu.acceleration_mps2 = (0.0, 0.0, 9.8)
+    chip.acceleration_mps2 = (0.0, 0.0, 9.8)
     status = car.drive(FORWARD, 3.0)
     assert status.phase is Phase.READY
     assert word in status.reason
@@ -162,12 +180,13 @@ def test_a_car_that_is_calibrated_may_be_in_a_hand(board: EmulatedBoard, clock: 
     assert car.core.state.phase is Phase.ARMED
 
 
-def test_an_imu_that_falls_silent_costs_half_the_speed(car: WatchedCar, board: EmulatedBoard) -> None:
-    board.chips["imu"].fault = ChipFault.ABSENT
+@pytest.mark.parametrize("imu", ["imu", "bmi160"])
+def test_an_imu_that_falls_silent_costs_half_the_speed(car: WatchedCar, board: EmulatedBoard, imu: str) -> None:
+    board.chips[imu].fault = ChipFault.ABSENT
     status = car.drive(FORWARD, OLDEST_S[IMU] + 0.1)
     assert (status.phase, status.applied.speed_mps) == (Phase.ARMED, 0.5)
     assert "imu" in status.warnings[0]
-    board.chips["imu"].fault = ChipFault.NONE
+    board.chips[imu].fault = ChipFault.NONE
     assert car.drive(FORWARD, 3.0).applied.speed_mps == 0.5  # nobody asks it while the car drives
     car.core.stop("to look at it", car.clock())
     car.run(4.0)
