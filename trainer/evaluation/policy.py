@@ -128,6 +128,7 @@ def onnx_answer(archive: ModelArchive, source: str) -> Answer:
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the network is small: threads would cost more than they bring
     options.inter_op_num_threads = 1

@@ -96,6 +96,7 @@ def _torch_engine(policy: nn.Module, sensors: Sequence[str]) -> Policy:
 def _onnxruntime_engine(model: bytes) -> Policy:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

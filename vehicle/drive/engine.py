@@ -116,6 +116,7 @@ class OnnxRuntimeEngine:
     def __init__(self, archive: ModelArchive) -> None:
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

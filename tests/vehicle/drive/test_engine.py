@@ -28,6 +28,16 @@ def test_the_engines_agree(archive: ModelArchive) -> None:
         np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)
 
 
+def test_onnx_runtime_is_told_to_tell_nobody(archive: ModelArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    told, session = [], onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: told.append("hush"))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *a, **k: told.append("open") or session(*a, **k))
+    open_engine(archive, "onnxruntime")
+    assert told == ["hush", "open"]
+
+
 def test_an_answer_stays_what_it_was_when_the_next_one_comes(archive: ModelArchive) -> None:
     engine = open_engine(archive)
     first = engine.infer({FRONT_CAMERA: picture(1)})
