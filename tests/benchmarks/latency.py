@@ -18,7 +18,8 @@ from tests.benchmarks.rig.film import Film, rendered_film
 from tests.vehicle.stack import Stack
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
-from vehicle.drive.api import DriveClient, DriveReport
+from vehicle.drive.api import DriveReport
+from vehicle.drive.client import DriveClient
 from vehicle.drive.latency import STAGES
 from vehicle.models.store import SHIPPED_MODEL
 from vehicle.runtime_folder import RuntimeFolder

@@ -62,7 +62,7 @@ def examine(car: Car) -> Iterator[Finding]:
 
 def _drive(car: Car) -> DriveReport | None:
     """How the drive stands; None where none runs."""
-    from vehicle.drive.api import DriveClient
+    from vehicle.drive.client import DriveClient
 
     try:
         client = DriveClient(car.folder.drive)

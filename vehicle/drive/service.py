@@ -16,10 +16,9 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.api import (
     Answer,
+    BookmarkRequest,
     ChooseRequest,
-    DecisionReport,
     DriveReport,
-    ModelReport,
     PictureRequest,
     PrepareRequest,
     RecordRequest,
@@ -30,12 +29,12 @@ from vehicle.drive.api import (
     StateRequest,
     StopRequest,
 )
-from vehicle.drive.confidence import confidence_of
 from vehicle.drive.latency import LatencyReport
 from vehicle.drive.load import Load, LoadMeter
-from vehicle.drive.loop import ARMED, NO_MODEL, DriveLoop, DriveRecorder
+from vehicle.drive.loop import ARMED, DriveLoop, DriveRecorder
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.ready_models import ReadyModels
+from vehicle.drive.reports import decision_report, missing_parts, model_report
 from vehicle.drive.turn import Decision, Turn
 from vehicle.drive.views import Views
 from vehicle.hardware.protocols import Camera
@@ -83,6 +82,10 @@ class Recordings(DriveRecorder, Protocol):
         ...
 
     def end(self) -> None: ...
+
+    def bookmark(self, text: str = "") -> None:
+        """Keep this moment. StorageError says why not."""
+        ...
 
     def status(self) -> RecordingStatus: ...
 
@@ -140,12 +143,12 @@ class DriveService:
     def report(self) -> DriveReport:
         """How everything stands."""
         preparing, ready = self._ready.names()
-        loop = self.loop
+        loop, pilot = self.loop, self._pilot()
         latency, load = self._figures()
         return DriveReport(
             actuator=None if loop is None or self.actuator_problem else loop.status,
-            model=self._model_report(),
-            decision=self._decision_report(),
+            model=model_report(pilot),
+            decision=decision_report(self._decided, pilot, self._clock()),
             missing=self._missing(),
             preparing=preparing,
             ready=ready,
@@ -224,17 +227,20 @@ class DriveService:
                 if self.loop is None:
                     return self.actuator_problem
                 self.loop.speed_scale = request.speed_scale
-            case RecordRequest():
-                return self._record(is_on=request.is_on)
+            case RecordRequest() | BookmarkRequest():
+                return self._record(request)
         return ""
 
-    def _record(self, *, is_on: bool) -> str:
-        if self._recorder is None:
+    def _record(self, request: RecordRequest | BookmarkRequest) -> str:
+        recorder = self._recorder
+        if recorder is None:
             return "This drive has no recorder."
-        if is_on and self._recorder.status().name is None:
-            self._recorder.begin()
-        elif not is_on:
-            self._recorder.end()
+        if isinstance(request, BookmarkRequest):
+            recorder.bookmark(request.text)
+        elif not request.is_on:
+            recorder.end()
+        elif recorder.status().name is None:
+            recorder.begin()
         return ""
 
     def _place_when_possible(self, name: str, pilot: ModelPilot) -> None:
@@ -287,47 +293,11 @@ class DriveService:
         pilot = None if self.loop is None else self.loop.pilot
         return pilot if isinstance(pilot, ModelPilot) else None
 
-    def _model_report(self) -> ModelReport | None:
-        pilot = self._pilot()
-        if pilot is None:
-            return None
-        archive = pilot.archive
-        return ModelReport(
-            archive.name,
-            archive.sha256,
-            pilot.engine.name,
-            archive.metadata.sensors,
-            pilot.top_speed_mps,
-            pilot.control_rate_hz,
-        )
-
-    def _decision_report(self) -> DecisionReport | None:
-        decision, pilot = self._decided, self._pilot()
-        if decision is None:
-            return None
-        space = None if pilot is None else pilot.archive.metadata.action_space
-        return DecisionReport(
-            decision.frame.sequence,
-            self._clock() - decision.frame.taken_at_s,
-            decision.action.steering_angle_deg,
-            decision.action.speed_mps,
-            tuple(decision.answer.tolist()),
-            None if space is None else confidence_of(decision.answer, space),
-        )
-
     def _missing(self) -> tuple[str, ...]:
         """What the car waits for before it can drive."""
-        loop = self.loop
-        missing = [self.actuator_problem]
-        if loop is None:
-            missing.append(self.camera.problem)
-        else:
-            missing.append(loop.camera_verdict.problem)
-            if loop.pilot is None:
-                coming = f"The model {self._coming} is being prepared." if self._coming else ""
-                problems = list(self._ready.problems().values())
-                missing.append(coming or loop.model_problem or " ".join([NO_MODEL, *problems[-1:]]))
-        return tuple(sentence for sentence in missing if sentence)
+        problems = list(self._ready.problems().values())
+        coming = f"The model {self._coming} is being prepared." if self._coming else ""
+        return missing_parts(self.loop, self.camera, self.actuator_problem, coming, problems)
 
     def _figures(self) -> tuple[LatencyReport, Load]:
         now_s = self._clock()

@@ -15,7 +15,7 @@ from tests.vehicle.stack import is_rest
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.state import Phase
-from vehicle.drive.api import DriveClient
+from vehicle.drive.client import DriveClient
 from vehicle.processes import Process, ProcessGroup, wait_for
 from vehicle.runtime_folder import RuntimeFolder
 from vehicle.up import board_status

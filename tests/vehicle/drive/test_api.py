@@ -20,14 +20,14 @@ from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
-from vehicle.drive import api, api_server
+from vehicle.drive import api_server
 from vehicle.drive.api import (
     LARGEST_REQUEST_BYTES,
     LENGTHS,
     Answer,
+    BookmarkRequest,
     ChooseRequest,
     DecisionReport,
-    DriveClient,
     DriveReport,
     PictureRequest,
     PrepareRequest,
@@ -46,6 +46,7 @@ from vehicle.drive.api import (
     packed,
 )
 from vehicle.drive.api_server import MOST_CLIENTS, ApiServer
+from vehicle.drive.client import DriveClient
 from vehicle.drive.confidence import Confidence
 from vehicle.drive.latency import LatencyReport, StageTimes
 from vehicle.drive.load import Load
@@ -65,6 +66,7 @@ REQUESTS: list[Request] = [
     ChooseRequest("fast"),
     SpeedScaleRequest(0.25),
     RecordRequest(is_on=True),
+    BookmarkRequest("it hit the cone"),
 ]
 STATUS = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 7, "", "", Action(1.0, 2.0), 1500.0, 1500.0, 0, 0.0)
 REPORT = DriveReport(
@@ -287,6 +289,8 @@ def test_the_client_speaks_to_a_server_in_its_thread_and_hears_when_it_ends(fold
         assert client.state() == REPORT
         assert client.stop() == ""
         assert client.start(Mode.CRAWL) == "Not now."
+        assert client.bookmark("x" * 300) == "Not now."
+        assert desk.asked[-1] == BookmarkRequest("x" * 200)
         picture = client.picture()
         assert picture is not None
         assert (picture.sequence, picture.jpeg) == (3, b"jpeg")
@@ -327,8 +331,8 @@ def test_a_picture_is_made_once_for_all_who_ask_and_the_models_is_what_it_saw() 
     assert views.answer(ScanRequest(had=8), decision)[0].scan is None
 
 
-def test_who_imports_the_api_loads_no_driver_and_no_engine() -> None:
-    program = f"import sys, json, {api.__name__}; print(json.dumps(sorted(sys.modules)))"
+def test_who_imports_the_client_loads_no_driver_and_no_engine() -> None:
+    program = f"import sys, json, {DriveClient.__module__}; print(json.dumps(sorted(sys.modules)))"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     loaded = set(json.loads(finished.stdout))
     assert not loaded & {"openvino", "onnxruntime", "simplejpeg", "vehicle.hardware.assembly", "vehicle.drive.loop"}

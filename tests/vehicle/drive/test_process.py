@@ -14,8 +14,8 @@ from shared.errors import HardwareError, LinkError
 from tests.vehicle.stack import Stack
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
-from vehicle.drive.api import DriveClient
 from vehicle.drive.awaited_camera import AwaitedCamera
+from vehicle.drive.client import DriveClient
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Camera, Frame
 from vehicle.runtime_folder import RuntimeFolder
