@@ -29,7 +29,8 @@ from vehicle.drive.repairing import repairing
 from vehicle.drive.samples import AskedReadings, Samples
 from vehicle.drive.senses import Senses
 from vehicle.drive.service import DriveService
-from vehicle.hardware.assembly import Car, check_sensors, open_camera, open_lidar, open_right_camera
+from vehicle.hardware.assembly import Car, open_camera, open_lidar, open_right_camera, readings_on_board
+from vehicle.models.examine import check_sensors
 from vehicle.supervisor import Supervisor
 
 START_TIMEOUT_S = 60.0  # a model that was never run here is tried on every engine first
@@ -201,7 +202,7 @@ def load_model(car: Car, model: str | None) -> ModelArchive:
 
 def open_pilot(car: Car, archive: ModelArchive) -> ModelPilot:
     """The model on its engine, warm."""
-    check_sensors(car, archive.name, archive.metadata.sensors)
+    check_sensors(archive, readings_on_board(car))
     drive = car.config.drive
     engine = open_proven_engine(archive, EngineWish(drive.engine, drive.precision, drive.cache))
     pilot = ModelPilot(archive, engine)

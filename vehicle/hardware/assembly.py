@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,7 @@ from calibration.pulses import throttle_pulse_us
 from calibration.store import CalibrationStore
 from shared.atomic_files import storage_errors
 from shared.cars import CAR_MODELS
-from shared.errors import CalibrationError, HardwareError, MetadataError
-from shared.sensors import SENSORS
+from shared.errors import CalibrationError, HardwareError
 from vehicle.config import BatteryConfig, CameraConfig, CarConfig
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
@@ -208,8 +207,10 @@ def open_gamepad(car: Car) -> Gamepad:
 
 
 def readings_on_board(car: Car) -> tuple[str, ...]:
-    """What this car's sensors give a model, in the words of SensorSpec.reading."""
-    return ("camera",)
+    """What this car's sensors give a model, in the words of SensorSpec.reading. The emulated car has them all."""
+    stereo = ("stereo",) if car.emulated or car.config.right_camera is not None else ()
+    lidar = ("lidar",) if car.emulated or car.config.lidar.device != "none" else ()
+    return ("camera", *stereo, *lidar, "motion")
 
 
 def open_camera(car: Car) -> Camera:
@@ -247,18 +248,6 @@ def open_lidar(car: Car) -> Lidar:
     path, baud_rate = (car.folder.board_lidar, BAUD_RATE) if car.emulated else (config.port, config.baud_rate)
     frame = ScanFrame(profile.lidar or LidarPose(), CAR_MODELS[profile.car_model].lidar, config.masks_deg)
     return Rplidar(lambda: RplidarPort(str(path), (baud_rate,) if baud_rate else BAUD_RATES), frame)
-
-
-def check_sensors(car: Car, model: str, sensors: Sequence[str]) -> None:
-    """MetadataError when the car lacks a sensor that the model needs. The emulated car has them all."""
-    has = {"camera", "motion", *(["stereo"] if car.config.right_camera else [])}
-    has |= {"lidar"} if car.config.lidar.device != "none" else set()
-    missing = [name for name in sensors if SENSORS[name].reading not in has]
-    if missing and not car.emulated:
-        raise MetadataError(
-            f"The model {model} needs {', '.join(missing)}, which this car does not have. Choose another model, or "
-            "set lidar.device or right_camera if it has."
-        )
 
 
 def _open_camera_device(config: CameraConfig, deliver: DeliverFrame) -> CameraDevice:

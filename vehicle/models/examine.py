@@ -5,7 +5,7 @@ Runs in the importer, a process that lives for one archive; in tests also withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import BinaryIO
 
 from shared.errors import ArchiveError, LapwingError, MetadataError
@@ -17,6 +17,9 @@ from vehicle.models.import_messages import ImportAnswer, ImportRequest
 STEEPEST_DEG = 40.0  # more than any servo of these cars turns the wheels
 FASTEST_MPS = 5.0
 MOST_ACTIONS = 100
+
+# Which setting says that the car has a sensor, by what the sensor reads.
+SETTINGS = {"stereo": "right_camera", "lidar": "lidar.device"}
 
 TryOut = Callable[[ModelArchive, ImportRequest], dict[str, float]]
 
@@ -37,16 +40,10 @@ def examine(request: ImportRequest, archive: BinaryIO, try_out: TryOut, limits: 
     return ImportAnswer(sha256=read.sha256, engines_ms=engines_ms, limits=limits)
 
 
-def check_fits_car(archive: ModelArchive, readings: Sequence[str]) -> None:
+def check_fits_car(archive: ModelArchive, readings: Collection[str]) -> None:
     """The model asks only for sensors on board, and for actions that a car of this size could take."""
-    metadata = archive.metadata
-    missing = [name for name in metadata.sensors if SENSORS[name].reading not in readings]
-    if missing:
-        raise MetadataError(
-            f"The model {archive.name} sees with {', '.join(missing)}, which this car does not have. "
-            "Add the sensor, or choose another model."
-        )
-    space = metadata.action_space
+    check_sensors(archive, readings)
+    space = archive.metadata.action_space
     bounds = (
         ("actions", space.output_size, MOST_ACTIONS),
         ("m/s", space.max_speed_mps, FASTEST_MPS),
@@ -57,3 +54,14 @@ def check_fits_car(archive: ModelArchive, readings: Sequence[str]) -> None:
             raise ArchiveError(
                 f"The model {archive.name} wants {value:g} {unit}; a car of this size takes at most {most:g}."
             )
+
+
+def check_sensors(archive: ModelArchive, readings: Collection[str]) -> None:
+    """MetadataError when the model sees with what the car does not have. readings: what it has."""
+    missing = [name for name in archive.metadata.sensors if SENSORS[name].reading not in readings]
+    if missing:
+        settings = [SETTINGS.get(SENSORS[name].reading, SENSORS[name].reading) for name in missing]
+        raise MetadataError(
+            f"The model {archive.name} sees with {', '.join(missing)}, which this car does not have. Choose another "
+            f"model, or set {' and '.join(settings)} in car.toml if it has."
+        )

@@ -11,24 +11,21 @@ import numpy as np
 import pytest
 
 from shared.actions import STOP, Action
-from shared.errors import ActionError, MetadataError
+from shared.errors import ActionError
 from shared.model_archive import ModelArchive, read_archive
 from shared.model_metadata import ModelMetadata
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver, Lease
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
-from vehicle.config import CameraConfig, CarConfig, LidarConfig
 from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.emulated.camera import CameraSensor, still_scene
 from vehicle.emulated.camera_fault import CameraFault, FaultySensor
-from vehicle.hardware.assembly import Car, check_sensors
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame
-from vehicle.runtime_folder import RuntimeFolder
 
 ARMED = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 7, "", "", STOP, 1500.0, 1500.0, 0, 0.0)
 
@@ -434,12 +431,3 @@ def test_a_model_that_answers_nan_is_refused_by_name(make_archive: Callable[...,
     pilot = ModelPilot(archive, open_engine(archive, "onnxruntime"))
     with pytest.raises(ActionError, match="finite"):
         pilot.warm_up()
-
-
-def test_a_model_for_sensors_the_car_lacks_is_refused(folder: RuntimeFolder) -> None:
-    names = ("STEREO_CAMERAS", "SECTOR_LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
-    with pytest.raises(MetadataError, match=r"needs STEREO_CAMERAS, SECTOR_LIDAR, which this car does not have"):
-        check_sensors(Car(CarConfig(), folder, emulated=False), "m", names)
-    check_sensors(Car(CarConfig(), folder, emulated=True), "m", names)
-    config = CarConfig(right_camera=CameraConfig(), lidar=LidarConfig(device="rplidar"))
-    check_sensors(Car(config, folder, emulated=False), "m", names)

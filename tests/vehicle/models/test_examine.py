@@ -17,10 +17,13 @@ from shared.model_archive import ModelArchive, pack_archive, read_archive
 from shared.model_graph import check_model_graph
 from shared.model_metadata import ModelMetadata
 from tests.vehicle.conftest import onnx_model
+from vehicle.config import CameraConfig, CarConfig, LidarConfig
 from vehicle.drive.installing import try_out
 from vehicle.drive.trial import try_model
-from vehicle.models.examine import examine
+from vehicle.hardware.assembly import Car, readings_on_board
+from vehicle.models.examine import check_fits_car, examine
 from vehicle.models.import_messages import ImportRequest
+from vehicle.runtime_folder import RuntimeFolder
 
 SPACE = DiscreteActionSpace((Action(-20.0, 1.0), Action(0.0, 1.0), Action(20.0, 1.0)))
 
@@ -106,6 +109,39 @@ def test_a_good_model_is_let_in_with_the_time_of_its_answers() -> None:
 )
 def test_a_model_that_does_not_fit_the_car_is_refused(metadata: ModelMetadata, reason: str) -> None:
     assert reason in refusal(onnx_model(outputs=3), metadata)
+
+
+ALL_SENSORS = ("STEREO_CAMERAS", "SECTOR_LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
+BARE, EQUIPPED = CarConfig(), CarConfig(right_camera=CameraConfig(), lidar=LidarConfig(device="rplidar"))
+
+
+@pytest.mark.parametrize(
+    ("config", "emulated", "missing"),
+    [
+        (BARE, False, "sees with STEREO_CAMERAS, SECTOR_LIDAR, which this car does not have"),
+        (CarConfig(right_camera=CameraConfig()), False, "sees with SECTOR_LIDAR, which"),
+        (CarConfig(lidar=LidarConfig(device="rplidar")), False, "sees with STEREO_CAMERAS, which"),
+        (EQUIPPED, False, ""),
+        (BARE, True, ""),
+    ],
+)
+def test_a_model_may_see_with_what_the_settings_say_is_on_the_car(
+    folder: RuntimeFolder, archive: ModelArchive, config: CarConfig, emulated: bool, missing: str
+) -> None:
+    """The same at installation and when the drive opens the model; every car knows how it moves."""
+    readings = readings_on_board(Car(config, folder, emulated))
+    model = replace(archive, metadata=ModelMetadata(SPACE, sensors=ALL_SENSORS))
+    if missing:
+        with pytest.raises(MetadataError, match=missing):
+            check_fits_car(model, readings)
+    else:
+        check_fits_car(model, readings)
+
+
+def test_a_refusal_names_the_setting_that_says_what_the_car_has(archive: ModelArchive) -> None:
+    model = replace(archive, metadata=ModelMetadata(SPACE, sensors=ALL_SENSORS))
+    with pytest.raises(MetadataError, match=r"set right_camera and lidar\.device in car\.toml if it has"):
+        check_fits_car(model, ("camera", "motion"))
 
 
 def test_the_largest_that_a_car_takes_is_let_in() -> None:
