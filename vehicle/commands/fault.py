@@ -7,6 +7,7 @@ import click
 from vehicle.car_options import car_options, tell
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.faulty_chip import ChipFault
+from vehicle.emulated.rplidar import LidarFault
 from vehicle.hardware.assembly import Car
 
 CHIPS = ("servo_board", "ads1115", "ina219", "deepracer", "imu", "bmi160")
@@ -14,6 +15,7 @@ CHIPS = ("servo_board", "ads1115", "ina219", "deepracer", "imu", "bmi160")
 
 @click.command()
 @click.argument("camera_fault", required=False, type=click.Choice([fault.value for fault in CameraFault]))
+@click.option("--lidar", type=click.Choice([fault.value for fault in LidarFault]), help="Let the LiDAR fail.")
 @click.option("--chip", type=click.Choice(CHIPS), help="Let a chip of the I2C bus fail.")
 @click.option(
     "--how",
@@ -24,17 +26,21 @@ CHIPS = ("servo_board", "ads1115", "ina219", "deepracer", "imu", "bmi160")
 )
 @click.option("--battery-v", type=float, help="Drain or charge the emulated battery.")
 @car_options
-def command(car: Car, camera_fault: str | None, chip: str | None, how: str, battery_v: float | None) -> None:
-    """Let the emulated camera fail in one way, or a chip, or the battery; none makes it well again."""
+def command(
+    car: Car, camera_fault: str | None, lidar: str | None, chip: str | None, how: str, battery_v: float | None
+) -> None:
+    """Let the emulated camera fail in one way, or the LiDAR, a chip, the battery; none makes it well again."""
     from vehicle.up import board_status
 
     harm: dict[str, object] = {} if camera_fault is None else {"camera_fault": camera_fault}
+    if lidar is not None:
+        harm["lidar_fault"] = lidar
     if chip is not None:
         harm["chip_faults"] = {chip: how}
     if battery_v is not None:
         harm["battery_v"] = battery_v
     status = board_status(car.folder.board_status, **harm)
-    faults = {"camera": status["camera_fault"], **status["chip_faults"]}
+    faults = {"camera": status["camera_fault"], "LiDAR": status["lidar_fault"], **status["chip_faults"]}
     failing = [f"The emulated {name} fails: {fault}." for name, fault in faults.items() if fault != "none"]
     for sentence in failing or ["Everything on the emulated board is well."]:
         tell(sentence)

@@ -177,6 +177,25 @@ def test_anybody_can_break_the_emulated_camera_from_the_command_line(
     assert "well" in capsys.readouterr().out
 
 
+def test_the_emulated_lidar_is_broken_and_mended_beside_a_broken_camera(
+    board: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = ["--emulated", "--runtime", str(board.folder.path)]
+    assert run(["fault", "black", *runtime]) == 0
+    capsys.readouterr()
+    assert run(["fault", "--lidar", "unplug", *runtime]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "The emulated camera fails: black.",
+        "The emulated LiDAR fails: unplug.",
+    ]
+    while board.folder.board_lidar.is_symlink():
+        time.sleep(0.005)
+    assert run(["fault", "--lidar", "none", *runtime]) == 0
+    while not board.folder.board_lidar.exists():
+        time.sleep(0.005)
+    assert "LiDAR" not in capsys.readouterr().out
+
+
 def accept(server: LinkServer) -> SocketLink:
     link = server.accept(WAIT_S)
     assert link is not None
