@@ -46,6 +46,7 @@ class ActuatorStatus:
     guard: why nobody guards this car, else empty. warnings: what a person should know, sentences.
     safety_level: what bounds a stop when this computer dies too; see safety_level.py.
     written_at_s: when the pulses were last written to the board's registers.
+    yaw_rate_rps: how fast the car turns, left positive, as an IMU says; None where none does.
     """
 
     phase: Phase
@@ -64,6 +65,13 @@ class ActuatorStatus:
     warnings: tuple[str, ...] = ()
     safety_level: str = ""
     written_at_s: float = 0.0
+    yaw_rate_rps: float | None = None
+
+
+class TurnSensor(Protocol):
+    """Says how fast the car turns, rad/s, left positive; None while it does not know. stands: nothing moves the car."""
+
+    def __call__(self, now_s: float, *, stands: bool) -> float | None: ...
 
 
 class ActuatorCore:
@@ -82,11 +90,12 @@ class ActuatorCore:
         arming_obstacle: str | None = None,
         warnings: tuple[str, ...] = (),
         clock: Callable[[], float] | None = None,
+        yaw_rate: TurnSensor | None = None,
     ) -> None:
         """arming_obstacle: why this car must not drive at all, such as a calibration nobody confirmed.
 
         health: what is known of the computer and its sensors at a time. warnings: for the status.
-        clock: says when a write to the board has ended; None: it takes no time.
+        clock: says when a write to the board has ended; None: it takes no time. yaw_rate: for the status.
         """
         self.state = ActuatorState()
         self._board = BoardWriter(board)
@@ -111,6 +120,8 @@ class ActuatorCore:
         self._turned_at_s = self._written_at_s = 0.0
         self._turns = 0
         self._clock = clock
+        self._yaw_rate = yaw_rate
+        self._yaw_rate_rps: float | None = None
 
     def start(self, now_s: float) -> None:
         """Start the board and hold neutral. HardwareError when it does not answer."""
@@ -183,6 +194,8 @@ class ActuatorCore:
         """Decide, limit, convert, write: one turn. Never raises for a board that fails; that is a fault."""
         self.state = states.advanced(self.state, now_s)
         self._heed_guard_and_health(now_s)
+        if self._yaw_rate is not None:
+            self._yaw_rate_rps = self._yaw_rate(now_s, stands=self.state.phase in (Phase.SAFE, Phase.READY))
         dt_s = max(0.0, now_s - self._turned_at_s)
         self._turned_at_s = now_s
         self._sent = self._pulses_after(self._wanted(now_s), dt_s, now_s)
@@ -225,6 +238,7 @@ class ActuatorCore:
             warnings=tuple(dict.fromkeys(self._warnings + self._guard.warnings + self._verdict.warnings)),
             safety_level=self._guard.safety_level,
             written_at_s=self._written_at_s,
+            yaw_rate_rps=self._yaw_rate_rps,
         )
 
     def _heed_guard_and_health(self, now_s: float) -> None:

@@ -14,11 +14,12 @@ from vehicle.actuator.beside import BesideReader
 from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.esc import esc_profile
 from vehicle.actuator.guard_link import GuardLink
-from vehicle.actuator.health_watch import Fitted, HealthWatch
+from vehicle.actuator.health_watch import IMU, Fitted, HealthWatch
 from vehicle.actuator.realtime import ACTUATOR_PRIORITY, become_realtime
 from vehicle.actuator.server import ActuatorServer
 from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.status_light import StatusLight
+from vehicle.actuator.yaw_rate import YawRate
 from vehicle.hardware.absent import NoTailLight
 from vehicle.hardware.assembly import (
     Car,
@@ -63,6 +64,7 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
             arming_obstacle=arming_obstacle(car, profile),
             warnings=warnings,
             clock=time.monotonic,
+            yaw_rate=YawRate(lambda: slack.readings.get(IMU)),
         )
         guard.meet(time.monotonic, time.sleep)
         server = ActuatorServer(

@@ -19,7 +19,7 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.latency import LatencyRing
 from vehicle.drive.pilot import Pilot
-from vehicle.drive.senses import Senses
+from vehicle.drive.senses import NO_SCAN, Senses
 from vehicle.drive.turn import Decision, Turn
 from vehicle.hardware.camera_watch import NO_PICTURE, CameraVerdict, CameraWatch
 from vehicle.hardware.protocols import Camera, Frame
@@ -27,6 +27,7 @@ from vehicle.supervisor import Supervisor
 
 RENEW_S = 0.020
 EARLY_FRACTION = 0.6  # a picture that comes sooner after the last decision than this share of a period is left out
+LONGEST_MISSING_S = 0.3  # of what belongs to a picture; the throttle is neutral before
 USUAL_RATE_HZ = 15.0  # of a camera while there is no model that says what it needs
 
 NO_MODEL = "No model is in place."
@@ -116,6 +117,8 @@ class DriveLoop:
         if self._is_misled(frame) and _drives(status):
             status = self._stop(self.camera_verdict.problem)
         decided = None if frame is None else self._decide(frame)
+        if self._senses.missing_s(self._clock()) >= LONGEST_MISSING_S and _drives(status):
+            status = self._stop(self._senses.problem)
         if self.pilot is None and _drives(status):
             status = self._stop(f"the model failed: {self.model_problem or NO_MODEL}")
         commanded_at_s, asked = None, None
@@ -152,10 +155,11 @@ class DriveLoop:
             return self.model_problem or NO_MODEL
         decision = self.decision
         if decision is None or self._clock() - decision.frame.taken_at_s > OLDEST_BASIS_S[Driver.AUTONOMOUS]:
-            why = self.camera_verdict.problem or self._senses.problem or NO_PICTURE
-            return f"Without pictures the car is not armed. {why}"
+            if self._senses.problem and not self.camera_verdict.problem:
+                return f"The car is not armed while its model lacks a sensor. {self._senses.problem}"
+            return f"Without pictures the car is not armed. {self.camera_verdict.problem or NO_PICTURE}"
         if self._senses.is_stale(self._clock()):
-            return f"Without scans the car is not armed. {self._senses.problem}"
+            return f"The car is not armed while its model lacks a sensor. {self._senses.problem or NO_SCAN}"
         return self._actuator.arm(mode, self.pilot.top_speed_mps)
 
     def take(self, pilot: Pilot) -> str:
@@ -200,7 +204,9 @@ class DriveLoop:
         self._looked_at = frame.sequence
         if self.pilot is None or not is_due:
             return None
-        sight = self._senses.sight(frame, STOP if self.status is None else self.status.applied, self._clock())
+        status = self.status
+        applied, yaw_rate_rps = (STOP, None) if status is None else (status.applied, status.yaw_rate_rps)
+        sight = self._senses.sight(frame, applied, self._clock(), yaw_rate_rps)
         if sight is None:
             return None
         try:

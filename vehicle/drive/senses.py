@@ -16,6 +16,9 @@ OLDEST_SCAN_S = 0.4
 PAIR_S = 0.025  # two pictures of stereo cameras are of one moment, if they are no further apart
 PAIR_WAIT_S = 0.010  # for the right picture, when the left one came first
 
+NO_SCAN = "The LiDAR's last scan is too old. Look at its cable and its head."
+NO_PAIR = "The right camera gives no picture of the same moment as the left one. Look at its cable."
+
 log = logging.getLogger(__name__)
 
 
@@ -34,6 +37,7 @@ class Senses:
         wheelbase_m: float = DEEPRACER.wheelbase_m,
     ) -> None:
         self.problem = ""
+        self._missing_since_s = 0.0
         self._open_right_camera, self._open_lidar = open_right_camera, open_lidar
         self._wheelbase_m = wheelbase_m
         self._right: Camera | None = None
@@ -58,20 +62,18 @@ class Senses:
         """Let go of every device."""
         self.use(())
 
-    def sight(self, frame: Frame, applied: Action, now_s: float) -> Sight | None:
-        """The picture with what belongs to it; None when some of that is missing, and problem says what."""
-        before = self.problem
-        right = self._right_of(frame)
-        scan = self.scan(now_s)
-        problem = ""
-        if "stereo" in self._readings and right is None:
-            problem = self._why(self._right, "The right camera gives no picture of the same moment as the left one.")
-        elif "lidar" in self._readings and scan is None:
-            problem = self._why(self._lidar, "The LiDAR's last scan is too old. Look at its cable and its head.")
-        self.problem = problem
-        if problem and problem != before:
-            log.warning("%s", problem)
-        return None if problem else Sight(frame, scan, right, self._motion(applied))
+    def sight(self, frame: Frame, applied: Action, now_s: float, yaw_rate_rps: float | None = None) -> Sight | None:
+        """The picture with what belongs to it; None when some of that is missing, and problem says what.
+
+        applied: what reached the pulses last. yaw_rate_rps: how fast the car turns, where it has an IMU.
+        """
+        right, scan = self._right_of(frame), self.scan(now_s)
+        self._note(self._missing(right, scan), now_s)
+        return None if self.problem else Sight(frame, scan, right, self._motion(applied, yaw_rate_rps))
+
+    def missing_s(self, now_s: float) -> float:
+        """For how long something has been missing; 0 while nothing is."""
+        return now_s - self._missing_since_s if self.problem else 0.0
 
     def is_stale(self, now_s: float) -> bool:
         """Whether a scan that the pilot needs has become too old since the last sight."""
@@ -90,17 +92,33 @@ class Senses:
             right = self._right.wait_newer(0 if right is None else right.sequence, PAIR_WAIT_S)
         return right if right is not None and abs(right.taken_at_s - frame.taken_at_s) <= PAIR_S else None
 
-    def _motion(self, applied: Action) -> Motion:
-        """Wheel speed and yaw rate as steering and speed map have them: the car has no encoder.
+    def _motion(self, applied: Action, yaw_rate_rps: float | None) -> Motion:
+        """Wheel speed as the speed map has it: the car has no encoder. The same for the yaw rate without an IMU.
 
-        applied: what reached the pulses last. On a floor that is slippery, or uphill, the car really does less.
+        On a floor that is slippery, or uphill, the car really does less.
         """
         speed_mps = applied.speed_mps
-        turn_rps = speed_mps * math.tan(math.radians(applied.steering_angle_deg)) / self._wheelbase_m
-        return Motion(speed_mps, turn_rps)
+        if yaw_rate_rps is None:
+            yaw_rate_rps = speed_mps * math.tan(math.radians(applied.steering_angle_deg)) / self._wheelbase_m
+        return Motion(speed_mps, yaw_rate_rps)
 
-    def _why(self, device: Camera | Lidar | None, otherwise: str) -> str:
-        return otherwise if device is None or not device.problem else device.problem
+    def _missing(self, right: Frame | None, scan: Scan | None) -> str:
+        if "stereo" in self._readings and right is None:
+            return _why(self._right, NO_PAIR)
+        if "lidar" in self._readings and scan is None:
+            return _why(self._lidar, NO_SCAN)
+        return ""
+
+    def _note(self, problem: str, now_s: float) -> None:
+        if problem and not self.problem:
+            self._missing_since_s = now_s
+        if problem and problem != self.problem:
+            log.warning("%s", problem)
+        self.problem = problem
+
+
+def _why(device: Camera | Lidar | None, otherwise: str) -> str:
+    return otherwise if device is None or not device.problem else device.problem
 
 
 def _close(device: Camera | Lidar | None) -> None:

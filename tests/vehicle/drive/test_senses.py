@@ -1,0 +1,290 @@
+"""What a model sees besides the leading picture: of the same moment, not too old, or no drive at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.actions import STOP, Action
+from shared.cars import DEEPRACER
+from tests.vehicle.drive.test_loop import ARMED, LatchingActuator, ScriptedPilot
+from vehicle.actuator.lease import LONGEST_TTL_S
+from vehicle.actuator.mode import Mode
+from vehicle.actuator.state import Phase
+from vehicle.drive.loop import LONGEST_MISSING_S, DriveLoop
+from vehicle.drive.senses import NO_PAIR, NO_SCAN, OLDEST_SCAN_S, PAIR_S, Senses
+from vehicle.drive.turn import Motion
+from vehicle.emulated.camera import CameraSensor, still_scene
+from vehicle.hardware.frame_slot import FrameSlot
+from vehicle.hardware.protocols import Frame, Scan
+from vehicle.hardware.scan_slot import ScanSlot
+
+PICTURE = np.zeros((120, 160, 3), np.uint8)
+TURN_S = 0.1  # of the LiDAR's head
+A_LITTLE_S = 0.001
+
+
+class Devices:
+    """A right camera and a LiDAR, and which of them are open."""
+
+    def __init__(self) -> None:
+        self.right, self.lidar = ClosingFrames(), ClosingScans()
+        self.opened: list[str] = []
+        self.senses = Senses(self._open_right, self._open_lidar)
+
+    def _open_right(self) -> FrameSlot:
+        self.opened.append("right")
+        return self.right
+
+    def _open_lidar(self) -> ScanSlot:
+        self.opened.append("lidar")
+        return self.lidar
+
+
+class ClosingFrames(FrameSlot):
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class ClosingScans(ScanSlot):
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def frame(at_s: float, sequence: int = 1) -> Frame:
+    return Frame(PICTURE, at_s, sequence)
+
+
+def scan(ended_at_s: float, sequence: int = 1) -> Scan:
+    ranges = np.full(4, 2.0, np.float32)
+    return Scan(np.array([0, 90, 180, 270], np.float32), ranges, ended_at_s - TURN_S, ended_at_s, sequence)
+
+
+@pytest.fixture
+def devices() -> Devices:
+    return Devices()
+
+
+def test_what_a_model_does_not_see_with_is_not_opened_and_is_closed_when_it_goes(devices: Devices) -> None:
+    devices.senses.use({"camera", "motion"})
+    assert devices.opened == []
+    devices.senses.use({"camera", "lidar"})
+    devices.senses.use({"camera", "lidar"})
+    assert devices.opened == ["lidar"]
+    devices.senses.use({"stereo"})
+    assert devices.opened == ["lidar", "right"]
+    assert (devices.lidar.closed, devices.right.closed) == (1, 0)
+    devices.senses.close()
+    assert (devices.lidar.closed, devices.right.closed) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_seen"),
+    [(0.0, True), (OLDEST_SCAN_S - A_LITTLE_S, True), (OLDEST_SCAN_S + A_LITTLE_S, False), (-A_LITTLE_S, False)],
+)
+def test_a_scan_counts_until_it_is_too_old_and_none_is_of_the_future(
+    devices: Devices, age_s: float, is_seen: bool
+) -> None:
+    devices.senses.use({"camera", "lidar"})
+    devices.lidar.put(scan(100.0 - age_s))
+    sight = devices.senses.sight(frame(99.99), STOP, 100.0)
+    assert (sight is not None) == is_seen
+    assert devices.senses.is_stale(100.0) != is_seen
+    assert devices.senses.problem == ("" if is_seen else NO_SCAN)
+
+
+def test_a_sight_has_the_newest_scan_and_no_older_one(devices: Devices) -> None:
+    devices.senses.use({"camera", "lidar"})
+    for sequence, ended_at_s in ((1, 99.8), (2, 99.9)):
+        devices.lidar.put(scan(ended_at_s, sequence))
+    sight = devices.senses.sight(frame(99.95), STOP, 100.0)
+    assert sight is not None
+    assert sight.scan is not None
+    assert sight.scan.sequence == 2
+
+
+def test_a_lidar_that_says_what_is_wrong_is_quoted(devices: Devices) -> None:
+    devices.senses.use({"camera", "lidar"})
+    devices.lidar.problem = "The LiDAR was unplugged. Plug it in again."
+    assert devices.senses.sight(frame(100.0), STOP, 100.0) is None
+    assert devices.senses.problem == devices.lidar.problem
+
+
+@pytest.mark.parametrize("ahead", [1, -1])
+@pytest.mark.parametrize(("apart_s", "is_pair"), [(PAIR_S - A_LITTLE_S, True), (PAIR_S + A_LITTLE_S, False)])
+def test_two_pictures_are_a_pair_when_they_are_of_one_moment(
+    devices: Devices, apart_s: float, is_pair: bool, ahead: int
+) -> None:
+    devices.senses.use({"stereo"})
+    devices.right.put(frame(100.0 + ahead * apart_s, 9))
+    sight = devices.senses.sight(frame(100.0), STOP, 100.03)
+    assert (sight is not None) == is_pair
+    if sight is not None:
+        assert sight.right is not None
+        assert sight.right.sequence == 9
+    assert devices.senses.problem == ("" if is_pair else NO_PAIR)
+
+
+class LateCamera(ClosingFrames):
+    """Its next picture comes only when it is waited for."""
+
+    def __init__(self, next_frame: Frame) -> None:
+        super().__init__()
+        self.next_frame = next_frame
+        self.waits = 0
+
+    def wait_newer(self, sequence: int, timeout_s: float) -> Frame | None:
+        self.waits += 1
+        self.put(self.next_frame)
+        return self.next_frame
+
+
+def test_the_right_picture_that_comes_a_moment_after_the_left_one_is_waited_for(devices: Devices) -> None:
+    devices.right = late = LateCamera(frame(100.002, 2))
+    late.put(frame(100.0 - 1 / 15, 1))
+    devices.senses.use({"stereo"})
+    sight = devices.senses.sight(frame(100.0, 2), STOP, 100.004)
+    assert sight is not None
+    assert sight.right is late.next_frame
+    devices.senses.sight(frame(100.0, 2), STOP, 100.004)
+    assert late.waits == 1  # nobody waits for what is there
+
+
+def test_the_motion_is_what_the_applied_action_makes_of_the_car(devices: Devices) -> None:
+    sight = devices.senses.sight(frame(100.0), Action(20.0, 1.5), 100.0)
+    assert sight is not None
+    assert sight.motion is not None
+    assert sight.motion.wheel_speed_mps == 1.5
+    left_rps = 1.5 * math.tan(math.radians(20.0)) / DEEPRACER.wheelbase_m
+    assert sight.motion.yaw_rate_rps == pytest.approx(left_rps)
+    backwards = devices.senses.sight(frame(100.0), Action(20.0, -1.5), 100.0)
+    assert backwards is not None
+    assert backwards.motion is not None
+    assert backwards.motion.yaw_rate_rps == pytest.approx(-left_rps)
+
+
+@pytest.mark.parametrize("yaw_rate_rps", [-2.5, 0.0])
+def test_where_an_imu_says_how_the_car_turns_it_is_believed(devices: Devices, yaw_rate_rps: float) -> None:
+    sight = devices.senses.sight(frame(100.0), Action(20.0, 1.5), 100.0, yaw_rate_rps)
+    assert sight is not None
+    assert sight.motion == Motion(1.5, yaw_rate_rps)
+
+
+def test_the_loop_hands_on_what_the_actuator_says_of_the_motion(clock: Any) -> None:
+    rig = Rig(clock)
+    rig.actuator.now = replace(ARMED, applied=Action(10.0, 0.5), yaw_rate_rps=0.75)
+    rig.drive(0.3)
+    assert rig.loop.decision is not None
+    motion = rig.loop.decision.sight.motion
+    assert motion is not None
+    assert motion.yaw_rate_rps == 0.75
+
+
+def test_how_long_something_is_missing_counts_from_the_first_picture_without_it(devices: Devices) -> None:
+    devices.senses.use({"camera", "lidar"})
+    assert devices.senses.missing_s(100.0) == 0.0
+    devices.senses.sight(frame(100.0), STOP, 100.0)
+    devices.senses.sight(frame(100.1), STOP, 100.1)
+    assert devices.senses.missing_s(100.25) == pytest.approx(0.25)
+    devices.lidar.put(scan(100.2))
+    devices.senses.sight(frame(100.25), STOP, 100.26)
+    assert devices.senses.missing_s(100.3) == 0.0
+    devices.senses.sight(frame(101.0), STOP, 101.0)
+    devices.senses.use({"camera"})
+    assert devices.senses.missing_s(102.0) == 0.0
+
+
+class Rig:
+    """A loop whose model sees with everything; pictures at 15 Hz, scans at 10 Hz, a turn every 20 ms."""
+
+    def __init__(self, clock: Any, *readings: str) -> None:
+        self.clock, self.devices = clock, Devices()
+        self.pilot, self.actuator, self.camera = ScriptedPilot(), LatchingActuator(), FrameSlot()
+        self.pilot.readings = ("camera", *readings)
+        self.scans, self.pairs = "lidar" in readings, "stereo" in readings
+        self.loop = DriveLoop(self.camera, self.pilot, self.actuator, clock=clock, senses=self.devices.senses)
+        self._sensor, self._ticks = CameraSensor(seed=0), 0
+
+    def drive(self, duration_s: float) -> None:
+        for _ in range(round(duration_s / 0.02)):
+            self._ticks += 1
+            if self.scans and self._ticks % 5 == 0:
+                self.devices.lidar.put(scan(self.clock(), self._ticks))
+            if self._ticks * 3 % 10 < 3:
+                taken = self._sensor.expose(still_scene(), self.clock())
+                if self.pairs:
+                    self.devices.right.put(taken)
+                self.camera.put(taken)
+            self.loop.turn()
+            self.clock.sleep(0.02)
+
+    def silent_after_s(self, moment_s: float) -> float:
+        """From the moment to the end of the last lease's life."""
+        return self.actuator.leases[-1].issued_at_s + LONGEST_TTL_S - moment_s
+
+
+def test_without_scans_the_leases_end_and_then_the_drive_with_what_is_wrong(clock: Any) -> None:
+    rig = Rig(clock, "lidar")
+    rig.drive(1.0)
+    assert len(rig.actuator.leases) > 40
+    decisions, ended_at_s = rig.pilot.decisions, rig.devices.lidar.latest().ended_at_s  # type: ignore[union-attr]
+    rig.scans = False
+    rig.drive(1.5)
+    assert OLDEST_SCAN_S < rig.silent_after_s(ended_at_s) <= OLDEST_SCAN_S + LONGEST_TTL_S
+    assert rig.pilot.decisions <= decisions + 6
+    assert rig.actuator.stops == [NO_SCAN]
+    leases, rig.scans = len(rig.actuator.leases), True
+    rig.drive(1.0)
+    assert len(rig.actuator.leases) == leases  # nothing drives again by itself
+    assert rig.pilot.decisions > decisions + 6
+
+
+def test_one_turn_of_the_lidar_that_is_lost_ends_no_drive(clock: Any) -> None:
+    rig = Rig(clock, "lidar")
+    rig.drive(1.0)
+    rig.scans = False
+    rig.drive(OLDEST_SCAN_S + LONGEST_MISSING_S - 0.1)
+    rig.scans = True
+    rig.drive(0.3)
+    assert rig.actuator.stops == []
+    assert clock() - rig.actuator.leases[-1].issued_at_s <= 0.02
+
+
+def test_a_right_camera_that_fails_ends_the_drive_too(clock: Any) -> None:
+    rig = Rig(clock, "stereo")
+    rig.drive(1.0)
+    rig.pairs = False
+    rig.drive(0.2)
+    assert rig.actuator.stops == []
+    rig.drive(0.4)
+    assert rig.actuator.stops == [NO_PAIR]
+
+
+def test_a_car_whose_model_lacks_a_sensor_is_not_armed_and_says_which(clock: Any) -> None:
+    rig = Rig(clock, "lidar")
+    rig.actuator.now = replace(ARMED, phase=Phase.READY, driver=None)
+    rig.drive(0.3)
+    assert rig.loop.arm(Mode.AUTONOMOUS) == ""
+    rig.actuator.now = replace(ARMED, phase=Phase.READY, driver=None)
+    rig.scans = False
+    rig.drive(0.6)
+    assert rig.loop.arm(Mode.AUTONOMOUS) == f"The car is not armed while its model lacks a sensor. {NO_SCAN}"
+
+
+def test_a_scan_that_became_too_old_since_the_last_picture_arms_nothing(clock: Any) -> None:
+    rig = Rig(clock, "lidar")
+    rig.actuator.now = replace(ARMED, phase=Phase.READY, driver=None)
+    rig.devices.lidar.put(scan(clock() - OLDEST_SCAN_S + 0.01))
+    rig.camera.put(frame(clock()))
+    rig.loop.turn()
+    clock.sleep(0.02)
+    assert NO_SCAN in rig.loop.arm(Mode.AUTONOMOUS)
+    assert rig.actuator.armings == []
