@@ -76,8 +76,8 @@ class OpponentSettings(Settings):
 
     models: tuple[str, ...] = Field(
         (),
-        description="Archives, runs (RUN, RUN:best, RUN:last, RUN:<steps>) or 'self', a frozen copy of the policy "
-        "that learns. Of several each race draws one for every opponent.",
+        description="Archives, runs (RUN, RUN:best, RUN:last, RUN:<steps>), sample models or 'self', a frozen copy of "
+        "the policy that learns. Of several each race draws one for every opponent.",
     )
     renew_steps: int = Field(51_200, ge=1, description="Steps after which 'self' is copied anew.")
     learn_together: bool = Field(False, description="All cars of a world learn: one policy, everybody's experience.")

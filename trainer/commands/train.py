@@ -68,7 +68,8 @@ Examples:
     "--against",
     multiple=True,
     metavar="MODEL",
-    help="An opponent: an archive, a run, or 'self', a frozen copy of what learns. Repeatable.  [default: self]",
+    help="An opponent: an archive, a run, a sample model, or 'self', a frozen copy of what learns. Repeatable.  "
+    "[default: self]",
 )
 @click.option(
     "--reward",

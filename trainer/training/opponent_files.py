@@ -8,15 +8,18 @@ A run goes on with the opponents that it began with, whatever happens to the fil
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from shared.atomic_files import storage_errors
 from shared.errors import ArchiveError, RunError, SettingsError
+from shared.lidar import LidarConfig
 from shared.model_archive import ARCHIVE_SUFFIX
 from shared.model_metadata import ModelMetadata
+from shared.sensors import STEREO_CAMERAS
+from trainer.models import sample_names, sample_path
 from trainer.race_types import SELF
-from trainer.runs.run_folder import RunFolder
+from trainer.runs.run_folder import RunFolder, run_names
 from trainer.training.checkpoint import find_checkpoint
 from trainer.training.opponents import Policy
 
@@ -28,6 +31,8 @@ CLOSE = 1e-6  # relative: what two files that say the same differ by
 
 def opponent_paths(home: Path, models: Sequence[str]) -> list[Path]:
     """The archive or the checkpoint's folder of every model that is not the policy itself.
+
+    A run of `home` goes before a sample model of the same name.
 
     Raises:
         ArchiveError, RunError: there is no such thing; the message names what there is.
@@ -43,6 +48,8 @@ def _path_of(home: Path, model: str) -> Path:
         return find_checkpoint(path, "best")
     if model.endswith((ARCHIVE_SUFFIX, ".tgz", ".gz", ".onnx")) or "/" in model:
         raise ArchiveError(f"There is no file {model} to race against. Give a model archive, a run, or '{SELF}'.")
+    if model in sample_names() and model not in run_names(home):
+        return sample_path(model)
     name, _, which = model.partition(":")
     return find_checkpoint(RunFolder.open(home, name).path, which or "best")
 
@@ -86,23 +93,35 @@ def check_opponents(opponents: Sequence[Policy], ours: ModelMetadata) -> None:
     """
     lidars = [lidar for lidar in (ours.lidar, *(one.metadata.lidar for one in opponents)) if lidar is not None]
     for opponent in opponents:
-        its, its_camera, camera = opponent.metadata, opponent.metadata.camera, ours.camera
-        pairs = [
-            ("acts at {:g} Hz", its.control_rate_hz, ours.control_rate_hz),
-            ("sees {:g} degrees from side to side", its_camera.horizontal_fov_deg, camera.horizontal_fov_deg),
-            ("has its camera pitched by {:g} degrees", its_camera.pitch_deg, camera.pitch_deg),
-            ("has its camera at {:g} m", its_camera.height_m, camera.height_m),
-        ]
-        if its.lidar is not None:
-            pairs += [
-                ("has a LiDAR of {:g} rays", its.lidar.num_rays, lidars[0].num_rays),
-                ("has a LiDAR that sees {:g} degrees", its.lidar.fov_deg, lidars[0].fov_deg),
-                ("has a LiDAR that sees nothing nearer than {:g} m", its.lidar.min_range_m, lidars[0].min_range_m),
-            ]
-        for words, theirs, wanted in pairs:
+        for words, theirs, wanted in _to_share(opponent.metadata, ours, lidars):
             if abs(theirs - wanted) > CLOSE * max(abs(theirs), abs(wanted), 1.0):
                 raise SettingsError(
                     f"The opponent {opponent.name} {words.format(theirs)}, and for the other cars of this training it "
-                    f"is {wanted:g}. Choose another opponent, or make simulator.step_s, simulator.camera and "
-                    "car.lidar like its own."
+                    f"is {wanted:g}. Choose another opponent, or make simulator.step_s, simulator.camera, "
+                    "simulator.lidar and car.lidar like its own."
                 )
+
+
+def _to_share(
+    its: ModelMetadata, ours: ModelMetadata, lidars: Sequence[LidarConfig]
+) -> Iterator[tuple[str, float, float]]:
+    """What all cars of a simulator have in common: in words, an opponent's, and what it is for the others.
+
+    lidars: of all who have one, the first is the simulator's.
+    """
+    its_camera, camera = its.camera, ours.camera
+    yield "acts at {:g} Hz", its.control_rate_hz, ours.control_rate_hz
+    yield "sees {:g} degrees from side to side", its_camera.horizontal_fov_deg, camera.horizontal_fov_deg
+    yield "has its camera pitched by {:g} degrees", its_camera.pitch_deg, camera.pitch_deg
+    yield "has its camera at {:g} m", its_camera.height_m, camera.height_m
+    if STEREO_CAMERAS in its.sensors:
+        yield "has cameras {:g} m apart", its_camera.stereo_baseline_m, camera.stereo_baseline_m
+    if its.lidar is not None:
+        lidar, view, mount = lidars[0], its.lidar_view, ours.lidar_view
+        yield "has a LiDAR of {:g} rays", its.lidar.num_rays, lidar.num_rays
+        yield "has a LiDAR that sees {:g} degrees", its.lidar.fov_deg, lidar.fov_deg
+        yield "has a LiDAR that sees nothing nearer than {:g} m", its.lidar.min_range_m, lidar.min_range_m
+        yield "has its LiDAR {:g} m ahead of its middle", view.x_m, mount.x_m
+        yield "has its LiDAR {:g} m left of its middle", view.y_m, mount.y_m
+        yield "has its LiDAR at {:g} m", view.height_m, mount.height_m
+        yield "has its LiDAR turned by {:g} degrees", view.yaw_deg, mount.yaw_deg

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from shared.errors import ArchiveError, RunError, SettingsError
-from shared.model_metadata import CameraView, ModelMetadata
+from shared.model_metadata import CameraView, LidarView, ModelMetadata
 from shared.observation import Observer
-from shared.sensors import FRONT_CAMERA, WHEEL_SPEED_AND_YAW_RATE
+from shared.sensors import FRONT_CAMERA, LIDAR, STEREO_CAMERAS, WHEEL_SPEED_AND_YAW_RATE
 from shared.settings import load_settings
 from tests.trainer.training.small_trainings import finish, new_run
 from trainer.config import TrainingSettings
 from trainer.evaluation.policy import load_policy
+from trainer.models import sample_path
 from trainer.training.opponent_files import check_opponents, keep_opponents, kept_opponents, opponent_paths
 from trainer.training.opponents import Greedy, Opponents
 from trainer.training.seats import training_seats
@@ -154,14 +155,33 @@ def test_an_opponent_that_is_not_there_is_refused(trained: Path, model: str, err
         ({"control_rate_hz": 30.0}, "acts at 30 Hz, and for the other cars of this training it is 15"),
         ({"camera": CameraView(horizontal_fov_deg=120.0)}, "sees 120 degrees"),
         ({"camera": CameraView(pitch_deg=3.0)}, "pitched by 3 degrees"),
+        ({"camera": CameraView(stereo_baseline_m=0.1)}, "has cameras 0.1 m apart"),
+        ({"lidar_view": LidarView(x_m=0.1)}, "has its LiDAR 0.1 m ahead of its middle"),
+        ({"lidar_view": LidarView(y_m=-0.05)}, "has its LiDAR -0.05 m left of its middle"),
+        ({"lidar_view": LidarView(height_m=0.1)}, "has its LiDAR at 0.1 m"),
+        ({"lidar_view": LidarView(yaw_deg=0.0)}, "has its LiDAR turned by 0 degrees"),
+        ({"lidar_config": {"num_values": 32}}, "has a LiDAR of 32 rays"),
     ],
 )
 def test_an_opponent_that_looks_or_acts_otherwise_is_refused(trained: Path, changes: dict, words: str) -> None:
     rival = load_policy("rival", trained)
-    ours = rival.metadata
-    check_opponents([rival], ours)
+    ours = replace(rival.metadata, sensors=(STEREO_CAMERAS, LIDAR), sensors_as_written=(), lidar_config={})
+    check_opponents([replace(rival, metadata=ours)], ours)
     with pytest.raises(SettingsError, match=words):
         check_opponents([replace(rival, metadata=replace(ours, **changes))], ours)
+
+
+def test_an_opponents_sensors_count_only_where_it_has_them(trained: Path) -> None:
+    rival = load_policy("rival", trained)
+    changes = {"camera": CameraView(stereo_baseline_m=0.1), "lidar_view": LidarView(yaw_deg=0.0)}
+    check_opponents([replace(rival, metadata=replace(rival.metadata, **changes))], rival.metadata)
+
+
+def test_a_sample_model_is_an_opponent_by_its_name_unless_a_run_has_it(trained: Path, tmp_path: Path) -> None:
+    assert opponent_paths(trained, ["race_bots"]) == [sample_path("race_bots")]
+    finish(*new_run(tmp_path, "race_bots", "stop.steps=16"))
+    (path,) = opponent_paths(tmp_path, ["race_bots"])
+    assert path.is_relative_to(tmp_path)
 
 
 def test_metadata_of_an_opponent_may_differ_in_everything_else(trained: Path) -> None:
