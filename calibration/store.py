@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ class CalibrationStore:
             "history": {"previous": previous, "saved_at": saved_at, "reason": reason},
         }
         write_atomic(self._path(stored.generation), with_hash(values))
+        self._open_to_group(self._path(stored.generation))
         return stored
 
     def _generations(self) -> list[int]:
@@ -123,13 +125,24 @@ class CalibrationStore:
     def _path(self, generation: int) -> Path:
         return self._folder / f"{generation:06d}.json"
 
+    def _open_to_group(self, path: Path) -> None:
+        """Where the folder of all histories is a group's, what is in it is too: who drives is not who calibrates."""
+        with storage_errors(path):
+            is_groups = self._folder.parent.stat().st_mode & stat.S_IWGRP
+            about = path.stat()
+            if is_groups and about.st_uid == os.getuid() and not about.st_mode & stat.S_IWGRP:
+                path.chmod(stat.S_IMODE(about.st_mode) | (about.st_mode & stat.S_IRWXU) >> 3)
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One writer at a time, so that two never make the same generation."""
         make_folder(self._folder)
+        self._open_to_group(self._folder)
+        lock = self._folder / ".lock"
         with storage_errors(self._folder):
-            descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            self._open_to_group(lock)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:

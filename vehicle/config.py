@@ -177,6 +177,11 @@ class CarConfig(Settings):
     calibrations: Path = Field(
         Path("~/lapwing-car/calibration"), description="Folder of the calibration histories, one a board."
     )
+    starting_profile: Literal["rc_car", "deepracer"] | None = Field(
+        None,
+        description="The shipped profile that a car begins with before it was calibrated; left out, rc_car, and the "
+        "emulated car has a calibration of its own.",
+    )
     models: Path = Field(Path("~/lapwing-car/models"), description="Folder of the installed models.")
     servo_board: ServoBoardConfig = ServoBoardConfig()
     devices: DevicesConfig = DevicesConfig()

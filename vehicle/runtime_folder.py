@@ -43,6 +43,11 @@ class RuntimeFolder:
         return self.path / "guard.sock"
 
     @property
+    def calibrating(self) -> Path:
+        """The calibration that is being made, as far as it is; gone when nobody makes one."""
+        return self.path / "calibrating.json"
+
+    @property
     def board_i2c(self) -> Path:
         """The emulated I2C bus."""
         return self.path / "i2c.sock"
@@ -91,6 +96,11 @@ class RuntimeFolder:
             about = self.path.stat()
         except OSError as error:
             raise LinkError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
+        if _is_a_groups(about) and not _is_our_groups(about):
+            raise LinkError(
+                f"Only the car's own group may use {self.path}. Add yourself to it, then log in again: "
+                "sudo usermod -aG lapwing $USER"
+            )
         if not (_is_ours_alone(about) or _is_our_groups(about)):
             raise LinkError(
                 f"{self.path} is open to other users. Choose another --runtime folder, or run: chmod 700 {self.path}"
@@ -150,6 +160,9 @@ def _is_ours_alone(folder: os.stat_result) -> bool:
 
 
 def _is_our_groups(folder: os.stat_result) -> bool:
-    """Made by root, for one group that we belong to, and nobody else may enter."""
-    is_made_so = folder.st_uid == 0 and folder.st_mode & 0o007 == 0 and folder.st_mode & stat.S_ISVTX
-    return bool(is_made_so) and folder.st_gid in {os.getegid(), *os.getgroups()}
+    return _is_a_groups(folder) and folder.st_gid in {os.getegid(), *os.getgroups()}
+
+
+def _is_a_groups(folder: os.stat_result) -> bool:
+    """Made by root, for one group, and nobody else may enter."""
+    return folder.st_uid == 0 and folder.st_mode & 0o007 == 0 and bool(folder.st_mode & stat.S_ISVTX)

@@ -61,6 +61,7 @@ class Draft(Settings):
     marks_m: float = Field(2.0, ge=0.2, le=50)
     rung: int = Field(0, ge=0)
     runs: tuple[SpeedRun, ...] = ()
+    battery_v: float | None = Field(None, ge=0, le=60, description="When the last run was driven.")
     turns: tuple[Turn, ...] = ()
     circles: tuple[Circle, ...] = ()
     camera: CameraPose | None = None
@@ -228,6 +229,7 @@ class Draft(Settings):
             "points": speeds.points(self.neutral_us, self.forward_polarity, self.forward_us),
             "error_mps": round(speeds.error_mps, 4),
             "lag_s": None if speeds.lag_s is None else round(speeds.lag_s, 3),
+            "battery_v": self.battery_v,
         }
 
     def _least_reverse_us(self) -> float:

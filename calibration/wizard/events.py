@@ -50,12 +50,20 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanSeen:
-    """One turn of the LiDAR: (N,) angles in its own frame, counter-clockwise, and ranges; taken on the wizard's "
-    "clock."""
+    """One turn of the LiDAR: (N,) angles, counter-clockwise from straight ahead, and ranges; taken on the wizard's
+    clock.
+    """
 
     taken_at_s: float
     angles_deg: NDArray[Any]
     ranges_m: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BatterySeen:
+    """What the battery's gauge says."""
+
+    voltage_v: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class Stopped:
     reason: str
 
 
-Event = Alive | Tap | Held | Released | Entered | Checked | ScanSeen | Stopped
+Event = Alive | Tap | Held | Released | Entered | Checked | ScanSeen | BatterySeen | Stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,19 @@ from calibration.wizard.esc_steps import (
     ThrottleLimit,
     ThrottleRange,
 )
-from calibration.wizard.events import Checked, Entered, Event, Held, Released, ScanSeen, Stopped, Tap, View, Wanted
+from calibration.wizard.events import (
+    BatterySeen,
+    Checked,
+    Entered,
+    Event,
+    Held,
+    Released,
+    ScanSeen,
+    Stopped,
+    Tap,
+    View,
+    Wanted,
+)
 from calibration.wizard.mount_steps import CAMERA_STEPS, LidarYaw, Review
 from calibration.wizard.road_steps import Circles, Floor, SpeedLadder, SpeedLimit
 from calibration.wizard.rules import KEY_ALIVE_S, LINK_ALIVE_S, LONGEST_PRESS_S
@@ -35,7 +47,7 @@ from shared.cars import CAR_MODELS
 
 _STEERING: tuple[Step, ...] = (SteeringSide(), Centre(), SteeringEnd("left"), SteeringEnd("right"), Sweep())
 _ESC: tuple[Step, ...] = (EscOff(), EscOn())
-_REST: tuple[Step, ...] = (
+_THROTTLE: tuple[Step, ...] = (
     ThrottleRange(),
     Neutral(),
     Direction(),
@@ -44,6 +56,8 @@ _REST: tuple[Step, ...] = (
     FirstMotion("reverse"),
     ThrottleLimit("forward"),
     ThrottleLimit("reverse"),
+)
+_ON_THE_FLOOR: tuple[Step, ...] = (
     Floor(),
     SpeedLadder(),
     SpeedLimit(),
@@ -52,8 +66,10 @@ _REST: tuple[Step, ...] = (
     LidarYaw(),
     Review(),
 )
+_REST = (*_THROTTLE, *_ON_THE_FLOOR)
 STEPS = {step.name: step for step in (Preflight(), *_STEERING, *_ESC, *_REST)}
 
+HIGHEST_BATTERY_V = 60.0
 MOST_SAMPLES = 1200  # a press of 30 s at more than any LiDAR's rate
 GRID_DEG = np.arange(-180.0, 180.0, 3.0)  # where scans are compared; its own angles differ from turn to turn
 
@@ -74,6 +90,9 @@ def advance(state: WizardState, event: Event, now_s: float) -> WizardState:
     if isinstance(event, ScanSeen):
         # A LiDAR that goes on says nothing of the person.
         return _expired(_looked(state, event), now_s)
+    if isinstance(event, BatterySeen):
+        is_sound = 0.0 < event.voltage_v <= HIGHEST_BATTERY_V
+        return replace(state, battery_v=event.voltage_v) if is_sound else state
     state = replace(state, alive_at_s=now_s)
     if isinstance(event, Stopped):
         return replace(_ended(state, now_s), over="stopped", note=event.reason)
@@ -127,6 +146,11 @@ def show(state: WizardState, now_s: float) -> View:
 def needs_pulses(state: WizardState) -> bool:
     """Whether the servo board must be running: not before the promise that the wheels are lifted."""
     return state.draft.step != "preflight" and not state.over
+
+
+def needs_scans(state: WizardState) -> bool:
+    """Whether the LiDAR must be running: from the floor on."""
+    return _step(state) in _ON_THE_FLOOR and not state.over
 
 
 def _step(state: WizardState) -> Step:
@@ -234,7 +258,7 @@ def _moved(state: WizardState, by: int, now_s: float) -> WizardState:
     draft = target.entered(draft).changed(step=target.name)
     return WizardState(
         draft, now_s, state.alive_at_s, problems=state.problems, wall=state.wall, wall_at_s=state.wall_at_s,
-        scan_at_s=state.scan_at_s,
+        scan_at_s=state.scan_at_s, battery_v=state.battery_v,
     )  # fmt: skip
 
 

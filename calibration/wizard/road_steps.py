@@ -169,7 +169,7 @@ class SpeedLadder(Step):
         draft = state.draft
         if not 0.05 < run.speed_mps < 20.0:
             return state.noted(f"{run.speed_mps:.2f} m/s is no speed of such a car. Drive it again.")
-        state = state.changed(runs=(*draft.runs, run), rung=draft.rung + 1)
+        state = state.changed(runs=(*draft.runs, run), rung=draft.rung + 1, battery_v=state.battery_v)
         note = f"{run.offset_us:.0f} us from neutral: {run.speed_mps:.2f} m/s, give or take {run.error_mps:.2f}."
         return replace(state, tried=False, note=note)
 

@@ -52,6 +52,7 @@ class WizardState:
     wall: Wall | None = None
     wall_at_s: float = -1.0
     scan_at_s: float = -1.0
+    battery_v: float | None = None
     samples: tuple[Sample, ...] = field(default=(), compare=False)
     unread: bool = False
     note: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -117,6 +118,21 @@ def test_two_writers_never_make_the_same_generation(store: CalibrationStore, tmp
     history = store.history()
     assert [stored.generation for stored in history] == list(range(1, 16))
     assert [stored.previous for stored in history] == [None, *range(1, 15)]
+
+
+@pytest.mark.parametrize(("folder_mode", "is_shared"), [(0o2770, True), (0o755, False)])
+def test_a_history_in_a_groups_folder_is_the_groups_whatever_the_umask(
+    tmp_path: Path, folder_mode: int, is_shared: bool
+) -> None:
+    tmp_path.chmod(folder_mode)
+    before = os.umask(0o077)
+    try:
+        save(CalibrationStore(tmp_path / "board"), "one")
+    finally:
+        os.umask(before)
+    for path, rights in ((tmp_path / "board", 0o070), (tmp_path / "board/000001.json", 0o060)):
+        assert path.stat().st_mode & 0o077 == (rights if is_shared else 0)
+    assert (tmp_path / "board/.lock").stat().st_mode & 0o077 == (0o060 if is_shared else 0)
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:

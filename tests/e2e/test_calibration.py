@@ -69,6 +69,9 @@ class LocalLink:
     def status(self) -> ActuatorStatus:
         return self.core.status(self._clock())
 
+    def battery_v(self) -> float | None:
+        return 7.9
+
     def close(self) -> None:
         self.core.stop("closed", self._clock())
         self.core.turn(self._clock())
@@ -307,6 +310,7 @@ def test_a_wizard_run_finds_what_only_the_world_knows(track: Track) -> None:
     profile = measure_on_the_floor(garage)
     assert profile.is_confirmed_for("my-board")
     assert profile.throttle.reverse == "direct"
+    assert profile.throttle.battery_v == 7.9
     assert profile.throttle.dead_band_us == pytest.approx(14.0, abs=3.0)
     check_against_the_world(profile, car)
 

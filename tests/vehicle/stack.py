@@ -35,11 +35,16 @@ class Stack:
         folder: RuntimeFolder,
         actuator_program: Sequence[str] = ("-m", "vehicle.cli"),
         board_options: Sequence[str] = (),
+        settings: Sequence[str] = (),
     ) -> None:
-        """actuator_program: what Python runs in place of lapwing-car for the actuator; board_options: for the board."""
+        """actuator_program: what Python runs in place of lapwing-car for the actuator; board_options: for the board.
+
+        settings: of the car, KEY=VALUE.
+        """
         self.folder = folder
         self.processes = ProcessGroup(folder.path)
         self._actuator_program = actuator_program
+        self._settings = [word for setting in settings for word in ("--set", setting)]
         self.client: Any = None
         self.board = self._start("board", folder, *board_options)
         wait_for(folder.board_status, self.processes, START_S)
@@ -96,7 +101,7 @@ class Stack:
         self, verb: str, folder: RuntimeFolder, *arguments: str, program: Sequence[str] = ("-m", "vehicle.cli")
     ) -> Process:
         drives = f"record.folder={folder.path / 'drives'}"  # not where a person keeps theirs
-        options = ["--emulated", "--runtime", str(folder.path), "--set", drives]
+        options = ["--emulated", "--runtime", str(folder.path), "--set", drives, *self._settings]
         return self.processes.start(verb, [sys.executable, *program, verb, *options, *arguments])
 
     def end(self) -> None:

@@ -11,23 +11,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import shipped_profile
 from calibration.wizard.draft import Draft
-from calibration.wizard.events import Alive, Control, Entered, Held, Stopped, Tap, View
+from calibration.wizard.events import Alive, BatterySeen, Control, Entered, Held, Stopped, Tap, View
+from calibration.wizard.machine import advance, begin
+from calibration.wizard.step import WizardState
 from shared.actions import STOP
 from shared.errors import LinkError
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Lease, Pulses
 from vehicle.actuator.state import Phase
 from vehicle.calibrating.keys import Keyboard
+from vehicle.calibrating.late_lidar import LateLidar
 from vehicle.calibrating.run import draft_path, first_draft, keep, keep_draft
-from vehicle.calibrating.session import CalibrationSession
+from vehicle.calibrating.session import BATTERY_EVERY_S, CalibrationSession
 from vehicle.calibrating.terminal import Terminal, keys_of, page
 from vehicle.config import CarConfig
 from vehicle.hardware.assembly import Car, calibration_store, load_profile
+from vehicle.hardware.protocols import Scan
+from vehicle.hardware.scan_slot import ScanSlot
 from vehicle.runtime_folder import RuntimeFolder
 
 VIEW = View(
@@ -47,6 +53,7 @@ class RecordingLink:
     def __init__(self, clock: Any, profile: CalibrationProfile) -> None:
         self._clock, self.neutral_us = clock, profile.throttle.neutral_us
         self.phase, self.leases, self.closed = Phase.READY, [], False  # type: ignore[var-annotated]
+        self.battery: float | None = None
 
     def arm(self) -> tuple[str | None, ActuatorStatus]:
         self.phase = Phase.ARMED
@@ -61,6 +68,9 @@ class RecordingLink:
             self.phase, None, 7, "", "", STOP, steering_us=1500.0, throttle_us=self.neutral_us, turns=1, at_s=0.0
         )
 
+    def battery_v(self) -> float | None:
+        return self.battery
+
     def close(self) -> None:
         self.closed = True
 
@@ -68,9 +78,9 @@ class RecordingLink:
 class Person:
     """Somebody at a session, in time that passes when told."""
 
-    def __init__(self, clock: Any, draft: Draft) -> None:
+    def __init__(self, clock: Any, draft: Draft, newest_scan: Callable[[], Scan | None] = lambda: None) -> None:
         self.clock, self.links = clock, []  # type: ignore[var-annotated]
-        self.session = CalibrationSession(draft, self, clock)
+        self.session = CalibrationSession(draft, self, clock, newest_scan=newest_scan)
 
     def open(self, profile: CalibrationProfile) -> RecordingLink:
         self.links.append(RecordingLink(self.clock, profile))
@@ -179,6 +189,48 @@ def test_a_new_neutral_has_an_actuator_of_its_own(person: Person) -> None:
     assert person.links[0].closed
 
 
+def test_the_lidar_is_silent_until_the_car_is_on_the_floor(clock: Any) -> None:
+    opened: list[ScanSlot] = []
+
+    def open_lidar() -> ScanSlot:
+        opened.append(ScanSlot())
+        angles_deg = np.arange(0.0, 360.0, 4.0, dtype=np.float32)
+        now_s = clock()
+        opened[0].put(Scan(angles_deg, np.full(len(angles_deg), 2.0, np.float32), now_s, now_s, 1))
+        return opened[0]
+
+    lidar = LateLidar(open_lidar)
+    person = Person(clock, Draft.starting_from(shipped_profile("rc_car")), lidar.latest)
+    for step in ("centre", "neutral", "reverse_limit"):
+        person.session.state = WizardState(person.session.state.draft.changed(step=step), clock(), clock())
+        person.does(0.1)
+    assert (opened, lidar.problem) == ([], "")
+    person.session.state = WizardState(person.session.state.draft.changed(step="floor"), clock(), clock())
+    person.does(0.1)
+    assert len(opened) == 1
+    assert person.session.state.scan_at_s == opened[0].latest().started_at_s  # type: ignore[union-attr]
+
+
+def test_the_battery_is_kept_with_the_map_that_was_measured_on_it(clock: Any) -> None:
+    draft = Draft.starting_from(shipped_profile("rc_car")).changed(step="speed_map", method="marks")
+    person = Person(clock, draft)
+    person.session.state = WizardState(draft, clock(), clock())
+    person.does(0.1)
+    person.links[0].battery = 7.6
+    person.does(BATTERY_EVERY_S)
+    for seconds in (4.0, 3.0):
+        person.does(0.5, "drive")
+        person.session.hear(Entered("seconds", seconds))
+        person.does(0.5)
+    assert person.session.state.draft.profile("my-board").throttle.battery_v == 7.6
+
+
+@pytest.mark.parametrize("voltage_v", [0.0, -1.0, 61.0, float("nan")])
+def test_a_gauge_that_talks_nonsense_is_not_believed(clock: Any, voltage_v: float) -> None:
+    state = begin(Draft.starting_from(shipped_profile("rc_car")), clock())
+    assert advance(state, BatterySeen(voltage_v), clock()).battery_v is None
+
+
 def test_a_draft_is_gone_on_with_and_what_is_kept_is_in_force(car: Car) -> None:
     assert first_draft(car, None).base == shipped_profile("emulated")
     assert first_draft(car, "rc_car").base == shipped_profile("rc_car")
@@ -187,6 +239,8 @@ def test_a_draft_is_gone_on_with_and_what_is_kept_is_in_force(car: Car) -> None:
     assert first_draft(car, None) == first_draft(car, "rc_car") == begun
     assert first_draft(car, "deepracer").base == shipped_profile("deepracer")
     assert first_draft(car, None, fresh=True).base == shipped_profile("emulated")
+    new = Car(car.config.changed(starting_profile="deepracer"), car.folder, emulated=True)
+    assert first_draft(new, None, fresh=True).base == shipped_profile("deepracer")
     assert "Generation 1" in keep(car, begun)
     assert not draft_path(car).exists()
     assert load_profile(car).steering.left_us == 1677.0

@@ -58,7 +58,7 @@ def test_a_drive_of_less_than_nothing_is_refused(option: str, capsys: pytest.Cap
     assert "not in the range" in capsys.readouterr().err
 
 
-def test_a_real_car_without_calibration_is_told_what_to_do(
+def test_a_computer_that_is_no_car_is_told_what_to_do(
     folder: RuntimeFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["actuator", "--runtime", str(folder.path)]) == 1

@@ -49,15 +49,19 @@ def test_the_folder_of_the_services_is_for_their_group(group_folder: RuntimeFold
 
 
 @as_root
-@pytest.mark.parametrize(
-    ("mode", "user", "group"), [(0o3775, 0, 0), (0o2770, 0, 0), (0o3770, 4000, 0), (0o3770, 0, 4000)]
-)
-def test_a_folder_where_others_could_meddle_is_refused(
-    group_folder: RuntimeFolder, mode: int, user: int, group: int
-) -> None:
-    os.chown(group_folder.path, user, group)
+@pytest.mark.parametrize(("mode", "user"), [(0o3775, 0), (0o2770, 0), (0o3770, 4000)])
+def test_a_folder_where_others_could_meddle_is_refused(group_folder: RuntimeFolder, mode: int, user: int) -> None:
+    os.chown(group_folder.path, user, 0)
     group_folder.path.chmod(mode)
     with pytest.raises(LinkError, match="open to other users"):
+        group_folder.create()
+
+
+@as_root
+def test_who_is_not_in_the_group_is_told_how_to_get_in(group_folder: RuntimeFolder) -> None:
+    os.chown(group_folder.path, 0, 4000)
+    group_folder.path.chmod(0o3770)
+    with pytest.raises(LinkError, match="usermod -aG lapwing"):
         group_folder.create()
 
 

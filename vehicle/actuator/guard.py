@@ -22,7 +22,13 @@ from pathlib import Path
 
 from shared.errors import LapwingError
 from vehicle.actuator.guard_core import LOOK_S, GuardCore, OutputEnable
-from vehicle.actuator.guard_link import LONGEST_MESSAGE_BYTES, PROTOCOL_VERSION, AboutGuard, encode_about
+from vehicle.actuator.guard_link import (
+    LONGEST_MESSAGE_BYTES,
+    PROTOCOL_VERSION,
+    AboutGuard,
+    encode_about,
+    neutral_ticks_in,
+)
 from vehicle.actuator.guard_page import make_page
 from vehicle.actuator.loop_log import logging_beside
 from vehicle.actuator.realtime import GUARD_PRIORITY, become_realtime
@@ -113,6 +119,10 @@ class GuardServer:
         except OSError:
             message, descriptors, is_ours = b"", [], False
         is_welcome = is_ours and self._owner is None and not self._is_asked_to_leave
+        if is_welcome and not self._agrees(message):
+            # What it would call neutral may move this car. It ends; whoever starts it again knows the calibration.
+            log.warning("The actuator has another calibration: this guard ends, to be started again with that one.")
+            is_welcome, self._is_asked_to_leave = False, True
         if len(descriptors) != 1 or not message or not is_welcome:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -132,6 +142,13 @@ class GuardServer:
             os.close(memory)
         self._owner = (guest, owner)
         self._core.take_on(owner, page, time.monotonic())
+
+    def _agrees(self, hello: bytes) -> bool:
+        """Whether an owner calls the same pulse neutral."""
+        try:
+            return neutral_ticks_in(hello) == self._about.neutral_ticks
+        except (ValueError, KeyError, TypeError):
+            return True  # no owner at all: turned away for that, or known by its silence
 
     def _tidy(self, waiting: selectors.BaseSelector) -> None:
         """Part with an owner that the core no longer watches, and log what happened."""

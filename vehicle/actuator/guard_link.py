@@ -125,7 +125,7 @@ class GuardLink:
                 raise PermissionError("somebody else's process is no guard")
             ourselves = os.pidfd_open(os.getpid())
             try:
-                socket.send_fds(connection, [json.dumps({"version": PROTOCOL_VERSION}).encode()], [ourselves])
+                socket.send_fds(connection, [encode_hello(self._neutral_ticks)], [ourselves])
             finally:
                 os.close(ourselves)
         except OSError:
@@ -152,6 +152,16 @@ class GuardLink:
                 self._about = about
             except (OSError, ValueError, KeyError, TypeError, IndexError):
                 self.close()
+
+
+def encode_hello(neutral_ticks: int) -> bytes:
+    """The owner's one message."""
+    return json.dumps({"version": PROTOCOL_VERSION, "neutral_ticks": neutral_ticks}).encode()
+
+
+def neutral_ticks_in(hello: bytes) -> int:
+    """What an owner calls neutral. ValueError, KeyError or TypeError where it does not say."""
+    return int(json.loads(hello)["neutral_ticks"])
 
 
 def encode_about(about: AboutGuard) -> bytes:

@@ -1,6 +1,6 @@
 """What clients and the actuator say to each other: one JSON object a message, one answer a request.
 
-Requests: a lease, arm, stop, clear (a fault), status, devices. The answer is always the actuator's status after
+Requests: a lease, arm, stop, clear (a fault), renew, status, devices. The answer is always the actuator's status after
 it, with `problem` set when the request was refused, and what other devices of the bus said for who asked.
 """
 
@@ -43,6 +43,11 @@ class ClearRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewRequest:
+    """Another calibration is in force: come to rest, and begin anew with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusRequest:
     """Only ask."""
 
@@ -52,7 +57,7 @@ class DevicesRequest:
     """Ask what the other devices of the bus said."""
 
 
-Request = Lease | ArmRequest | StopRequest | ClearRequest | StatusRequest | DevicesRequest
+Request = Lease | ArmRequest | StopRequest | ClearRequest | RenewRequest | StatusRequest | DevicesRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ def decode_request(message: bytes) -> Request:
             return _complete(StopRequest(str(values.pop("reason"))[:200]), values)
         if kind == "clear":
             return _complete(ClearRequest(), values)
+        if kind == "renew":
+            return _complete(RenewRequest(), values)
         if kind == "status":
             return _complete(StatusRequest(), values)
         if kind == "devices":
@@ -129,6 +136,7 @@ _KINDS: dict[type, str] = {
     ArmRequest: "arm",
     StopRequest: "stop",
     ClearRequest: "clear",
+    RenewRequest: "renew",
     StatusRequest: "status",
     DevicesRequest: "devices",
 }

@@ -7,6 +7,7 @@ import logging
 import secrets
 import threading
 import time
+from dataclasses import dataclass
 
 from calibration.pulses import CalibratedPulses
 from shared.errors import HardwareError
@@ -38,10 +39,11 @@ log = logging.getLogger(__name__)
 
 
 def run_actuator(car: Car, stop: threading.Event) -> None:
-    """Until stop is set. The board is at rest on every way out that a program can take."""
-    profile = load_profile(car)
+    """Until stop is set; anew when somebody put another calibration in force and says so.
+
+    The board is at rest on every way out that a program can take, and in between.
+    """
     car.folder.create()
-    board = open_servo_board(car, profile)
     with contextlib.ExitStack() as exits:
         slack = SlackReader(open_bus_devices(car, exits))
         light, dark = _tail_light(car, exits)
@@ -52,7 +54,27 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
         warnings = tuple(warning for warning in (become_realtime(ACTUATOR_PRIORITY), dark) if warning)
         for warning in warnings:
             log.warning("%s", warning)
-        guard = exits.enter_context(contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(profile))))
+        parts = Parts(slack, watch, StatusLight(light), warnings)
+        while _serve(car, parts, stop):
+            log.info("Begins anew, with the calibration that is in force now.")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an actuator keeps when it begins anew. warnings: for the status."""
+
+    slack: SlackReader
+    watch: HealthWatch
+    light: StatusLight
+    warnings: tuple[str, ...]
+
+
+def _serve(car: Car, parts: Parts, stop: threading.Event) -> bool:
+    """With the calibration that is in force now. Whether to do it once more."""
+    profile = load_profile(car)
+    obstacle = arming_obstacle(car, profile)
+    board = open_servo_board(car, profile)
+    with contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(profile))) as guard:
         core = ActuatorCore(
             board,
             CalibratedPulses(profile),
@@ -60,22 +82,22 @@ def run_actuator(car: Car, stop: threading.Event) -> None:
             new_epoch=lambda: secrets.randbits(48) + 1,
             guard=guard,
             esc_profile=esc_profile(profile.throttle),
-            health=watch,
-            arming_obstacle=arming_obstacle(car, profile),
-            warnings=warnings,
+            health=parts.watch,
+            arming_obstacle=obstacle,
+            warnings=(*parts.warnings, *([] if obstacle is None else [obstacle])),
             clock=time.monotonic,
-            yaw_rate=YawRate(lambda: slack.readings.get(IMU)),
+            yaw_rate=YawRate(lambda: parts.slack.readings.get(IMU)),
         )
         guard.meet(time.monotonic, time.sleep)
         server = ActuatorServer(
             core,
             car.folder.actuator,
-            slack=slack,
-            devices=watch.told,
-            light=StatusLight(light),
+            slack=parts.slack,
+            devices=parts.watch.told,
+            light=parts.light,
             supervisor=Supervisor(),
         )
-        server.run(stop)
+        return server.run(stop)
 
 
 def fitted(car: Car) -> Fitted:

@@ -27,13 +27,14 @@ from vehicle.actuator.messages import (
     ArmRequest,
     ClearRequest,
     DevicesRequest,
+    RenewRequest,
     Request,
     StopRequest,
     decode_request,
     encode_answer,
 )
 from vehicle.actuator.slack import Reading, SlackReader
-from vehicle.actuator.state import STOP_HOLD_S, Phase
+from vehicle.actuator.state import STOP_HOLD_S, Phase, renewal_refusal
 from vehicle.actuator.status_light import StatusLight
 from vehicle.runtime_folder import listen
 from vehicle.supervisor import Supervisor
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class ActuatorServer:
-    """Serves one actuator core until `stop` is set."""
+    """Serves one actuator core until `stop` is set, or until somebody asks to begin anew."""
 
     def __init__(
         self,
@@ -73,9 +74,10 @@ class ActuatorServer:
         self._sleep = sleep
         self._driver: socket.socket | None = None
         self._phase = Phase.BOOT
+        self._is_to_renew = False
 
-    def run(self, stop: threading.Event) -> None:
-        """Until stop is set."""
+    def run(self, stop: threading.Event) -> bool:
+        """Until stop is set, or the car is to begin anew. Whether it is."""
         with contextlib.ExitStack() as exits:
             server = exits.enter_context(listen(self._path, socket.SOCK_SEQPACKET))
             exits.callback(self._path.unlink, missing_ok=True)
@@ -85,10 +87,11 @@ class ActuatorServer:
             exits.callback(self._come_to_rest)  # runs first: callbacks run in reverse order
             self._core.start(self._clock())
             self._keep_turning(server, waiting, stop)
+        return self._is_to_renew and not stop.is_set()
 
     def _keep_turning(self, server: socket.socket, waiting: selectors.BaseSelector, stop: threading.Event) -> None:
         next_turn_s = self._clock()
-        while not stop.is_set():
+        while not (stop.is_set() or self._is_to_renew):
             # A command that ends by itself does not wait for the next regular turn.
             due_s = min(next_turn_s, self._core.lapses_at_s + JUST_AFTER_S)
             self._hear(server, waiting, max(0.0, due_s - self._clock()))
@@ -156,6 +159,10 @@ class ActuatorServer:
         if isinstance(request, StopRequest):
             self._core.stop(request.reason, now_s)
             return None, True
+        if isinstance(request, RenewRequest):
+            problem = renewal_refusal(self._core.state.phase, self._core.state.reason)
+            self._is_to_renew = problem is None
+            return problem, False
         if isinstance(request, ClearRequest):
             try:
                 self._core.clear_fault(now_s)

@@ -78,6 +78,15 @@ def arm_refusal(state: ActuatorState) -> str | None:
     return f"The car has not stood at neutral for {state.hold_s:g} s yet. Wait a moment, then arm again."
 
 
+def renewal_refusal(phase: Phase, reason: str) -> str | None:
+    """Why the actuator cannot begin anew now, with another calibration; None when it can."""
+    if phase is Phase.ARMED:
+        return "The car is armed. Stop it first: lapwing-car neutral"
+    if phase is Phase.FAULT:  # it stays until somebody has looked at it
+        return f"The car has a fault: {reason}. Mend it, then restart the actuator."
+    return None
+
+
 def armed(state: ActuatorState, mode: Mode, *, top_speed_mps: float, epoch: int, now_s: float) -> ActuatorState:
     """Ready -> armed. Call only where arm_refusal gives None; anything else stays as it is."""
     if arm_refusal(state) is not None:

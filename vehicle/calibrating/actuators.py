@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from shared.atomic_files import write_atomic
 from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.health_watch import BATTERY
 from vehicle.actuator.lease import Lease
-from vehicle.actuator.messages import ArmRequest
+from vehicle.actuator.messages import ArmRequest, DevicesRequest
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.renewal import begin_anew, put_in_force
 from vehicle.hardware.assembly import Car
 from vehicle.processes import ProcessGroup, wait_for
 
@@ -42,6 +44,11 @@ class SocketLink:
         """What is so now."""
         return self._client.status()
 
+    def battery_v(self) -> float | None:
+        """What the battery's gauge says; None without one."""
+        reading = (self._client.ask(DevicesRequest()).devices or {}).get(BATTERY)
+        return None if reading is None or reading.problem else reading.values.get("voltage_v")
+
     def close(self) -> None:
         """Stop, and hang up: an actuator whose driver is gone stops anyway."""
         with suppress(LinkError):
@@ -50,39 +57,49 @@ class SocketLink:
 
 
 class OwnActuators:
-    """Starts guard and actuator with the profile that the wizard has so far, and anew when its neutral changes."""
+    """Starts guard and actuator, and anew when the neutral of what is being calibrated changes."""
 
-    def __init__(self, car: Car, options: Callable[[Car], Sequence[str]]) -> None:
-        """options: the command line that gives another process a car."""
+    def __init__(self, car: Car, options: Sequence[str]) -> None:
+        """options: the command line that gives another process this car."""
         self._car, self._options = car, options
         self._processes = ProcessGroup(car.folder.path)
 
     def open(self, profile: CalibrationProfile) -> SocketLink:
         """An actuator whose neutral is the profile's."""
-        self.end()
-        file = self._car.folder.path / "calibrating.json"
-        write_atomic(file, export_profile(profile))
-        car = Car(self._car.config.changed(calibration=file), self._car.folder, self._car.emulated)
-        options = self._options(car)
-        for verb, socket in (("guard", car.folder.guard), ("actuator", car.folder.actuator)):
-            self._processes.start(verb, [sys.executable, "-m", "vehicle.cli", verb, *options])
-            wait_for(socket, self._processes, START_TIMEOUT_S)
-        return SocketLink(car.folder.actuator)
-
-    def end(self) -> None:
-        """The car comes to rest, and both are gone."""
         self._processes.end()
+        _hand_over(self._car, profile)
+        for verb, socket in (("guard", self._car.folder.guard), ("actuator", self._car.folder.actuator)):
+            self._processes.start(verb, [sys.executable, "-m", "vehicle.cli", verb, *self._options])
+            wait_for(socket, self._processes, START_TIMEOUT_S)
+        return SocketLink(self._car.folder.actuator)
+
+    def end(self) -> str:
+        """The car comes to rest, and both are gone. What becomes of the calibration in force, a sentence."""
+        self._processes.end()
+        self._car.folder.calibrating.unlink(missing_ok=True)
+        return put_in_force(self._car.folder.actuator)
 
 
 class RunningActuator:
-    """The car's own actuator, where it runs already. Its neutral stays what it was started with."""
+    """The car's own actuator, where it runs already: it begins anew with what is being calibrated."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, car: Car) -> None:
+        self._car = car
 
     def open(self, profile: CalibrationProfile) -> SocketLink:
-        """Another connection to it."""
-        return SocketLink(self._path)
+        """The same actuator, with the profile's neutral. LinkError when it drives, or does not come back."""
+        _hand_over(self._car, profile)
+        begin_anew(self._car.folder.actuator)
+        return SocketLink(self._car.folder.actuator)
 
-    def end(self) -> None:
-        """It goes on."""
+    def end(self) -> str:
+        """It goes on with the calibration in force; a sentence about that."""
+        self._car.folder.calibrating.unlink(missing_ok=True)
+        return put_in_force(self._car.folder.actuator)
+
+
+def _hand_over(car: Car, profile: CalibrationProfile) -> None:
+    """From now on guard and actuator begin with this one."""
+    write_atomic(car.folder.calibrating, export_profile(profile))
+    # They may be other users of the car's group, and this user's umask may keep those out.
+    car.folder.calibrating.chmod(0o640)

@@ -15,16 +15,23 @@ from calibration.profile import CalibrationProfile
 from calibration.profile_file import shipped_profile, shipped_profiles
 from calibration.wizard.draft import Draft
 from shared.atomic_files import storage_errors, write_atomic
-from shared.errors import CalibrationError, LinkError, SettingsError
+from shared.errors import LinkError, SettingsError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.calibrating.actuators import OwnActuators, RunningActuator
+from vehicle.calibrating.late_lidar import LateLidar
 from vehicle.calibrating.session import CalibrationSession
 from vehicle.calibrating.terminal import Terminal
-from vehicle.hardware.assembly import Car, board_id, calibration_store, load_profile
+from vehicle.hardware.assembly import (
+    Car,
+    board_id,
+    calibration_store,
+    open_lidar,
+    profile_in_force,
+    starting_profile,
+)
 from vehicle.processes import ProcessGroup, wait_for
 from vehicle.up import board_status, world_is_installed
 
-STARTING_PROFILE = {True: "rc_car", False: "deepracer"}  # by whether the car is emulated
 WORLD_WORDS = ("lapwing", "world", "--track", "straight", "--free-floor")
 START_TIMEOUT_S = 60.0
 
@@ -47,15 +54,19 @@ def calibrate(
     with ExitStack() as exits:
         if car.emulated:
             _start_board(car, options(car), world, exits)
-        actuators = _actuators(car, options, tell)
-        exits.callback(actuators.end)
-        session = CalibrationSession(draft, actuators, time.monotonic, keep=lambda kept: keep_draft(car, kept))
-        over = Terminal(session, about=lambda: _about(car)).run(sys.stdin.fileno(), stop)
+        actuators = _actuators(car, options)
+        lidar = LateLidar(lambda: open_lidar(car, draft.base))
+        exits.callback(lidar.close)
+        session = CalibrationSession(
+            draft, actuators, time.monotonic, keep=lambda kept: keep_draft(car, kept), newest_scan=lidar.latest
+        )
+        try:
+            over = Terminal(session, about=lambda: _about(car, lidar)).run(sys.stdin.fileno(), stop)
+            ended = keep(car, session.state.draft) if over == "saved" else session.state.note
+        finally:
+            taken = actuators.end()
     tell("")
-    if over != "saved":
-        tell(session.state.note)
-        return
-    tell(keep(car, session.state.draft))
+    tell(f"{ended} {taken}" if over == "saved" else ended)
 
 
 def first_draft(car: Car, start: str | None, *, fresh: bool = False) -> Draft:
@@ -73,10 +84,7 @@ def first_draft(car: Car, start: str | None, *, fresh: bool = False) -> Draft:
 
 def _base(car: Car, start: str | None) -> CalibrationProfile:
     if start is None:
-        try:
-            return load_profile(car)
-        except CalibrationError:
-            return shipped_profile(STARTING_PROFILE[car.emulated])
+        return profile_in_force(car) or starting_profile(car)
     if start in shipped_profiles():
         return shipped_profile(start)
     with storage_errors(start, "read"):
@@ -99,7 +107,7 @@ def keep(car: Car, draft: Draft) -> str:
     sentence = f"Generation {stored.generation} is this car's calibration from now on, confirmed for {board_id(car)}."
     if car.config.calibration is not None:
         sentence += f" But car.toml names another one, {car.config.calibration}: take that line out."
-    return f"{sentence} An actuator that runs already takes it when it starts anew."
+    return sentence
 
 
 def draft_path(car: Car) -> Path:
@@ -107,19 +115,13 @@ def draft_path(car: Car) -> Path:
     return car.config.calibrations.expanduser() / f"{board_id(car)}.draft"
 
 
-def _actuators(
-    car: Car, options: Callable[[Car], Sequence[str]], tell: Callable[[str], None]
-) -> OwnActuators | RunningActuator:
+def _actuators(car: Car, options: Callable[[Car], Sequence[str]]) -> OwnActuators | RunningActuator:
     """The actuator that runs already, else our own."""
     try:
         ActuatorClient(car.folder.actuator).close()
     except LinkError:
-        return OwnActuators(car, options)
-    tell(
-        "The car's actuator runs already, with the neutral that it knows. If the wheels creep while nothing is held, "
-        "stop it and type the same command again."
-    )
-    return RunningActuator(car.folder.actuator)
+        return OwnActuators(car, options(car))
+    return RunningActuator(car)
 
 
 def _start_board(car: Car, options: Sequence[str], world: Path | None, exits: ExitStack) -> None:
@@ -140,11 +142,12 @@ def _start_board(car: Car, options: Sequence[str], world: Path | None, exits: Ex
     wait_for(car.folder.board_status, processes, START_TIMEOUT_S)
 
 
-def _about(car: Car) -> str:
-    """Nobody can look at an emulated car: what its wheels do is said instead."""
+def _about(car: Car, lidar: LateLidar) -> str:
+    """What is not well with the LiDAR. And nobody can look at an emulated car: what its wheels do is said instead."""
     if not car.emulated:
-        return ""
+        return lidar.problem
     pose = board_status(car.folder.board_status)["pose"]
     if pose is None:
         return "The emulated car: no world is there to see it in."
-    return f"The emulated car: wheels at {pose['steering_angle_deg']:+.1f} degrees, {pose['speed_mps']:+.2f} m/s"
+    wheels = f"wheels at {pose['steering_angle_deg']:+.1f} degrees, {pose['speed_mps']:+.2f} m/s"
+    return f"The emulated car: {wheels}. {lidar.problem}".rstrip()

@@ -5,13 +5,14 @@ No clock and no device of its own: the terminal and the tests give both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
 from calibration.profile import CalibrationProfile
 from calibration.wizard.draft import Draft
-from calibration.wizard.events import Event, ScanSeen, View
-from calibration.wizard.machine import advance, begin, needs_pulses, show, wanted
+from calibration.wizard.events import BatterySeen, Event, ScanSeen, View
+from calibration.wizard.machine import advance, begin, needs_pulses, needs_scans, show, wanted
 from calibration.wizard.rules import LINK_ALIVE_S
 from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease, Pulses
@@ -19,6 +20,7 @@ from vehicle.actuator.state import Phase
 from vehicle.hardware.protocols import Scan
 
 TURN_S = 0.020
+BATTERY_EVERY_S = 2.0
 SAME_US = 0.5  # neutrals closer than that are one: a step of the chip is 4.88 us
 
 
@@ -35,6 +37,10 @@ class CalibrationLink(Protocol):
 
     def status(self) -> ActuatorStatus:
         """What is so now."""
+        ...
+
+    def battery_v(self) -> float | None:
+        """What the battery's gauge says; None without one."""
         ...
 
     def close(self) -> None:
@@ -73,6 +79,7 @@ class CalibrationSession:
         self._epoch: int | None = None
         self._sequence = 0
         self._scan_sequence: int | None = None
+        self._battery_due_s = -math.inf
 
     def hear(self, event: Event) -> None:
         """What the person did, or that they are there."""
@@ -80,6 +87,11 @@ class CalibrationSession:
         self.state = advance(self.state, event, self._clock())
         if self.state.draft is not before:
             self._keep(self.state.draft)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the actuator has to say to a person, such as that the supply dips: a servo may push at its stop."""
+        return () if self.status is None else self.status.warnings
 
     def view(self) -> View:
         """What to show now."""
@@ -98,6 +110,7 @@ class CalibrationSession:
         if self._epoch is None and not self._arm():
             return
         self._renew(self._link)
+        self._ask_battery(self._link)
 
     def close(self) -> None:
         """The car comes to rest."""
@@ -141,7 +154,18 @@ class CalibrationSession:
             self._epoch = None
             self.problem = f"The car stopped: {self.status.reason}."
 
+    def _ask_battery(self, link: CalibrationLink) -> None:
+        now_s = self._clock()
+        if now_s < self._battery_due_s:
+            return
+        self._battery_due_s = now_s + BATTERY_EVERY_S
+        voltage_v = link.battery_v()
+        if voltage_v is not None:
+            self.state = advance(self.state, BatterySeen(voltage_v), now_s)
+
     def _look(self) -> None:
+        if not needs_scans(self.state):
+            return
         scan = self._newest_scan()
         if scan is None or scan.sequence == self._scan_sequence:
             return

@@ -81,7 +81,8 @@ class Terminal:
         if now_s - self._drawn_at_s < DRAW_S:
             return
         self._drawn_at_s = now_s
-        shown = page(self._session.view(), self._keyboard, self._session.problem, self._about())
+        problems = " ".join([self._session.problem, *(f"Note: {warning}." for warning in self._session.warnings)])
+        shown = page(self._session.view(), self._keyboard, problems.strip(), self._about())
         if shown == self._shown:
             return
         self._shown = shown

@@ -12,8 +12,9 @@ from calibration.profile import CalibrationProfile
 from calibration.profile_file import export_profile
 from shared.atomic_files import storage_errors, write_atomic
 from shared.errors import CalibrationError
+from vehicle.actuator.renewal import check_may_change, put_in_force
 from vehicle.car_options import car_options, tell
-from vehicle.hardware.assembly import Car, board_id, calibration_store, load_profile
+from vehicle.hardware.assembly import Car, board_id, calibration_store, profile_in_force
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 PROMISE = "the wheels obey"
@@ -47,8 +48,9 @@ def history(car: Car) -> None:
 @click.pass_obj
 def undo(car: Car) -> None:
     """Put back what was in force before; again, and it goes further back."""
+    check_may_change(car.folder.actuator)
     stored = calibration_store(car).undo(saved_at=_now())
-    tell(f"Generation {stored.generation}: {stored.reason}. {_takes_effect()}")
+    tell(f"Generation {stored.generation}: {stored.reason}. {put_in_force(car.folder.actuator)}")
 
 
 @command.command("export")
@@ -56,7 +58,7 @@ def undo(car: Car) -> None:
 @click.pass_obj
 def export_(car: Car, file: Path) -> None:
     """Write the calibration in force into FILE, for another computer or for `lapwing train --calibration`."""
-    write_atomic(file, export_profile(load_profile(car)))
+    write_atomic(file, export_profile(_in_force(car)))
     tell(f"Written: {file}")
 
 
@@ -68,10 +70,12 @@ def import_(car: Car, file: Path) -> None:
     with storage_errors(file, "read"):
         content = file.read_bytes()
     profile = import_any(content, source=str(file))
+    check_may_change(car.folder.actuator)
     stored = calibration_store(car).save(profile, reason=f"imported from {file.name}", saved_at=_now())
     tell(
         f"Generation {stored.generation} is in force, and not confirmed on this board: the car cannot be armed with it "
-        "yet. Lift the wheels, then: lapwing-car calibrate, or lapwing-car calibration confirm"
+        f"yet. {put_in_force(car.folder.actuator)} "
+        "Lift the wheels, then: lapwing-car calibrate, or lapwing-car calibration confirm"
     )
 
 
@@ -79,7 +83,7 @@ def import_(car: Car, file: Path) -> None:
 @click.pass_obj
 def confirm(car: Car) -> None:
     """Say that you saw this car's wheels obey the calibration in force. Without that it cannot be armed."""
-    profile = load_profile(car)
+    profile = _in_force(car)
     for sentence in _summary(profile):
         tell(sentence)
     said = click.prompt(
@@ -87,9 +91,10 @@ def confirm(car: Car) -> None:
     )
     if said.strip().lower() != PROMISE:
         raise CalibrationError("Not confirmed; nothing was changed. To see the wheels move: lapwing-car calibrate")
+    check_may_change(car.folder.actuator)
     confirmed = profile.changed(confirmed_on_board=True, board_id=board_id(car))
     stored = calibration_store(car).save(confirmed, reason="confirmed by hand", saved_at=_now())
-    tell(f"Generation {stored.generation} is confirmed for {board_id(car)}. {_takes_effect()}")
+    tell(f"Generation {stored.generation} is confirmed for {board_id(car)}. {put_in_force(car.folder.actuator)}")
 
 
 def _summary(profile: CalibrationProfile) -> list[str]:
@@ -101,8 +106,11 @@ def _summary(profile: CalibrationProfile) -> list[str]:
     ]
 
 
-def _takes_effect() -> str:
-    return "It takes effect when the car's actuator starts anew."
+def _in_force(car: Car) -> CalibrationProfile:
+    profile = profile_in_force(car)
+    if profile is None:
+        raise CalibrationError("This car was not calibrated yet. Lift its wheels and type: lapwing-car calibrate")
+    return profile
 
 
 def _now() -> str:

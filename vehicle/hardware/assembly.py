@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calibration.profile import CalibrationProfile, LidarPose
-from calibration.profile_file import read_profile, shipped_profile
+from calibration.profile_file import import_profile, read_profile, shipped_profile
 from calibration.pulses import throttle_pulse_us
 from calibration.store import CalibrationStore
 from shared.atomic_files import storage_errors
 from shared.cars import CAR_MODELS
-from shared.errors import CalibrationError, HardwareError
+from shared.errors import HardwareError
 from vehicle.config import BatteryConfig, CameraConfig, CarConfig
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
@@ -43,12 +43,14 @@ from vehicle.hardware.protocols import (
 from vehicle.hardware.replay_camera import open_replay
 from vehicle.hardware.rplidar import Rplidar
 from vehicle.hardware.rplidar_port import BAUD_RATES, RplidarPort
+from vehicle.hardware.silent_board import SilentBoard
 from vehicle.hardware.tail_light import ServoBoardLight, SysfsLight
 from vehicle.hardware.usb_camera import open_usb_camera
 from vehicle.runtime_folder import RuntimeFolder
 
 EMULATED_BOARD_ID = "emulated"
 EMULATED_PROFILE = "emulated"
+STARTING_PROFILE = "rc_car"  # what most servos and speed controllers understand
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -76,7 +78,20 @@ def calibration_store(car: Car) -> CalibrationStore:
 
 
 def load_profile(car: Car) -> CalibrationProfile:
-    """The calibration in force: the file that was set, else the newest; the emulated car has one that comes along."""
+    """The calibration that holds now: the one being made, else the one in force, else what such a car begins with."""
+    making = car.folder.calibrating
+    if making.exists():
+        with storage_errors(making, "read"):
+            return import_profile(making.read_bytes(), source=str(making))  # whatever it says, nobody confirmed it
+    profile = profile_in_force(car)
+    return starting_profile(car) if profile is None else profile
+
+
+def profile_in_force(car: Car) -> CalibrationProfile | None:
+    """The file that was set, else the newest of the history; the emulated car has one that comes along.
+
+    None for a car that was never calibrated.
+    """
     path = car.config.calibration
     if path is not None:
         with storage_errors(path, "read"):
@@ -84,17 +99,22 @@ def load_profile(car: Car) -> CalibrationProfile:
     stored = calibration_store(car).current()
     if stored is not None:
         return stored.profile
-    if car.emulated:
-        return shipped_profile(EMULATED_PROFILE)
-    raise CalibrationError(
-        "This car has no calibration. Make one: lapwing-car calibrate. Or drive the emulated car: --emulated"
-    )
+    return shipped_profile(EMULATED_PROFILE) if car.emulated and car.config.starting_profile is None else None
+
+
+def starting_profile(car: Car) -> CalibrationProfile:
+    """What a car begins with that was never calibrated."""
+    return shipped_profile(car.config.starting_profile or STARTING_PROFILE)
 
 
 def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
     """Why this car must not be armed with this profile; None when it may."""
     if profile.is_confirmed_for(board_id(car)):
         return None
+    if car.folder.calibrating.exists():
+        return "The car is being calibrated, or that was broken off. Go on with it: lapwing-car calibrate"
+    if profile_in_force(car) is None:
+        return "This car was not calibrated yet, and its outputs stay off. Lift the wheels, then: lapwing-car calibrate"
     return (
         f"The calibration was not confirmed on this board ({board_id(car)}). "
         "Lift the wheels, then: lapwing-car calibrate, or lapwing-car calibration confirm"
@@ -102,7 +122,10 @@ def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
 
 
 def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
-    """The servo board, not started, claimed for this process. HardwareError when it is not to be had."""
+    """The servo board, not started, claimed for this process. HardwareError when it is not to be had.
+
+    That of a car which was never calibrated stays silent.
+    """
     settings = car.config.servo_board
     driver = None if car.emulated else kernel_driver_of(settings.bus, settings.address)
     if driver is not None:
@@ -116,7 +139,9 @@ def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
     except HardwareError:
         bus.deinit()
         raise
-    return Pca9685Board(bus, address=settings.address, oscillator_hz=profile.chip_clock_hz)
+    board = Pca9685Board(bus, address=settings.address, oscillator_hz=profile.chip_clock_hz)
+    is_known = car.folder.calibrating.exists() or profile_in_force(car) is not None
+    return board if is_known else SilentBoard(board)
 
 
 def open_bus(car: Car, number: int) -> I2CBus:
@@ -240,9 +265,12 @@ def open_right_camera(car: Car) -> Camera:
     return DeviceCamera(lambda deliver: _open_camera_device(config, deliver)).start()
 
 
-def open_lidar(car: Car) -> Lidar:
-    """The LiDAR, starting; one that is absent or fails says why in its `problem`. CalibrationError as load_profile."""
-    config, profile = car.config.lidar, load_profile(car)
+def open_lidar(car: Car, profile: CalibrationProfile | None = None) -> Lidar:
+    """The LiDAR, starting; one that is absent or fails says why in its `problem`.
+
+    profile: where it is mounted; None: the calibration that holds now, CalibrationError where that cannot be read.
+    """
+    config, profile = car.config.lidar, profile or load_profile(car)
     if config.device == "none" and not car.emulated:
         return NoLidar()
     path, baud_rate = (car.folder.board_lidar, BAUD_RATE) if car.emulated else (config.port, config.baud_rate)

@@ -197,7 +197,10 @@ def _buffer(segment: Segment) -> ctypes.Array[ctypes.c_uint8]:
 
 def _why_no_bus(path: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
-        return f"There is no I2C bus {path}. Turn I2C on (sudo raspi-config, Interface Options), then restart."
+        return (
+            f"There is no I2C bus {path}. Turn I2C on (sudo raspi-config, Interface Options), then restart. "
+            "Without a car, add --emulated."
+        )
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"Not allowed to open {path}. Add this user to the group i2c: sudo usermod -aG i2c $USER"
     return f"The I2C bus {path} does not open: {error.strerror}. Restart the car, then run: ls -l /dev/i2c-*"

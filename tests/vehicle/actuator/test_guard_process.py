@@ -18,6 +18,7 @@ from tests.vehicle.stack import LeaseThread, Stack, is_rest
 from vehicle.actuator.guard import GuardServer, main
 from vehicle.actuator.guard_core import GuardCore
 from vehicle.actuator.guard_link import NO_GUARD, AboutGuard, GuardLink
+from vehicle.actuator.guard_watch import Standing
 from vehicle.actuator.messages import ArmRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
@@ -114,6 +115,23 @@ def test_an_owner_that_the_guard_could_not_kill_is_turned_away(
     link.close()
     guard.leave()
     thread.join()
+
+
+def test_a_guard_with_another_neutral_than_its_owner_ends_to_be_started_with_that_one(folder: RuntimeFolder) -> None:
+    board = GuardBoard(LocalI2C(EmulatedBoard(time.monotonic).wire), address=0x40, prescale=121, neutral_ticks=307)
+    core = GuardCore(board, NotWired(), time.monotonic())
+    guard = GuardServer(core, AboutGuard(1, 307, "L0", ()), folder.guard)
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(guard.run()))
+    thread.start()
+    link = GuardLink(folder.guard, 308)
+    while thread.is_alive():
+        link.beat(Standing.AT_REST, time.monotonic())
+        time.sleep(0.01)
+    assert ended == [True]
+    assert link.problem(time.monotonic()) == NO_GUARD
+    assert not core.is_watching
+    link.close()
 
 
 def test_the_guard_loads_nothing_but_the_standard_library() -> None:

@@ -22,12 +22,14 @@ from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.messages import (
     ArmRequest,
     DevicesRequest,
+    RenewRequest,
     StatusRequest,
     StopRequest,
     decode_answer,
     encode_request,
 )
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.renewal import check_may_change
 from vehicle.actuator.server import MOST_CONNECTIONS, ActuatorServer
 from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import Phase
@@ -91,10 +93,14 @@ class Running:
         self.stop = threading.Event()
         light = StatusLight(ServoBoardLight(LocalI2C(self.board.wire), address=0x40, channels=LAMP))
         server = ActuatorServer(core, self.path, slack=SlackReader([Gauge()]), light=light)
-        self.thread = threading.Thread(target=server.run, args=(self.stop,))
+        self.is_to_renew = False
+        self.thread = threading.Thread(target=self._run, args=(server,))
         self.thread.start()
         while not self.path.exists():
             time.sleep(0.005)
+
+    def _run(self, server: ActuatorServer) -> None:
+        self.is_to_renew = server.run(self.stop)
 
     def end(self) -> None:
         self.stop.set()
@@ -323,6 +329,34 @@ def test_a_driver_that_talks_nonsense_loses_its_lease_at_once(actuator: Running)
     assert answer.status.applied.speed_mps == 0.0
     assert answer.status.throttle_us == 1500.0
     watcher.close()
+
+
+def test_it_ends_at_rest_to_begin_anew_but_not_while_somebody_drives(actuator: Running) -> None:
+    client = actuator.client()
+    wait_until_ready(client)
+    assert client.arm(Mode.AUTONOMOUS, 1.0) == ""
+    assert "Stop it first" in (client.ask(RenewRequest()).problem or "")
+    with pytest.raises(LinkError, match="Stop it first"):
+        check_may_change(actuator.path)
+    assert client.status().phase is Phase.ARMED
+    client.stop("enough")
+    check_may_change(actuator.path)
+    assert client.ask(RenewRequest()).problem is None
+    actuator.thread.join(5.0)
+    assert actuator.is_to_renew
+    assert [width_us for _, width_us in actuator.throttle_pulses()][-1] is None
+    client.close()
+
+
+def test_a_fault_stays_until_somebody_has_looked_at_it(actuator: Running) -> None:
+    client = actuator.client()
+    wait_until_ready(client)
+    actuator.bus.losses = 3
+    while client.status().phase is not Phase.FAULT:
+        time.sleep(0.005)
+    assert "has a fault" in (client.ask(RenewRequest()).problem or "")
+    assert client.status().phase is Phase.FAULT
+    client.close()
 
 
 def test_one_actuator_serves_a_socket(actuator: Running) -> None:

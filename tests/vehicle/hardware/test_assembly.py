@@ -78,9 +78,24 @@ def test_the_emulated_calibration_cannot_arm_a_real_car(folder: RuntimeFolder) -
     assert arming_obstacle(car, mine) is None
 
 
-def test_a_real_car_has_no_silent_default(folder: RuntimeFolder, tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="--emulated"):
-        load_profile(Car(CarConfig(), folder, emulated=False))
+@pytest.mark.parametrize(("settings", "name"), [({}, "rc_car"), ({"starting_profile": "deepracer"}, "deepracer")])
+def test_a_new_car_begins_with_a_shipped_profile_and_says_what_comes_next(
+    folder: RuntimeFolder, tmp_path: Path, settings: dict[str, str], name: str
+) -> None:
+    car = Car(CarConfig().changed(calibrations=tmp_path, **settings), folder, emulated=False)
+    profile = load_profile(car)
+    assert profile == shipped_profile(name)
+    assert "lapwing-car calibrate" in (arming_obstacle(car, profile) or "")
+
+
+def test_whatever_is_being_calibrated_holds_and_cannot_arm(emulated_car: Car) -> None:
+    emulated_car.folder.calibrating.write_text(export_profile(shipped_profile("emulated")))
+    profile = load_profile(emulated_car)
+    assert profile.steering == shipped_profile("emulated").steering
+    assert "being calibrated" in (arming_obstacle(emulated_car, profile) or "")
+
+
+def test_a_calibration_that_is_damaged_is_no_calibration(folder: RuntimeFolder, tmp_path: Path) -> None:
     damaged = tmp_path / "car.json"
     damaged.write_text("{")
     with pytest.raises(CalibrationError, match="damaged"):
@@ -139,6 +154,27 @@ def test_neutral_without_an_actuator_says_neutral_on_the_bus_and_switches_off(
     assert "switched off" in bring_to_rest(emulated_car)
     widths = [change.width_us for change in running_board.chip.settled_history() if change.channel == 0]
     assert widths == [pytest.approx(1500.0, abs=3), None]
+
+
+def test_a_car_that_was_never_calibrated_gets_no_pulse(
+    emulated_car: Car, running_board: EmulatedBoard, tmp_path: Path
+) -> None:
+    new = emulated_car.config.changed(starting_profile="deepracer", calibrations=tmp_path)
+    car = Car(new, emulated_car.folder, emulated=True)
+    board = open_servo_board(car, load_profile(car))
+    board.start()
+    for _ in range(3):
+        board.write_pulses(1500.0, 1600.0)
+        board.check()
+    board.close()
+    assert "switched off" in bring_to_rest(car)
+    assert running_board.chip.settled_history() == []
+    car.folder.calibrating.write_text(export_profile(shipped_profile("deepracer")))
+    board = open_servo_board(car, load_profile(car))
+    board.start()
+    board.write_pulses(1500.0, 1446.0)
+    board.check()
+    board.close()
 
 
 def test_neutral_does_not_claim_what_a_faulty_actuator_cannot_promise(
