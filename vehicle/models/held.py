@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def held_limits() -> dict[str, bool]:
         "open files": resource.getrlimit(resource.RLIMIT_NOFILE)[1] <= 4096,
         "no new privileges": ctypes.CDLL(None).prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
         "no capabilities": _has_no_capabilities(),
-        "no network": all(name == "lo" for _, name in socket.if_nameindex()),
+        "no network": _has_no_network(),
         "read-only files": _is_read_only("/") and _is_read_only(str(Path.home())),
         "no other processes": _sees_few_processes(),
     }
@@ -50,10 +49,22 @@ def _has_no_capabilities() -> bool:
     return False
 
 
-def _is_read_only(path: str) -> bool:
+def _has_no_network() -> bool:
+    """By what the kernel lists: to ask it over a socket may itself be forbidden."""
     with suppress(OSError):
-        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+        _, _, *lines = Path("/proc/self/net/dev").read_text().splitlines()
+        return all(line.partition(":")[0].strip() == "lo" for line in lines)
     return False
+
+
+def _is_read_only(path: str) -> bool:
+    """What is not there cannot be written either: a service has no home."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _sees_few_processes() -> bool:

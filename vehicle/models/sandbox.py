@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     limit_resources()
     os.umask(0o077)
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    if enter_namespaces():
+    if may_enter_namespaces() and enter_namespaces():
         _become_parent_of_the_program()
     os.execvp(arguments[0], arguments)
 
@@ -55,6 +55,14 @@ def limit_resources() -> None:
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
+
+
+def may_enter_namespaces() -> bool:
+    """Tried by a child: who may make namespaces but not use them, as under some systems' rules, is stuck half-way."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if enter_namespaces() else 1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def enter_namespaces() -> bool:
