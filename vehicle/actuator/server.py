@@ -59,10 +59,11 @@ class ActuatorServer:
         supervisor: Supervisor | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        selector: Callable[[], selectors.BaseSelector] = selectors.DefaultSelector,
     ) -> None:
         """slack: what else is on the bus, read between the turns. devices: what to tell of it, and of others.
 
-        light: shows the phase. supervisor: hears of every turn.
+        light: shows the phase. supervisor: hears of every turn. selector: waits for messages, on the given clock.
         """
         self._core = core
         self._path = path
@@ -72,6 +73,7 @@ class ActuatorServer:
         self._supervisor = supervisor or Supervisor({})
         self._clock = clock
         self._sleep = sleep
+        self._selector = selector
         self._driver: socket.socket | None = None
         self._phase = Phase.BOOT
         self._is_to_renew = False
@@ -81,7 +83,7 @@ class ActuatorServer:
         with contextlib.ExitStack() as exits:
             server = exits.enter_context(listen(self._path, socket.SOCK_SEQPACKET))
             exits.callback(self._path.unlink, missing_ok=True)
-            waiting = exits.enter_context(selectors.DefaultSelector())
+            waiting = exits.enter_context(self._selector())
             exits.callback(_close_all, waiting)
             waiting.register(server, selectors.EVENT_READ)
             exits.callback(self._come_to_rest)  # runs first: callbacks run in reverse order

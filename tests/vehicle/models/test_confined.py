@@ -1,4 +1,4 @@
-"""Importer and USB stick work as their units confine them: also a stock DeepRacer model, which needs a file of its own."""
+"""Importer and USB verb work as their units confine them; a stock DeepRacer model passes through a file there."""
 
 from __future__ import annotations
 
