@@ -32,7 +32,7 @@ from vehicle.actuator.guard_link import (
 from vehicle.actuator.guard_page import make_page
 from vehicle.actuator.loop_log import logging_beside
 from vehicle.actuator.realtime import GUARD_PRIORITY, become_realtime
-from vehicle.actuator.safety_level import SafetyLevel
+from vehicle.actuator.safety_level import SafetyLevel, level_of
 from vehicle.hardware.guard_board import GuardBoard, open_guard_bus
 from vehicle.hardware.output_enable import open_output_enable
 from vehicle.runtime_folder import listen, peer_user_id
@@ -147,7 +147,7 @@ class GuardServer:
         """Whether an owner calls the same pulse neutral."""
         try:
             return neutral_ticks_in(hello) == self._about.neutral_ticks
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return True  # no owner at all: turned away for that, or known by its silence
 
     def _tidy(self, waiting: selectors.BaseSelector) -> None:
@@ -175,9 +175,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--address", type=int, required=True)
     parser.add_argument("--prescale", type=int, required=True)
     parser.add_argument("--neutral-ticks", type=int, required=True)
-    parser.add_argument("--output-enable", default="none", help="none, line:CHIP:LINE or dead-man:CHIP:LINE")
+    parser.add_argument("--output-enable", default="none", help="none, line:CHIP:LINE or dead_man:CHIP:LINE")
     options = parser.parse_args(arguments)
-    level = {"none": SafetyLevel.L0, "line": SafetyLevel.L1, "dead-man": SafetyLevel.L2}
     try:
         board = GuardBoard(
             open_guard_bus(options.bus),
@@ -187,7 +186,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         line = open_output_enable(options.output_enable)
         with logging_beside():
-            return _serve(board, line, level[options.output_enable.partition(":")[0]], options)
+            return _serve(board, line, level_of(options.output_enable.partition(":")[0]), options)
     except LapwingError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -160,7 +160,7 @@ def encode_hello(neutral_ticks: int) -> bytes:
 
 
 def neutral_ticks_in(hello: bytes) -> int:
-    """What an owner calls neutral. ValueError, KeyError or TypeError where it does not say."""
+    """What an owner calls neutral. ValueError, KeyError, TypeError, OverflowError or RecursionError for nonsense."""
     return int(json.loads(hello)["neutral_ticks"])
 
 

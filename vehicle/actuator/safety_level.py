@@ -29,6 +29,14 @@ _MEANINGS = {
 }
 
 
+_BY_WIRING = {"none": SafetyLevel.L0, "line": SafetyLevel.L1, "dead_man": SafetyLevel.L2}
+
+
+def level_of(wiring: str) -> SafetyLevel:
+    """The level that a wiring of the pin gives: none, line or dead_man, as in the settings."""
+    return _BY_WIRING[wiring]
+
+
 def meaning_of(level: SafetyLevel) -> str:
     """What the level promises, for the person beside the car."""
     return _MEANINGS[level]

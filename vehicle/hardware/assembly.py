@@ -157,8 +157,9 @@ def neutral_ticks(profile: CalibrationProfile) -> int:
 def guard_arguments(car: Car, profile: CalibrationProfile) -> list[str]:
     """All that the guard must know, as its command line: it reads no settings and no calibration itself."""
     settings = car.config.servo_board
-    where = f"{settings.output_enable_chip}:{settings.output_enable_line}"
-    wiring = {"none": "none", "line": f"line:{where}", "dead_man": f"dead-man:{where}"}[settings.output_enable]
+    wiring: str = settings.output_enable
+    if wiring != "none":
+        wiring += f":{settings.output_enable_chip}:{settings.output_enable_line}"
     values = {
         "--socket": str(car.folder.guard),
         "--bus": f"emulated:{car.folder.board_i2c}" if car.emulated else f"i2c:{settings.bus}",

@@ -18,7 +18,7 @@ from vehicle.actuator.battery import LASTING_S, BatteryLevel, BatteryState, batt
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.health_watch import TOO_HOT_C
 from vehicle.actuator.messages import DevicesRequest
-from vehicle.actuator.safety_level import SafetyLevel, meaning_of
+from vehicle.actuator.safety_level import SafetyLevel, level_of, meaning_of
 from vehicle.actuator.slack import Reading
 from vehicle.actuator.state import Phase
 from vehicle.hardware.assembly import (
@@ -138,9 +138,7 @@ class Doctor:
         try:
             board.start()
             yield Finding("servo board", Verdict.GOOD, "It answers, and keeps its settings. No actuator runs.")
-            wiring = self._car.config.servo_board.output_enable
-            levels = {"none": SafetyLevel.L0, "line": SafetyLevel.L1, "dead_man": SafetyLevel.L2}
-            yield safety(SafetyLevel.L0 if self._car.emulated else levels[wiring])
+            yield safety(level_of("none" if self._car.emulated else self._car.config.servo_board.output_enable))
             with contextlib.ExitStack() as exits:
                 devices = [*open_bus_devices(self._car, exits), open_computer(self._car)]
                 yield from self._devices({device.name: self._asked(device.read, device.every_s) for device in devices})

@@ -110,14 +110,14 @@ class GpioLine:
 
 
 def open_output_enable(name: str) -> NotWired | EnableLine | DeadManLine:
-    """`none`, `line:CHIP:LINE` or `dead-man:CHIP:LINE`. HardwareError when the line is not to be had."""
+    """`none`, `line:CHIP:LINE` or `dead_man:CHIP:LINE`. HardwareError when the line is not to be had."""
     kind, *numbers = name.split(":")
     if kind == "none" and not numbers:
         return NotWired()
-    if kind in ("line", "dead-man") and len(numbers) == 2 and all(number.isdecimal() for number in numbers):
+    if kind in ("line", "dead_man") and len(numbers) == 2 and all(number.isdecimal() for number in numbers):
         line = GpioLine(int(numbers[0]), int(numbers[1]))
         return EnableLine(line) if kind == "line" else DeadManLine(line)
-    raise HardwareError(f"'{name}' is no wiring of the enable pin. Write none, line:CHIP:LINE or dead-man:CHIP:LINE.")
+    raise HardwareError(f"'{name}' is no wiring of the enable pin. Write none, line:CHIP:LINE or dead_man:CHIP:LINE.")
 
 
 def _why_no_line(path: str, line: int, error: OSError) -> str:

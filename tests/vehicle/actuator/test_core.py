@@ -79,6 +79,18 @@ def test_the_status_says_when_the_registers_were_written(board: EmulatedBoard, c
     assert status.written_at_s >= began_at_s + 0.001
 
 
+def test_what_the_process_and_its_guard_may_not_do_is_in_every_status(board: EmulatedBoard, clock: Any) -> None:
+    class LateGuard(SameProcess):
+        safety_level = "L2"
+        warnings = ("the guard may come late",)
+
+    car = Car(board, clock, guard=LateGuard(), warnings=("the actuator may come late",))
+    car.core.start(clock())
+    status = car.run(TURN_S)
+    assert status.warnings == ("the actuator may come late", "the guard may come late")
+    assert status.safety_level == "L2"
+
+
 def test_a_car_that_must_not_be_armed_never_is(board: EmulatedBoard, clock: Any) -> None:
     driver = Pca9685Board(LocalI2C(board.wire), sleep=clock.sleep)
     core = ActuatorCore(

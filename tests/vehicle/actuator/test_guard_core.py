@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from shared.actions import Action
+from tests.vehicle.actuator.guard_rig import GuardedCar, GuardsBus, Line
 from tests.vehicle.actuator.rig import NEUTRAL_US, ONE_PERIOD_S, THROTTLE, Car
-from vehicle.actuator.core import TURN_S, ActuatorStatus
+from vehicle.actuator.core import TURN_S
 from vehicle.actuator.guard_core import (
     ALONE_S,
     GIVE_UP_S,
@@ -20,116 +20,14 @@ from vehicle.actuator.guard_core import (
     REST_EVERY_S,
     GuardCore,
 )
-from vehicle.actuator.guard_link import WatchedPage
 from vehicle.actuator.guard_page import PAGE_BYTES, GuardPage
-from vehicle.actuator.guard_watch import Standing
+from vehicle.actuator.guard_watch import SameProcess, Standing
 from vehicle.actuator.heartbeat import STILL_S
 from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.i2c import LocalI2C, Wire
 from vehicle.hardware.guard_board import GuardBoard
-from vehicle.hardware.i2c_bus import Segment
-from vehicle.hardware.pca9685 import prescale_for, ticks_for
 
-OSCILLATOR_HZ = 25e6
 ASKED_S = 0.250
-
-
-class Line:
-    """An enable line that remembers."""
-
-    def __init__(self) -> None:
-        self.permitted: list[bool] = []
-
-    def permit(self) -> None:
-        self.permitted.append(True)
-
-    def forbid(self) -> None:
-        self.permitted.append(False)
-
-
-class GuardsBus(LocalI2C):
-    """The guard's own handle; it can be made to fail."""
-
-    fails = False
-
-    def __init__(self, wire: Wire) -> None:
-        super().__init__(wire)
-        self.attempts = 0
-
-    def transfer(self, address: int, segments: Sequence[Segment]) -> bytes:
-        self.attempts += 1
-        if self.fails:
-            raise OSError(errno.EREMOTEIO, "Remote I/O error")
-        return super().transfer(address, segments)
-
-
-class PagedGuard:
-    """The owner's view of a guard on the same page, without a socket."""
-
-    safety_level = "L0"
-    warnings: tuple[str, ...] = ()
-
-    def __init__(self, page: GuardPage, now_s: float) -> None:
-        self._watched = WatchedPage(page, now_s)
-
-    def problem(self, now_s: float) -> str | None:
-        return self._watched.problem(now_s)
-
-    def beat(self, standing: Standing, now_s: float) -> None:
-        self._watched.beat(standing, now_s)
-
-
-class GuardedCar:
-    """Owner and guard take turns on the clock. An owner is killed, stopped or hung by not turning any more."""
-
-    def __init__(self, board: EmulatedBoard, clock: Any) -> None:
-        self.board, self.clock = board, clock
-        self.page = GuardPage(bytearray(PAGE_BYTES))
-        self.bus = GuardsBus(board.wire)
-        self.line = Line()
-        guard_board = GuardBoard(
-            self.bus,
-            address=0x40,
-            prescale=prescale_for(OSCILLATOR_HZ),
-            neutral_ticks=ticks_for(NEUTRAL_US, OSCILLATOR_HZ),
-        )
-        self.guard = GuardCore(guard_board, self.line, clock())
-        self.guard_runs = self.owner_runs = True
-        self.kills = 0
-        self.car = Car(board, clock, guard=PagedGuard(self.page, clock()))
-        self.guard.take_on(self, self.page, clock())
-        self.car.core.start(clock())
-
-    def kill(self) -> None:
-        self.kills += 1
-        self.owner_runs = False
-
-    def run(self, duration_s: float, action: Action | None = None) -> ActuatorStatus:
-        """Let both do their work; with an action, a driver renews its lease."""
-        core, clock = self.car.core, self.clock
-        for step in range(round(duration_s / LOOK_S)):
-            clock.sleep(LOOK_S)
-            if self.owner_runs and step % round(TURN_S / LOOK_S) == 0:
-                if action is not None:
-                    core.accept(self.car.lease(action), clock())
-                core.turn(clock())
-            if self.guard_runs:
-                self.guard.look(clock())
-        return core.status(clock())
-
-    def arm_and_drive(self) -> None:
-        self.run(1.3)
-        self.car.arm_at_once()
-        self.run(0.4, Action(10.0, 1.0))
-        assert self.throttle_us() == pytest.approx(1600.0, abs=3)
-
-    def throttle_us(self) -> float | None:
-        return self.board.chip.pulse_us(THROTTLE)
-
-    def widths_since(self, moment_s: float) -> list[tuple[float, float | None]]:
-        history = self.board.chip.settled_history()
-        return [(c.start_s - moment_s, c.width_us) for c in history if c.channel == THROTTLE and c.start_s > moment_s]
 
 
 @pytest.fixture
@@ -152,6 +50,15 @@ def test_an_owner_that_stands_still_is_killed_then_neutral_then_off(driving: Gua
     assert changes[0][0] <= STILL_S + LOOK_S + ONE_PERIOD_S
     assert changes[0][0] <= ASKED_S
     assert changes[1][0] - changes[0][0] == pytest.approx(NEUTRAL_S, abs=ONE_PERIOD_S + LOOK_S)
+
+
+def test_before_its_first_word_on_the_bus_the_guard_switches_the_line_off_and_kills_the_owner(
+    driving: GuardedCar,
+) -> None:
+    driving.owner_runs = False
+    driving.run(1.0)
+    assert driving.words_at_kill == [(0, False)]
+    assert driving.bus.attempts > 0
 
 
 def test_an_owner_that_is_gone_is_noticed_at_the_very_next_look(driving: GuardedCar) -> None:
@@ -324,6 +231,29 @@ def test_the_enable_line_is_on_only_while_a_good_owner_is_watched(pair: GuardedC
     forbidden = pair.line.permitted.index(False)
     assert forbidden * LOOK_S <= STILL_S + LOOK_S
     assert set(pair.line.permitted[forbidden:]) == {False}
+
+
+@pytest.mark.parametrize("standing", list(Standing))
+def test_the_enable_line_is_on_from_the_first_neutral_that_was_read_back_to_the_last(
+    pair: GuardedCar, standing: Standing
+) -> None:
+    pair.owner_runs = False
+    pair.page.beat_owner(standing)
+    pair.guard.look(pair.clock())
+    assert pair.line.permitted == [standing in (Standing.AT_REST, Standing.DRIVING)]
+
+
+def test_the_owner_says_that_it_starts_until_its_neutral_was_read_back(board: EmulatedBoard, clock: Any) -> None:
+    said: list[tuple[Standing, int]] = []
+
+    class Listener(SameProcess):
+        def beat(self, standing: Standing, now_s: float) -> None:
+            said.append((standing, board.wire.transactions))
+
+    Car(board, clock, guard=Listener()).core.start(clock())
+    (starting, nothing_yet), (at_rest, all_of_it) = said
+    assert (starting, nothing_yet, at_rest) == (Standing.STARTING, 0, Standing.AT_REST)
+    assert all_of_it == board.wire.transactions
 
 
 def test_a_fault_of_the_owner_switches_the_enable_line_off(driving: GuardedCar) -> None:

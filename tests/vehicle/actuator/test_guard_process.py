@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -132,6 +133,25 @@ def test_a_guard_with_another_neutral_than_its_owner_ends_to_be_started_with_tha
     assert link.problem(time.monotonic()) == NO_GUARD
     assert not core.is_watching
     link.close()
+
+
+@pytest.mark.parametrize("hello", [b"hello", b"[]", b'{"neutral_ticks": Infinity}', b"[" * 4000])
+def test_a_guest_that_talks_nonsense_is_turned_away_and_the_guard_lives_on(folder: RuntimeFolder, hello: bytes) -> None:
+    board = GuardBoard(LocalI2C(EmulatedBoard(time.monotonic).wire), address=0x40, prescale=121, neutral_ticks=307)
+    guard = GuardServer(GuardCore(board, NotWired(), time.monotonic()), AboutGuard(1, 307, "L0", ()), folder.guard)
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(guard.run()))
+    thread.start()
+    while not folder.guard.exists():
+        time.sleep(0.005)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as guest:
+        guest.settimeout(5.0)
+        guest.connect(str(folder.guard))
+        guest.send(hello)
+        assert guest.recv(100) == b""
+    assert ended == []
+    guard.leave()
+    thread.join()
 
 
 def test_the_guard_loads_nothing_but_the_standard_library() -> None:

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import load_settings
-from vehicle.actuator import board_writer, core, esc, guard_core, health, heartbeat, lease, limits, mode, state
+from shared.settings import Settings, describe_settings, load_settings
+from vehicle.actuator import (
+    battery,
+    board_writer,
+    core,
+    esc,
+    guard_core,
+    health,
+    health_watch,
+    heartbeat,
+    lease,
+    limits,
+    mode,
+    motion,
+    realtime,
+    slack,
+    state,
+)
 from vehicle.hardware import pca9685
 
 
@@ -33,6 +50,10 @@ def test_the_guard() -> None:
     assert (heartbeat.STILL_S, heartbeat.LEAST_LOOKS) == (0.150, 3)
     assert (guard_core.LOOK_S, guard_core.REST_EVERY_S, guard_core.NEUTRAL_S) == (0.010, 0.020, 0.2)
     assert (guard_core.ALONE_S, guard_core.LEAVE_S, guard_core.GIVE_UP_S) == (0.5, 1.0, 3.0)
+
+
+def test_the_guard_comes_before_the_actuator_and_the_actuator_before_everything_else() -> None:
+    assert (realtime.GUARD_PRIORITY, realtime.ACTUATOR_PRIORITY, realtime.OTHER_THREADS_PRIORITY) == (30, 20, 1)
 
 
 def test_modes_health_and_the_speed_controller() -> None:
@@ -71,3 +92,54 @@ def test_a_limit_has_its_default_and_its_range(name: str) -> None:
     for value in refused:
         with pytest.raises(SettingsError, match=name):
             load_settings(limits.DriveLimits, None, [f"{name}={value!r}"])
+
+
+def test_the_battery() -> None:
+    assert (battery.LASTING_S, battery.MARGIN_CELL_V, battery.MARGIN_PERCENT) == (1.0, 0.05, 5.0)
+    assert (battery.LOWEST_CELL_V, battery.HIGHEST_CELL_V) == (2.0, 4.5)
+    assert (battery.WARN_PERCENT, battery.SLOW_PERCENT, battery.STOP_PERCENT) == (40.0, 20.0, 10.0)
+    assert battery.CHARGE_PERCENT == (
+        (3.27, 0.0), (3.61, 5.0), (3.73, 20.0), (3.80, 40.0), (3.87, 60.0), (4.02, 80.0), (4.20, 100.0),
+    )  # fmt: skip
+
+
+def test_what_happens_to_the_car() -> None:
+    assert motion.GRAVITY_MPS2 == 9.80665
+    assert (motion.STILL_S, motion.STILL_MPS2, motion.STILL_DPS) == (1.0, 0.6, 40.0)
+    assert (motion.LONGEST_GAP_S, motion.RISE_FADES_S, motion.RISING_S) == (0.1, 0.5, 0.11)
+    assert (motion.FALL_FRACTION, motion.FALLING_S) == (0.3, 0.11)
+    assert (motion.TILTED_S, motion.GRAVITY_ALONE_FRACTION) == (0.3, 0.15)
+
+
+def test_the_devices_beside_the_board() -> None:
+    assert (slack.NEEDED_S, slack.FAILURES_ALLOWED, slack.RETRY_S) == (0.008, 1, 2.0)
+    assert health_watch.OLDEST_S == {"battery": 3.0, "imu": 0.5, "computer": 3.0}
+    assert (health_watch.FIRST_WORD_S, health_watch.UPSET_LASTS_S) == (3.0, 1.0)
+    assert (health_watch.STALL_S, health_watch.TOO_HOT_C) == (2.0, 85.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "promised"),
+    [
+        (
+            battery.BatteryLimits,
+            {
+                "cells": (2, "a whole number, from 1 to 6"),
+                "warn_cell_v": (3.6, "a number, from 0.8 to 4.2"),
+                "slow_cell_v": (3.5, "a number, from 0.8 to 4.2"),
+                "stop_cell_v": (3.3, "a number, from 0.8 to 4.2"),
+                "stall_current_a": (None, "a number, above 0 and at most 100"),
+            },
+        ),
+        (
+            motion.MotionLimits,
+            {
+                "crash_mps2": (30.0, "a number, from 15 to 70"),
+                "lift_mps": (0.35, "a number, from 0.1 to 2"),
+                "tilt_deg": (40.0, "a number, from 35 to 90"),
+            },
+        ),
+    ],
+)
+def test_settings_have_their_defaults_and_their_ranges(settings: type[Settings], promised: dict[str, Any]) -> None:
+    assert {each.key: (each.default, each.allowed) for each in describe_settings(settings)} == promised

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -16,9 +17,11 @@ from calibration.profile import CalibrationProfile
 from calibration.profile_file import export_profile, import_profile, shipped_profile
 from calibration.pulses import CalibratedPulses
 from shared.errors import CalibrationError, HardwareError
+from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.limits import DriveLimits
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.neutral import bring_to_rest
 from vehicle.actuator.server import ActuatorServer
 from vehicle.actuator.state import Phase
@@ -29,6 +32,7 @@ from vehicle.hardware.assembly import (
     Car,
     arming_obstacle,
     board_id,
+    guard_arguments,
     load_profile,
     open_camera,
     open_servo_board,
@@ -51,6 +55,21 @@ def running_board(emulated_car: Car) -> Iterator[EmulatedBoard]:
     while not emulated_car.folder.board_camera.exists():
         time.sleep(0.005)
     yield board
+    stop.set()
+    thread.join()
+
+
+@contextlib.contextmanager
+def a_running_actuator(car: Car) -> Iterator[ActuatorCore]:
+    """One that is ready, without a guard."""
+    profile, stop = load_profile(car), threading.Event()
+    board, pulses = open_servo_board(car, profile), CalibratedPulses(profile)
+    core = ActuatorCore(board, pulses, DriveLimits(), new_epoch=lambda: 1, guard=SameProcess())
+    thread = threading.Thread(target=ActuatorServer(core, car.folder.actuator).run, args=(stop,))
+    thread.start()
+    while core.state.phase is not Phase.READY:
+        time.sleep(0.005)
+    yield core
     stop.set()
     thread.join()
 
@@ -100,6 +119,42 @@ def test_a_calibration_that_is_damaged_is_no_calibration(folder: RuntimeFolder, 
     damaged.write_text("{")
     with pytest.raises(CalibrationError, match="damaged"):
         load_profile(Car(CarConfig(calibration=damaged), folder, emulated=False))
+
+
+def test_a_servo_board_that_the_kernel_drives_is_not_opened(
+    folder: RuntimeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def named(bus: int, address: int) -> str:
+        asked.append((bus, address))
+        return "pca9685-pwm"
+
+    monkeypatch.setattr("vehicle.hardware.assembly.kernel_driver_of", named)
+    car = Car(CarConfig().changed(servo_board={"bus": 63, "address": 0x41}), folder, emulated=False)
+    with pytest.raises(HardwareError, match=r"'pca9685-pwm' has the servo board.*dtoverlay"):
+        open_servo_board(car, CalibrationProfile())
+    assert asked == [(63, 0x41)]
+
+
+@pytest.mark.parametrize(("wiring", "word"), [("none", "none"), ("line", "line:2:17"), ("dead_man", "dead_man:2:17")])
+def test_the_guard_is_started_with_the_neutral_that_this_car_has_and_needs_to_read_nothing(
+    folder: RuntimeFolder, wiring: str, word: str
+) -> None:
+    board = {"bus": 3, "address": 0x41, "output_enable": wiring, "output_enable_chip": 2, "output_enable_line": 17}
+    profile = CalibrationProfile(chip_clock_hz=26.4e6).changed(throttle={"neutral_us": 1450.0, "trim_us": 12.0})
+    words = guard_arguments(Car(CarConfig().changed(servo_board=board), folder, emulated=False), profile)
+    assert dict(zip(words[::2], words[1::2], strict=True)) == {
+        "--socket": str(folder.guard),
+        "--bus": "i2c:3",
+        "--address": "65",
+        "--prescale": "128",  # 26.4 MHz / (4096 x 50 Hz) - 1
+        "--neutral-ticks": "299",  # 1462 us of a period of 129 x 4096 / 26.4 MHz
+        "--output-enable": word,
+    }
+    emulated = guard_arguments(Car(CarConfig().changed(servo_board=board), folder, emulated=True), profile)
+    assert emulated[emulated.index("--bus") + 1] == f"emulated:{folder.board_i2c}"
+    assert emulated[emulated.index("--output-enable") + 1] == "none"
 
 
 def test_devices_that_are_not_there_are_sentences(folder: RuntimeFolder) -> None:
@@ -177,24 +232,28 @@ def test_a_car_that_was_never_calibrated_gets_no_pulse(
     board.close()
 
 
+def test_neutral_is_asked_of_the_actuator_where_one_runs(emulated_car: Car, running_board: EmulatedBoard) -> None:
+    with a_running_actuator(emulated_car) as core:
+        driver = ActuatorClient(emulated_car.folder.actuator)
+        assert driver.arm(Mode.AUTONOMOUS, 1.0) == ""
+        assert bring_to_rest(emulated_car) == "The actuator holds neutral."
+        assert driver.status().reason == "lapwing-car neutral"
+        driver.close()
+        with running_board.wire.quiet():
+            assert running_board.chip.pulse_us(0) == pytest.approx(1500.0, abs=3)  # it is not switched off
+        assert core.state.phase is not Phase.ARMED
+
+
 def test_neutral_does_not_claim_what_a_faulty_actuator_cannot_promise(
     emulated_car: Car, running_board: EmulatedBoard
 ) -> None:
-    profile, stop = load_profile(emulated_car), threading.Event()
-    servo_board = open_servo_board(emulated_car, profile)
-    core = ActuatorCore(servo_board, CalibratedPulses(profile), DriveLimits(), new_epoch=lambda: 1, guard=SameProcess())
-    actuator = threading.Thread(target=ActuatorServer(core, emulated_car.folder.actuator).run, args=(stop,))
-    actuator.start()
-    while core.state.phase is not Phase.READY:
-        time.sleep(0.005)
-    with running_board.wire.quiet():
-        running_board.chip.reset()  # a brown-out
-    while core.state.phase is not Phase.FAULT:
-        time.sleep(0.005)
-    with pytest.raises(HardwareError, match="switch the motor off"):
-        bring_to_rest(emulated_car)
-    stop.set()
-    actuator.join()
+    with a_running_actuator(emulated_car) as core:
+        with running_board.wire.quiet():
+            running_board.chip.reset()  # a brown-out
+        while core.state.phase is not Phase.FAULT:
+            time.sleep(0.005)
+        with pytest.raises(HardwareError, match="switch the motor off"):
+            bring_to_rest(emulated_car)
 
 
 def test_neutral_keeps_its_hands_off_a_bus_that_somebody_has(emulated_car: Car, running_board: EmulatedBoard) -> None:

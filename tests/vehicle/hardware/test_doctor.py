@@ -59,6 +59,13 @@ def board(car: Car) -> Iterator[EmulatedBoard]:
     thread.join()
 
 
+class LineGuard(SameProcess):
+    """A guard with an enable line, which may not run before other programs."""
+
+    safety_level = "L1"
+    warnings = ("under load, a stop may come late.",)
+
+
 @pytest.fixture
 def core(car: Car, board: EmulatedBoard) -> Iterator[ActuatorCore]:
     """An actuator that runs, with the devices between its turns."""
@@ -71,7 +78,7 @@ def core(car: Car, board: EmulatedBoard) -> Iterator[ActuatorCore]:
         CalibratedPulses(profile),
         car.config.limits,
         new_epoch=lambda: 1,
-        guard=SameProcess(),
+        guard=LineGuard(),
         health=watch,
     )
     server = ActuatorServer(core, car.folder.actuator, slack=slack, devices=watch.told)
@@ -117,6 +124,11 @@ def test_a_running_actuator_is_asked_and_keeps_the_bus(car: Car, core: ActuatorC
     assert "The actuator has it and is ready" in findings["servo board"].found
     assert {findings[name].verdict for name in ("servo board", "guard", "battery", "imu")} == {Verdict.GOOD}
     assert core.state.phase is Phase.READY
+    assert "enable line" in findings["safety L1"].found
+    assert (findings["actuator"].verdict, findings["actuator"].found) == (
+        Verdict.WARNING,
+        "Under load, a stop may come late.",
+    )
 
 
 def test_a_fault_of_the_actuator_is_told_with_its_reason(car: Car, core: ActuatorCore, board: EmulatedBoard) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.errors import HardwareError
-from vehicle.actuator.safety_level import SafetyLevel, meaning_of
+from vehicle.actuator.safety_level import SafetyLevel, level_of, meaning_of
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.hardware.output_enable import (
     GPIO_V2_GET_LINE_IOCTL,
@@ -96,7 +96,7 @@ def test_a_board_without_the_wire_takes_both_words(board: EmulatedBoard) -> None
     assert not board.chip.oe_is_high
 
 
-@pytest.mark.parametrize("name", ["", "none:1", "line", "line:0", "line:0:x", "dead-man:0:1:2", "lamp:0:1"])
+@pytest.mark.parametrize("name", ["", "none:1", "line", "line:0", "line:0:x", "dead_man:0:1:2", "lamp:0:1"])
 def test_a_wiring_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(HardwareError, match="wiring"):
         open_output_enable(name)
@@ -112,6 +112,22 @@ def test_a_line_that_is_not_to_be_had_says_what_to_do(number: int, advice: str) 
 
     with pytest.raises(HardwareError, match=advice):
         GpioLine(0, 22, open_device=refuse)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "level"),
+    [
+        ("none", NotWired, SafetyLevel.L0),
+        ("line:0:22", EnableLine, SafetyLevel.L1),
+        ("dead_man:0:22", DeadManLine, SafetyLevel.L2),
+    ],
+)
+def test_a_level_is_promised_only_by_the_wiring_that_keeps_it(
+    kernel: GpioKernel, monkeypatch: pytest.MonkeyPatch, name: str, kind: type, level: SafetyLevel
+) -> None:
+    monkeypatch.setattr(GpioLine.__init__, "__kwdefaults__", {"open_device": kernel.open, "ioctl": kernel.ioctl})
+    assert type(open_output_enable(name)) is kind
+    assert level_of(name.partition(":")[0]) is level
 
 
 @pytest.mark.parametrize("level", list(SafetyLevel))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +73,19 @@ def test_building_the_driver_writes_nothing_and_starting_it_moves_nothing(board:
     driver.start()
     clock.sleep(1.0)
     assert board.chip.settled_history() == []
+
+
+def test_the_library_runs_on_our_bus_and_never_looks_for_a_raspberry_pi() -> None:
+    program = (
+        "import sys; from vehicle.emulated.board import EmulatedBoard; from vehicle.emulated.i2c import LocalI2C; "
+        "from vehicle.hardware.pca9685 import Pca9685Board; "
+        "Pca9685Board(LocalI2C(EmulatedBoard(lambda: 0.0).wire), sleep=lambda s: None).start(); "
+        "print(sorted({'adafruit_pca9685', 'board'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", program]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed == "['adafruit_pca9685']\n"
 
 
 def test_a_start_is_off_asleep_rate_mode_awake_off_and_never_restart(board: EmulatedBoard) -> None:
