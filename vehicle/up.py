@@ -16,11 +16,11 @@ from typing import Any
 
 from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.messages import StopRequest
 from vehicle.actuator.neutral import rest_on_the_bus
 from vehicle.actuator.safety_level import SafetyLevel, meaning_of
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.hardware.assembly import Car
 from vehicle.processes import ProcessGroup, wait_for
 

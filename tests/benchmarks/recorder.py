@@ -21,9 +21,9 @@ import numpy as np
 from shared.actions import STOP
 from shared.model_archive import read_archive
 from tests.benchmarks.harness import Benchmark, Context
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver, Lease
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.drives import GIGABYTE, DriveStore
 from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop

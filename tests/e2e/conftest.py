@@ -22,12 +22,13 @@ from trainer.simulator.race import RaceSettings
 from trainer.tracks import Track, load_track
 from trainer.world import World
 from vehicle.actuator.client import LocalActuator
-from vehicle.actuator.core import ActuatorCore, ActuatorStatus
+from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.health import HEALTHY, Health
 from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.loop import DriveLoop, DriveRecorder
 from vehicle.drive.pilot import Pilot
 from vehicle.drive.senses import Senses

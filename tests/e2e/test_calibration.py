@@ -22,12 +22,13 @@ from shared.cars import DEEPRACER
 from shared.world_link import CarPose
 from trainer.tracks import Track, load_track
 from trainer.world import EmulatedCar, World
-from vehicle.actuator.core import ActuatorCore, ActuatorStatus
+from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.esc import esc_profile
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.lease import Lease
 from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.calibrating.session import CalibrationSession
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.esc import PulseLoss, SpeedController

@@ -22,9 +22,9 @@ from calibration.wizard.machine import advance, begin
 from calibration.wizard.step import WizardState
 from shared.actions import STOP
 from shared.errors import LinkError
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Lease, Pulses
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.calibrating.keys import Keyboard
 from vehicle.calibrating.late_lidar import LateLidar
 from vehicle.calibrating.run import draft_path, first_draft, keep, keep_draft

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.errors import LinkError
-from vehicle.actuator.core import ActuatorCore, ActuatorStatus
+from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.lease import Lease
 from vehicle.actuator.messages import (
     LONGEST_MESSAGE_BYTES,
@@ -21,6 +21,7 @@ from vehicle.actuator.messages import (
     encode_request,
 )
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.status import ActuatorStatus
 
 ANSWER_TIMEOUT_S = 1.0
 

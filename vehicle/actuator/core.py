@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from shared.actions import STOP, Action
@@ -18,10 +17,11 @@ from vehicle.actuator.board_writer import BoardWriter
 from vehicle.actuator.esc import EscProfile, EscState
 from vehicle.actuator.guard_watch import GuardWatch, Standing
 from vehicle.actuator.health import HEALTHY, Health, Verdict, judged
-from vehicle.actuator.lease import Driver, Lease, Pulses, lapse, lapses_at_s, refusal
+from vehicle.actuator.lease import Lease, Pulses, lapse, lapses_at_s, refusal
 from vehicle.actuator.limits import DriveLimits, limit_action, limit_pulses
 from vehicle.actuator.mode import Mode, speed_cap_mps, starts_released, takes_pulses
 from vehicle.actuator.state import ActuatorState, Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.hardware.protocols import ServoBoard
 
 TURN_S = 0.020
@@ -34,38 +34,6 @@ class PulseMap(Protocol):
 
     def steering_pulse_us(self, steering_angle_deg: float) -> float: ...
     def throttle_pulse_us(self, speed_mps: float, *, top_speed_mps: float) -> float: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ActuatorStatus:
-    """What the actuator tells everybody who asks.
-
-    applied: the action that really reached the pulses, after every limit: the one to log. While calibrating
-    there is no action, and the pulses tell. refused: why the newest command did not count; empty when it did.
-    turns: completed turns. mode, top_speed_mps: what the car is armed for.
-    guard: why nobody guards this car, else empty. warnings: what a person should know, sentences.
-    safety_level: what bounds a stop when this computer dies too; see safety_level.py.
-    written_at_s: when the pulses were last written to the board's registers.
-    yaw_rate_rps: how fast the car turns, left positive, as an IMU says; None where none does.
-    """
-
-    phase: Phase
-    driver: Driver | None
-    epoch: int
-    reason: str
-    refused: str
-    applied: Action
-    steering_us: float
-    throttle_us: float
-    turns: int
-    at_s: float
-    mode: Mode | None = None
-    top_speed_mps: float = 0.0
-    guard: str = ""
-    warnings: tuple[str, ...] = ()
-    safety_level: str = ""
-    written_at_s: float = 0.0
-    yaw_rate_rps: float | None = None
 
 
 class TurnSensor(Protocol):

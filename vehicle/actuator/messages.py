@@ -13,11 +13,11 @@ from typing import Any
 
 from shared.actions import Action
 from shared.errors import LinkError
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver, Lease, Pulses
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.slack import Reading
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 
 LONGEST_MESSAGE_BYTES = 4096
 

@@ -12,12 +12,12 @@ from calibration.profile_file import export_profile
 from shared.atomic_files import write_atomic
 from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.health_watch import BATTERY
 from vehicle.actuator.lease import Lease
 from vehicle.actuator.messages import ArmRequest, DevicesRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.renewal import begin_anew, put_in_force
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.hardware.assembly import Car
 from vehicle.processes import ProcessGroup, wait_for
 

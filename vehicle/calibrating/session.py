@@ -14,9 +14,9 @@ from calibration.wizard.draft import Draft
 from calibration.wizard.events import BatterySeen, Event, ScanSeen, View
 from calibration.wizard.machine import advance, begin, needs_pulses, needs_scans, show, wanted
 from calibration.wizard.rules import LINK_ALIVE_S
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease, Pulses
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.hardware.protocols import Scan
 
 TURN_S = 0.020

@@ -15,8 +15,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.errors import LinkError
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.confidence import Confidence
 from vehicle.drive.latency import LatencyReport
 from vehicle.drive.load import Load

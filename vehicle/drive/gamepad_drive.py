@@ -17,11 +17,11 @@ from typing import Protocol
 from shared.actions import Action
 from shared.errors import HardwareError, LinkError
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
 from vehicle.actuator.messages import Answer, ArmRequest, Request, StopRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.config import GamepadConfig
 from vehicle.hardware.assembly import Car, open_gamepad
 from vehicle.hardware.protocols import Gamepad, PadState

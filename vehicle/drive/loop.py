@@ -13,10 +13,10 @@ from typing import Protocol, TypeVar
 from shared.actions import STOP, Action
 from shared.errors import LapwingError
 from vehicle.actuator.client import ActuatorLink
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import LONGEST_TTL_S, OLDEST_BASIS_S, Driver, Lease
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.latency import LatencyRing
 from vehicle.drive.pilot import Pilot
 from vehicle.drive.senses import NO_SCAN, Senses

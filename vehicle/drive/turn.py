@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.actions import Action
-from vehicle.actuator.core import ActuatorStatus
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.hardware.protocols import Frame, Scan
 
 

@@ -19,10 +19,10 @@ from shared.drive_channels import (
     ModelOutput,
 )
 from shared.model_messages import model_input
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.turn import Decision, Turn
 
 TimedMessage = tuple[float, DriveMessage]

@@ -53,7 +53,9 @@ def join_wifi(credentials: WifiCredentials, run: RunCommand) -> None:
     secret = b"" if credentials.password is None else credentials.password.encode() + b"\n"
     code = run(command, secret)
     if code != 0:
-        raise StorageError(f"The network {credentials.ssid} was not joined (code {code}). Is it in range? Check name and password.")
+        raise StorageError(
+            f"The network {credentials.ssid} was not joined (code {code}). Is it in range? Check name and password."
+        )
 
 
 def run_command(command: Sequence[str], secret: bytes) -> int:

@@ -13,8 +13,8 @@ from shared.errors import LapwingError, LinkError
 from tests.benchmarks.rig.service_manager import Service
 from tests.vehicle.stack import is_rest
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.client import DriveClient
 from vehicle.processes import Process, ProcessGroup, wait_for
 from vehicle.runtime_folder import RuntimeFolder

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from shared.actions import Action
-from vehicle.actuator.core import TURN_S, ActuatorCore, ActuatorStatus
+from vehicle.actuator.core import TURN_S, ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease, Pulses
 from vehicle.actuator.limits import DriveLimits
 from vehicle.actuator.mode import Mode
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C, Wire
 from vehicle.hardware.i2c_bus import Segment

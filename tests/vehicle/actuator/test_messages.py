@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from shared.actions import Action
 from shared.errors import LinkError
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver, Lease, Pulses
 from vehicle.actuator.messages import (
     Answer,
@@ -30,6 +29,7 @@ from vehicle.actuator.messages import (
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.slack import Reading
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 
 LEASE = Lease(7, Driver.AUTONOMOUS, 3, 10.5, 0.1, Action(-12.5, 1.25), 10.45)
 STATUS = ActuatorStatus(Phase.ARMED, Driver.MANUAL, 9, "why", "not now", Action(1.0, 2.0), 1500.0, 1600.0, 12, 3.5)

@@ -17,7 +17,7 @@ from shared.actions import Action
 from shared.errors import LinkError
 from tests.vehicle.conftest import FakeClock
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.core import TURN_S, ActuatorCore, ActuatorStatus
+from vehicle.actuator.core import TURN_S, ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
 from vehicle.actuator.limits import DriveLimits
@@ -36,6 +36,7 @@ from vehicle.actuator.renewal import check_may_change
 from vehicle.actuator.server import MOST_CONNECTIONS, ActuatorServer
 from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.actuator.status_light import StatusLight
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C

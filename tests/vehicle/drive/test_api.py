@@ -16,10 +16,10 @@ import simplejpeg
 
 from shared.actions import STOP, Action
 from shared.errors import ArchiveError, LinkError
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive import api_server
 from vehicle.drive.api import (
     LARGEST_REQUEST_BYTES,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from shared.actions import STOP, Action, ContinuousActionSpace, DiscreteActionSpace
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.confidence import confidence_of
 from vehicle.drive.latency import LatencyRing
 from vehicle.drive.load import CLOCK_TICKS_PER_S, LoadMeter

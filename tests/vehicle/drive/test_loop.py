@@ -14,10 +14,10 @@ from shared.actions import STOP, Action
 from shared.errors import ActionError
 from shared.model_archive import ModelArchive, read_archive
 from shared.model_metadata import ModelMetadata
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver, Lease
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.engine import open_engine
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot

@@ -23,10 +23,10 @@ from shared.drive_channels import (
 )
 from shared.sensors import FRONT_CAMERA, SECTOR_LIDAR
 from tests.vehicle.drive.turns import APPLIED, ARMED, ASKED, STOPPED, WANTED, scan, state_change, turn
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.turn_messages import TurnMessages
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from shared.actions import STOP, Action
 from shared.sensors import FRONT_CAMERA
-from vehicle.actuator.core import ActuatorStatus
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.state import Phase
+from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.drives import GIGABYTE, DriveStore
 from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.hardware.protocols import Frame, Scan
