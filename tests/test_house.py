@@ -31,7 +31,11 @@ json.dump(sorted({name.partition(".")[0] for name in set(sys.modules) - before})
 def loaded_by(package: str, *left_out: str) -> set[str]:
     """Top-level modules that importing all of one package loads, in a fresh interpreter, but for some modules."""
     finished = subprocess.run(
-        [sys.executable, "-c", IMPORT_EVERYTHING, package, *left_out], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", IMPORT_EVERYTHING, package, *left_out],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(json.loads(finished.stdout.splitlines()[-1]))
 

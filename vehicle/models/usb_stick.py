@@ -28,7 +28,7 @@ MOST_MODELS = 32
 MOST_ENTRIES = 2000
 _CHUNK_BYTES = 1 << 20
 
-Install = Callable[[Path], object]
+Install = Callable[[Path], str]  # what there is to say about it, a sentence; a LapwingError says why not
 
 
 def take_in(stick: Path, install: Install, run: RunCommand) -> list[str]:
@@ -84,12 +84,12 @@ def _install_one(folder: int, name: str, install: Install) -> str:
             copy = Path(own) / f"{shown}{ARCHIVE_SUFFIX}"
             with copy.open("xb") as file:
                 file.writelines(_pieces(folder, name, MOST_ARCHIVE_BYTES))
-            install(copy)
+            said = install(copy)
     except LapwingError as error:
         return f"{shown}: not installed. {error}"
     except OSError as error:
         return f"{shown}: not installed, the stick was pulled out or broke ({error.strerror}). Put it in again."
-    return f"{shown}: installed."
+    return f"{shown}: installed. {said}".rstrip()
 
 
 def _wifi(root: int, run: RunCommand) -> list[str]:

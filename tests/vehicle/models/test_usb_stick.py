@@ -27,10 +27,11 @@ class Car:
         self.commands: list[tuple[Sequence[str], bytes]] = []
         self._code = code
 
-    def install(self, path: Path) -> None:
+    def install(self, path: Path) -> str:
         if path.read_bytes() == b"bad":
             raise ArchiveError("It is bad.")
         self.installed[path.name] = path.read_bytes()
+        return "Examined." if path.read_bytes() == b"fine" else ""
 
     def run(self, command: Sequence[str], secret: bytes) -> int:
         self.commands.append((command, secret))
@@ -48,7 +49,7 @@ def test_models_are_installed_one_by_one_whatever_the_others_are(stick: Path) ->
         (stick / "models" / name).write_bytes(content)
     car = Car()
     lines = take_in(stick, car.install, car.run)
-    assert lines == ["a: installed.", "b: not installed. It is bad.", "c_d: installed."]
+    assert lines == ["a: installed.", "b: not installed. It is bad.", "c_d: installed. Examined."]
     assert car.installed == {"a.tar.gz": b"good", "c_d.tar.gz": b"fine"}
 
 
@@ -170,7 +171,7 @@ from vehicle.models.usb_stick import take_in, write_result
 stick = Path(sys.argv[1])
 subprocess.run(["mount", "--bind", stick, stick], check=True)
 subprocess.run(["mount", "-o", "remount,bind,ro", stick], check=True)
-print(take_in(stick, lambda archive: None, lambda command, secret: 0))
+print(take_in(stick, lambda archive: "", lambda command, secret: 0))
 try:
     write_result(stick, ["a: installed."])
 except StorageError as error:
