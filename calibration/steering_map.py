@@ -108,6 +108,19 @@ class SteeringMap:
     points: tuple[SteeringPoint, ...]
     error_deg: float
 
+    def points_between(self, right_us: float, left_us: float) -> tuple[SteeringPoint, ...]:
+        """As a profile holds them, none beyond the limits: a circle's pulse is one that the board makes, a limit is
+        not.
+        """
+        low_us, high_us = min(right_us, left_us), max(right_us, left_us)
+        known = sorted((point.pulse_us, point.angle_deg) for point in self.points)
+        at_us, angles_deg = zip(*known)
+        kept_us = {pulse_us for pulse_us in at_us if low_us <= pulse_us <= high_us}
+        kept_us |= {low_us} if at_us[0] < low_us else set()
+        kept_us |= {high_us} if at_us[-1] > high_us else set()
+        found = [(float(np.interp(pulse_us, at_us, angles_deg)), pulse_us) for pulse_us in kept_us]
+        return tuple(SteeringPoint(pulse_us=pulse_us, angle_deg=round(deg, 3)) for deg, pulse_us in sorted(found))
+
 
 def fit_steering_map(circles: Sequence[Circle], centre_us: float, straight_deg: float = 0.0) -> SteeringMap:
     """A rising curve of angles through circles to both sides and the pulse of straight ahead.

@@ -203,9 +203,9 @@ class Draft(Settings):
             "lag_s": self.base.steering.lag_s,
         }
         if steering is not None:
-            furthest_deg = max(abs(point.angle_deg) for point in steering.points)
-            angle_deg = min(max(furthest_deg, 1.0), 60.0)
-            return {**values, "points": steering.points, "error_deg": steering.error_deg, "max_angle_deg": angle_deg}
+            points = steering.points_between(self.right_us, self.left_us)
+            angle_deg = min(max(1.0, *(abs(point.angle_deg) for point in points)), 60.0)
+            return {**values, "points": points, "error_deg": steering.error_deg, "max_angle_deg": angle_deg}
         reach_us = min(self.left_reach_us, self.right_reach_us)
         trim_us = -self.straight_deg() / self.max_angle_deg * reach_us * self.left_polarity
         return {**values, "trim_us": round(min(max(trim_us, -50.0), 50.0), 1)}

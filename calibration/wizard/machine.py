@@ -14,17 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.wall import wall_ahead
+from calibration.wizard.circle_steps import Circles
 from calibration.wizard.draft import Draft, within
-from calibration.wizard.esc_steps import (
-    Direction,
-    EscOff,
-    EscOn,
-    FirstMotion,
-    Neutral,
-    ReverseWay,
-    ThrottleLimit,
-    ThrottleRange,
-)
+from calibration.wizard.esc_steps import EscOff, EscOn, Neutral, ThrottleRange
 from calibration.wizard.events import (
     BatterySeen,
     Checked,
@@ -38,8 +30,9 @@ from calibration.wizard.events import (
     View,
     Wanted,
 )
+from calibration.wizard.motor_steps import Direction, FirstMotion, ReverseWay, ThrottleLimit
 from calibration.wizard.mount_steps import CAMERA_STEPS, LidarYaw, Review
-from calibration.wizard.road_steps import Circles, Floor, SpeedLadder, SpeedLimit
+from calibration.wizard.road_steps import Floor, SpeedLadder, SpeedLimit
 from calibration.wizard.rules import KEY_ALIVE_S, LINK_ALIVE_S, LONGEST_PRESS_S
 from calibration.wizard.steering_steps import Centre, Preflight, SteeringEnd, SteeringSide, Sweep
 from calibration.wizard.step import BACK, NEXT, Press, Sample, Step, WizardState
@@ -77,7 +70,9 @@ GRID_DEG = np.arange(-180.0, 180.0, 3.0)  # where scans are compared; its own an
 def begin(draft: Draft, now_s: float) -> WizardState:
     """A wizard, new or gone on with: it always starts with lifting the wheels, and keeps everything that was found."""
     reached = draft.step if draft.step in STEPS and draft.step != "preflight" else draft.resume_at
-    return WizardState(draft.changed(step="preflight", esc_ready=False, resume_at=reached), now_s, now_s)
+    known = STEPS.get(reached)
+    note = "" if known is None else f"It goes on where it was left: {known.title}"
+    return WizardState(draft.changed(step="preflight", esc_ready=False, resume_at=reached), now_s, now_s, note=note)
 
 
 def advance(state: WizardState, event: Event, now_s: float) -> WizardState:

@@ -20,7 +20,7 @@ TEST_BEYOND_US = 20.0
 
 
 class Measure(Step):
-    """A number from a tape measure; going on leaves it as it is."""
+    """A number from a tape measure; going on leaves it as it is. unit: of what is typed; shown: of what is kept."""
 
     def __init__(
         self,
@@ -29,17 +29,18 @@ class Measure(Step):
         text: str,
         unit: str,
         limits: tuple[float, float],
+        shown: str,
         read: Callable[[CameraPose], float],
         write: Callable[[CameraPose, float], CameraPose],
     ) -> None:
         self.name, self.title, self._text, self._unit = name, title, text, unit
-        self._limits, self._read, self._write = limits, read, write
+        self._limits, self._shown, self._read, self._write = limits, shown, read, write
 
     def text(self, state: WizardState, now_s: float) -> str:
         return f"{self._text} Go on to leave it as it is."
 
     def values(self, state: WizardState) -> dict[str, str]:
-        return {self.title.lower(): f"{self._read(pose_of(state.draft)):.3g} {self._unit}"}
+        return {self.title.lower(): f"{self._read(pose_of(state.draft)):.3g} {self._shown}"}
 
     def controls(self, state: WizardState) -> tuple[Control, ...]:
         return (Control("value", self._unit, "number"),)
@@ -60,17 +61,17 @@ class Measure(Step):
 CAMERA_STEPS = (
     Measure(
         "camera_height", "Camera height", "Measure from the floor to the middle of the lens, wheels on the floor.",
-        "metres", (0.02, 0.9), lambda pose: pose.z_m, lambda pose, value: pose.changed(z_m=value),
+        "metres", (0.02, 0.9), "metres", lambda pose: pose.z_m, lambda pose, value: pose.changed(z_m=value),
     ),
     Measure(
         "camera_ahead", "Camera ahead", "Measure from midway between the axles forward to the lens.",
-        "metres", (-0.4, 0.4), lambda pose: pose.x_m, lambda pose, value: pose.changed(x_m=value),
+        "metres", (-0.4, 0.4), "metres", lambda pose: pose.x_m, lambda pose, value: pose.changed(x_m=value),
     ),
     Measure(
         "camera_pitch", "Camera pitch",
         f"Put a mark on the floor {MARK_M:g} m ahead of the lens, look at a picture of 640 x 480, and type the row "
         "in which it shows, counted from the top.",
-        "rows", (0, 480), lambda pose: pose.pitch_deg,
+        "rows", (0, 480), "degrees down", lambda pose: pose.pitch_deg,
         lambda pose, value: pose.changed(pitch_deg=round(pitch_from_mark_deg(pose, MARK_M, value), 2)),
     ),
 )  # fmt: skip
@@ -113,7 +114,7 @@ class LidarYaw(Step):
         used = state.draft.base.lidar or LidarPose()
         yaw_deg = round(corrected_yaw_deg(used.yaw_deg, state.wall), 2)
         state = state.changed(lidar=state.draft.lidar_pose.changed(yaw_deg=yaw_deg))
-        return replace(state, wall=None, note="Measured.")
+        return replace(state, wall=None, note=f"Measured: its zero looks to {yaw_deg:.1f} degrees.")
 
 
 class Review(Step):

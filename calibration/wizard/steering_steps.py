@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from calibration.profile import LONGEST_PULSE_US, SHORTEST_PULSE_US
 from calibration.wizard.draft import Draft
 from calibration.wizard.events import Control
-from calibration.wizard.rules import CONFIRM_S, LEAST_REACH_US, LONGEST_PRESS_S
-from calibration.wizard.step import Press, Pulses, Step, WizardState, nudge_of, nudges
+from calibration.wizard.kinds import Nudged, Promise, Question, answered, once_more
+from calibration.wizard.rules import LEAST_REACH_US, LONGEST_PRESS_S
+from calibration.wizard.step import Press, Pulses, Step, WizardState
 
 SWEEP_S = 0.6  # at each place
 SWEEPS = 3
 SHOWN_SHARE = 0.7  # of the way to the end, when only the side matters
-
-
-class Promise(Step):
-    """A step that is left by holding its control for two seconds."""
-
-    cap_s = LONGEST_PRESS_S
-    label = ""
-
-    def controls(self, state: WizardState) -> tuple[Control, ...]:
-        return (Control("confirm", f"hold for {CONFIRM_S:g} s: {self.label}", "hold", " "),)
-
-    def problem(self, state: WizardState, now_s: float) -> str:
-        if state.problems:
-            return " ".join(state.problems)
-        return "" if state.tried else f"Hold the control for {CONFIRM_S:g} s."
-
-    def is_enough(self, state: WizardState, press: Press, now_s: float) -> bool:
-        return now_s - press.since_s >= CONFIRM_S
-
-    def pressed(self, state: WizardState, press: Press, now_s: float) -> WizardState:
-        held = press.ended_s is not None and press.ended_s - press.since_s >= CONFIRM_S
-        return replace(state, tried=held, note="" if held else "Too short. Look at the car, then hold it.")
 
 
 class Preflight(Promise):
@@ -50,7 +27,7 @@ class Preflight(Promise):
         return {f"problem {number}": problem for number, problem in enumerate(state.problems, 1)}
 
 
-class SteeringSide(Step):
+class SteeringSide(Question):
     name, title = "steering", "Which way do the wheels turn?"
     cap_s = LONGEST_PRESS_S
 
@@ -71,14 +48,13 @@ class SteeringSide(Step):
             return Pulses(draft.centre_us)
         return Pulses(draft.centre_us + SHOWN_SHARE * (draft.left_us - draft.centre_us))
 
-    def tapped(self, state: WizardState, control: str, now_s: float) -> WizardState:
-        if not state.tried:
-            return state.noted("Hold the control first, and look.")
-        if control == "right":
-            state = state.changed(left_polarity=-state.draft.left_polarity)
-            return replace(state, tried=False, waiting_since_s=None, note="Turned round. Hold it once more.")
-        if control == "left":
-            return replace(state, waiting_since_s=now_s, note="")
+    def told(self, state: WizardState, answer: str, now_s: float) -> WizardState:
+        if answer == "right":
+            return once_more(
+                state.changed(left_polarity=-state.draft.left_polarity), "Turned round. Hold it once more, and look."
+            )
+        if answer == "left":
+            return answered(state, now_s)
         if state.draft.esc_ready:
             return state.noted("Check the servo's plug and channel, and its power. Then hold the control again.")
         return state.changed(esc_first=True).noted(
@@ -87,10 +63,10 @@ class SteeringSide(Step):
 
     def problem(self, state: WizardState, now_s: float) -> str:
         waits_for_esc = state.draft.esc_first and not state.draft.esc_ready
-        return "" if state.waiting_since_s is not None or waits_for_esc else "Say first which way they turned."
+        return "" if waits_for_esc else super().problem(state, now_s)
 
 
-class Centre(Step):
+class Centre(Nudged):
     name, title = "centre", "Straight ahead"
     cap_s = LONGEST_PRESS_S
 
@@ -100,19 +76,21 @@ class Centre(Step):
     def values(self, state: WizardState) -> dict[str, str]:
         return {"straight ahead": f"{state.draft.centre_us:.0f} us"}
 
-    def controls(self, state: WizardState) -> tuple[Control, ...]:
-        is_left = state.draft.left_polarity > 0
-        return nudges("to the left" if is_left else "to the right", "to the right" if is_left else "to the left")
+    def value_us(self, draft: Draft) -> float:
+        return draft.centre_us
 
-    def tapped(self, state: WizardState, control: str, now_s: float) -> WizardState:
-        by_us = nudge_of(control)
-        if by_us is None:
-            return state
-        lowest_us, highest_us = SHORTEST_PULSE_US + LEAST_REACH_US, LONGEST_PULSE_US - LEAST_REACH_US
-        return state.changed(centre_us=min(max(state.draft.centre_us + by_us, lowest_us), highest_us))
+    def limits_us(self, draft: Draft) -> tuple[float, float]:
+        return SHORTEST_PULSE_US + LEAST_REACH_US, LONGEST_PULSE_US - LEAST_REACH_US
+
+    def nudged(self, draft: Draft, value_us: float) -> Draft:
+        return draft.changed(centre_us=value_us)
+
+    def directions(self, draft: Draft) -> tuple[str, str]:
+        is_left = draft.left_polarity > 0
+        return ("to the left", "to the right") if is_left else ("to the right", "to the left")
 
 
-class SteeringEnd(Step):
+class SteeringEnd(Nudged):
     """The furthest that the wheels may turn to one side."""
 
     cap_s = LONGEST_PRESS_S
@@ -129,19 +107,18 @@ class SteeringEnd(Step):
     def values(self, state: WizardState) -> dict[str, str]:
         return {f"{self._side} end": f"{self._end_us(state.draft):.0f} us"}
 
-    def controls(self, state: WizardState) -> tuple[Control, ...]:
-        return nudges("outwards", "inwards")
+    def value_us(self, draft: Draft) -> float:
+        return draft.left_reach_us if self._side == "left" else draft.right_reach_us
 
-    def tapped(self, state: WizardState, control: str, now_s: float) -> WizardState:
-        by_us, draft = nudge_of(control), state.draft
-        if by_us is None:
-            return state
+    def limits_us(self, draft: Draft) -> tuple[float, float]:
         is_longer = (draft.left_polarity > 0) == (self._side == "left")
-        room_us = LONGEST_PULSE_US - draft.centre_us if is_longer else draft.centre_us - SHORTEST_PULSE_US
-        reach_us = self._reach_us(draft) + by_us
-        note = "" if LEAST_REACH_US <= reach_us <= room_us else "That is as far as it goes."
-        reach_us = min(max(reach_us, LEAST_REACH_US), room_us)
-        return state.changed(**{f"{self._side}_reach_us": reach_us}).noted(note)
+        return LEAST_REACH_US, LONGEST_PULSE_US - draft.centre_us if is_longer else draft.centre_us - SHORTEST_PULSE_US
+
+    def nudged(self, draft: Draft, value_us: float) -> Draft:
+        return draft.changed(**{f"{self._side}_reach_us": value_us})
+
+    def directions(self, draft: Draft) -> tuple[str, str]:
+        return "outwards", "inwards"
 
     def problem(self, state: WizardState, now_s: float) -> str:
         far_enough = abs(self._end_us(state.draft) - state.draft.centre_us) >= LEAST_REACH_US
@@ -152,9 +129,6 @@ class SteeringEnd(Step):
 
     def _end_us(self, draft: Draft) -> float:
         return draft.left_us if self._side == "left" else draft.right_us
-
-    def _reach_us(self, draft: Draft) -> float:
-        return draft.left_reach_us if self._side == "left" else draft.right_reach_us
 
 
 class Sweep(Step):

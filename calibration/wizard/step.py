@@ -123,7 +123,12 @@ class Step:
 
     def pulses(self, state: WizardState, press: Press | None, now_s: float) -> Pulses:
         """What to hold. press: that goes on now, None where nothing is held."""
-        return Pulses(state.draft.centre_us)
+        draft = state.draft
+        return Pulses(draft.centre_us, None if press is None else self.throttle_us(draft, press, now_s - press.since_s))
+
+    def throttle_us(self, draft: Draft, press: Press, held_s: float) -> float | None:
+        """The throttle of a press that has lasted for held_s; None is neutral."""
+        return None
 
     def is_enough(self, state: WizardState, press: Press, now_s: float) -> bool:
         """Whether a press has done what it was for, before its cap."""

@@ -7,8 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from calibration.profile import SteeringPoint
+from calibration.profile_file import shipped_profile
 from calibration.steering_map import (
     Circle,
+    SteeringMap,
     circle_from_diameter,
     circle_from_revolution,
     fit_steering_map,
@@ -16,6 +19,8 @@ from calibration.steering_map import (
     straight_angle_deg,
     straight_angle_from_drift_deg,
 )
+from calibration.wizard.circle_steps import circle_us
+from calibration.wizard.draft import Draft
 from shared.errors import CalibrationError
 
 WHEELBASE_M = 0.164
@@ -96,3 +101,28 @@ def test_circles_that_contradict_each_other_are_refused() -> None:
         fit_steering_map(circles, 1500.0)
     with pytest.raises(CalibrationError, match="both sides"):
         fit_steering_map(circles[:2], 1500.0)
+
+
+@pytest.mark.parametrize("left", [1, -1])
+def test_no_point_of_a_profile_lies_beyond_the_limits_of_the_steering(left: int) -> None:
+    points = tuple(
+        SteeringPoint(pulse_us=1500.0 + left * off_us, angle_deg=off_us / 10) for off_us in (-180.0, -50.0, 0.0, 180.0)
+    )
+    found = SteeringMap(points, 0.5).points_between(1500.0 - left * 170.0, 1500.0 + left * 180.0)
+    expected = [(-170.0, -17.0), (-50.0, -5.0), (0.0, 0.0), (180.0, 18.0)]
+    assert [(left * (point.pulse_us - 1500.0), point.angle_deg) for point in found] == [
+        (pytest.approx(off_us), pytest.approx(deg)) for off_us, deg in expected
+    ]
+
+
+@pytest.mark.parametrize("reach_us", np.arange(150.0, 160.0, 1.0))
+def test_wherever_the_ends_were_found_circles_to_them_can_be_kept(reach_us: float) -> None:
+    draft = Draft.starting_from(shipped_profile("rc_car")).changed(
+        left_reach_us=reach_us, right_reach_us=reach_us, method="lidar"
+    )
+    circles = [
+        circle_from_diameter(circle_us(draft.changed(rung=rung)), across_m, turned_left=rung == 0, wheelbase_m=0.164)
+        for rung, across_m in ((0, 0.7), (1, 0.8))
+    ]
+    steering = draft.changed(circles=tuple(circles)).profile("my-board").steering
+    assert len(steering.points) == 3

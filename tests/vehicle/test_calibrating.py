@@ -8,6 +8,7 @@ import pty
 import termios
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,17 @@ def test_arrows_are_no_keys_and_a_page_names_every_control() -> None:
     assert list(keys_of(b"ab")) == ["a", "b"]
     shown = page(VIEW, Keyboard(), "", "")
     assert all(word in shown for word in ("space", "Enter", "hold: drive", "seconds: _", "3 of 9"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 16)])
+def test_a_page_fits_on_the_screen(size: tuple[int, int]) -> None:
+    values = {f"{pulse_us} us": "1.00 m/s" for pulse_us in range(8)}
+    view = replace(VIEW, text="Put the car on the floor. " * 12, values=values, note="It was too short. " * 4)
+    lines = page(view, Keyboard(), "The car is held.", "wheels at +1.0 degrees", os.terminal_size(size)).splitlines()
+    assert len(lines) < size[1]
+    assert max(map(len, lines)) < size[0]
+    assert ("" in lines) is (size[1] == 40)
+    assert size[1] < 24 or lines[-1] == "The car is held."
 
 
 def test_before_the_promise_no_actuator_is_touched_and_after_it_the_wheels_are_held(person: Person) -> None:

@@ -73,6 +73,7 @@ def _serve(car: Car, parts: Parts, stop: threading.Event) -> bool:
     """With the calibration that is in force now. Whether to do it once more."""
     profile = load_profile(car)
     obstacle = arming_obstacle(car, profile)
+    told = [obstacle] if obstacle is not None and not car.folder.calibrating.exists() else []
     board = open_servo_board(car, profile)
     with contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(profile))) as guard:
         core = ActuatorCore(
@@ -84,7 +85,7 @@ def _serve(car: Car, parts: Parts, stop: threading.Event) -> bool:
             esc_profile=esc_profile(profile.throttle),
             health=parts.watch,
             arming_obstacle=obstacle,
-            warnings=(*parts.warnings, *([] if obstacle is None else [obstacle])),
+            warnings=(*parts.warnings, *told),
             clock=time.monotonic,
             yaw_rate=YawRate(lambda: parts.slack.readings.get(IMU)),
         )

@@ -32,7 +32,8 @@ from vehicle.hardware.assembly import (
 from vehicle.processes import ProcessGroup, wait_for
 from vehicle.up import board_status, world_is_installed
 
-WORLD_WORDS = ("lapwing", "world", "--track", "straight", "--free-floor")
+# A car stays what it is while it is measured: the world draws no other one each time it is put back.
+WORLD_WORDS = ("lapwing", "world", "--track", "straight", "--free-floor", "--world", "off")
 START_TIMEOUT_S = 60.0
 
 
@@ -53,6 +54,7 @@ def calibrate(
     draft = first_draft(car, start, fresh=fresh)
     with ExitStack() as exits:
         if car.emulated:
+            tell("The emulated car is being switched on; the first time, that takes a minute.")
             _start_board(car, options(car), world, exits)
         actuators = _actuators(car, options)
         lidar = LateLidar(lambda: open_lidar(car, draft.base))

@@ -21,7 +21,8 @@ from vehicle.calibrating.session import TURN_S, CalibrationSession
 
 CLEAR = "\x1b[H\x1b[2J"
 DRAW_S = 0.1
-WIDTH = 88
+WIDEST = 88  # lines that are longer are hard to read
+USUAL_SIZE = os.terminal_size((80, 24))
 KEY_NAMES = {" ": "space", "\n": "Enter"}
 
 
@@ -54,7 +55,7 @@ class Terminal:
                     if self._clock() >= next_s:
                         next_s = max(next_s + TURN_S, self._clock())
                         self._session.turn()
-                        self._draw()
+                        self._draw(size_of(descriptor))
             finally:
                 self._session.close()
         return self._session.state.over
@@ -76,13 +77,13 @@ class Terminal:
             event = self._keyboard.press(key, self._session.view(), self._clock())
             self._session.hear(Alive() if event is None else event)
 
-    def _draw(self) -> None:
+    def _draw(self, size: os.terminal_size) -> None:
         now_s = self._clock()
         if now_s - self._drawn_at_s < DRAW_S:
             return
         self._drawn_at_s = now_s
         problems = " ".join([self._session.problem, *(f"Note: {warning}." for warning in self._session.warnings)])
-        shown = page(self._session.view(), self._keyboard, problems.strip(), self._about())
+        shown = page(self._session.view(), self._keyboard, problems.strip(), self._about(), size)
         if shown == self._shown:
             return
         self._shown = shown
@@ -93,25 +94,47 @@ class Terminal:
             raise LinkError("The terminal is gone. The car is at rest; begin again in another one.") from error
 
 
-def page(view: View, keyboard: Keyboard, problem: str, about: str) -> str:
-    """What is on the screen."""
-    lines = [f"[{view.number} of {view.count}] {view.title}", "", *textwrap.wrap(view.text, WIDTH), ""]
-    lines += [f"  {name:<18} {value}" for name, value in view.values.items()]
-    if about:
-        lines += ["", f"  {about}"]
-    lines.append("")
-    for control in view.controls:
-        if control.kind == "number" and not control.key:
-            continue
-        lines.append(f"  {KEY_NAMES.get(control.key, control.key):>6}  {control.label}")
-    lines.append("       q  stop; what was found is kept")
+def page(view: View, keyboard: Keyboard, problem: str, about: str, size: os.terminal_size = USUAL_SIZE) -> str:
+    """What is on a screen of that size. Where it is too low, the lines between the paragraphs go."""
+    width = min(size.columns - 1, WIDEST)
+    paragraphs = [
+        [f"[{view.number} of {view.count}] {view.title}"],
+        textwrap.wrap(view.text, width),
+        [f"  {name:<18} {value}" for name, value in view.values.items()],
+        textwrap.wrap(about, width, initial_indent="  ", subsequent_indent="  "),
+        _keys(view),
+        _hand(view, keyboard),
+        [*textwrap.wrap(view.note, width), *textwrap.wrap(problem, width)],
+    ]
+    shown = [paragraph for paragraph in paragraphs if paragraph]
+    lines = [line for paragraph in shown for line in ("", *paragraph)][1:]
+    if len(lines) >= size.lines:
+        lines = [line for line in lines if line]
+    return "\n".join(lines[: size.lines - 1]) + "\n"
+
+
+def _keys(view: View) -> list[str]:
+    """What every key does."""
+    keyed = [control for control in view.controls if control.kind != "number" or control.key]
+    lines = [f"  {KEY_NAMES.get(control.key, control.key):>6}  {control.label}" for control in keyed]
+    return [*lines, "       q  stop; what was found is kept"]
+
+
+def _hand(view: View, keyboard: Keyboard) -> list[str]:
+    """What is being typed and held."""
     entering = keyboard.entering(view)
-    if entering is not None:
-        lines += ["", f"  {entering.label}: {keyboard.typed}_   (digits, then Enter)"]
-    if view.progress is not None:
-        lines += ["", f"  holding [{'#' * round(20 * view.progress):<20}]"]
-    lines += ["", *textwrap.wrap(view.note, WIDTH), *textwrap.wrap(problem, WIDTH)]
-    return "\n".join(lines) + "\n"
+    typed = [] if entering is None else [f"  {entering.label}: {keyboard.typed}_   (digits, then Enter)"]
+    held = [] if view.progress is None else [f"  holding [{'#' * round(20 * view.progress):<20}]"]
+    return [*typed, *held]
+
+
+def size_of(descriptor: int) -> os.terminal_size:
+    """How large the terminal is now; the usual where it does not say."""
+    try:
+        size = os.get_terminal_size(descriptor)
+    except OSError:
+        return USUAL_SIZE
+    return size if size.columns >= 20 and size.lines >= 10 else USUAL_SIZE
 
 
 def keys_of(typed: bytes) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.actions import Action
-from tests.vehicle.actuator.rig import Car
+from tests.vehicle.actuator.rig import NEUTRAL_US, Car
 from vehicle.actuator.battery import BatteryLimits
 from vehicle.actuator.core import TURN_S
 from vehicle.actuator.health_watch import BATTERY, COMPUTER, FIRST_WORD_S, IMU, OLDEST_S, Fitted, HealthWatch
@@ -198,6 +198,7 @@ def test_the_supply_and_the_heat_reach_the_core_within_a_second(car: WatchedCar)
         car.say(flags)
         status = car.drive(FORWARD, 1.0)
         assert status.applied.speed_mps == 0.5
+        assert car.throttle_us() == pytest.approx(NEUTRAL_US + 50.0, abs=3.0)  # at the chip's pin
         assert word in status.warnings[0]
     car.say(0)
     assert car.drive(FORWARD, 1.0).applied.speed_mps == 1.0
