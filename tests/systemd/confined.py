@@ -1,8 +1,9 @@
-"""Runs a program as a unit of the car confines it, where no systemd runs: `python confined.py UNIT PROGRAM …`.
+"""Runs a program as a unit of the car confines it, where no systemd runs: `python confined.py UNIT FOLDER PROGRAM …`.
 
 For this computer's kernel, without a user of its own: resource limits, read-only files, private /tmp and /dev, no
-network, no capabilities, the unit's filter of system calls and of socket families. Not here: users, control groups and
-who may be seen in /proc. Ends with 77 where a user may not do this.
+network, no capabilities, the unit's filter of system calls, of socket families and of memory that is both written and
+run. Not here: users, control groups and who may be seen in /proc. FOLDER stands for all that the unit may write; `-` is
+none. Ends with 77 where a user may not do this.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ LIMITS = {
 # linux/sched.h, linux/mount.h
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 CLONE_NEW = 0x7E020000  # every kind of namespace
+MOUNT_SETATTR, MOUNT_ATTR_RDONLY = 442, 1
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 # linux/prctl.h, linux/capability.h, seccomp.h
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, CAPABILITIES, CAPABILITY_VERSION = 24, 38, 41, 0x20080522
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
-NOT_EQUAL, EQUAL, EQUAL_MASKED = 1, 4, 7
+EQUAL, EQUAL_MASKED = 4, 7
+LAST_FAMILY = 45  # of linux/socket.h
+PROT_WRITE, PROT_EXEC, SHM_EXEC = 2, 4, 0o100000
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -52,7 +56,7 @@ class Comparison(ctypes.Structure):
     )
 
 
-def main(name: str, program: list[str]) -> None:
+def main(name: str, folder: str, program: list[str]) -> None:
     """Never returns."""
     unit = read_unit(FOLDER / name)
     try:
@@ -64,7 +68,7 @@ def main(name: str, program: list[str]) -> None:
             ("gid_map", f"{group} {group} 1"),
         ):
             Path(f"/proc/self/{file}").write_text(content)
-        close_files(unit)
+        close_files(unit, None if folder == "-" else folder)
     except OSError as error:
         print(f"cannot confine here: {error}", file=sys.stderr)
         os._exit(NOT_ALLOWED)
@@ -80,8 +84,9 @@ def main(name: str, program: list[str]) -> None:
     os.execvp(program[0], program)
 
 
-def close_files(unit: Unit) -> None:
-    """ProtectSystem=strict, PrivateTmp=, PrivateDevices=."""
+def close_files(unit: Unit, writable: str | None) -> None:
+    """ProtectSystem=strict, PrivateTmp=, PrivateDevices=, ReadWritePaths=."""
+    place = None if writable is None else os.open(writable, os.O_PATH)
     assert (unit.one("ProtectSystem"), unit.one("PrivateTmp")) == ("strict", "yes")
     mount(b"none", b"/", MS_REC | MS_PRIVATE)
     sandbox._set_read_only(b"/")
@@ -97,6 +102,11 @@ def close_files(unit: Unit) -> None:
         mount_memory("/tmp")
     mount_memory("/dev/shm")
     mount_memory("/var/tmp")
+    if writable is not None:
+        os.makedirs(writable, exist_ok=True)
+        mount(f"/proc/self/fd/{place}".encode(), writable.encode(), MS_BIND)
+        attributes = (ctypes.c_uint64 * 4)(0, MOUNT_ATTR_RDONLY, 0, 0)
+        checked(libc.syscall(MOUNT_SETATTR, -100, writable.encode(), 0, ctypes.byref(attributes), 32))
 
 
 def mount(source: bytes, place: bytes, flags: int, kind: bytes | None = None, options: bytes | None = None) -> None:
@@ -135,15 +145,26 @@ def calls_of(word: str) -> Iterator[str]:
 
 
 def filter_calls(calls: set[str], unit: Unit) -> None:
-    """Everything else is refused with EPERM, as the unit says; RestrictAddressFamilies=, RestrictNamespaces=."""
-    assert (unit.one("RestrictAddressFamilies"), unit.one("RestrictNamespaces")) == ("AF_UNIX", "yes")
+    """Everything else is refused with EPERM, as the unit says. RestrictAddressFamilies=, RestrictNamespaces=,
+    MemoryDenyWriteExecute=.
+    """
     rules = Rules(errno.EPERM)
-    for name in calls - {"socket", "clone", "clone3", "unshare", "setns"}:
-        rules.add(name)
-    rules.add("socket", Comparison(0, EQUAL, socket.AF_UNIX))
-    rules.add("socket", Comparison(0, NOT_EQUAL, socket.AF_UNIX), error=errno.EAFNOSUPPORT)
+    looked_at = {"socket", "clone", "clone3", "unshare", "setns"}
+    families = {getattr(socket, name) for name in unit.one("RestrictAddressFamilies").split()}
+    for family in range(LAST_FAMILY + 1):
+        rules.add("socket", Comparison(0, EQUAL, family), error=0 if family in families else errno.EAFNOSUPPORT)
+    assert unit.one("RestrictNamespaces") == "yes"
     rules.add("clone", Comparison(0, EQUAL_MASKED, CLONE_NEW, 0))
     rules.add("clone3", error=errno.ENOSYS)  # nobody can look into its arguments: who asks takes clone instead
+    if unit.one("MemoryDenyWriteExecute") == "yes":
+        looked_at |= {"mmap", "mprotect", "pkey_mprotect", "shmat"}
+        for allowed in (0, PROT_WRITE, PROT_EXEC):
+            rules.add("mmap", Comparison(2, EQUAL_MASKED, PROT_WRITE | PROT_EXEC, allowed))
+        rules.add("mprotect", Comparison(2, EQUAL_MASKED, PROT_EXEC, 0))
+        rules.add("pkey_mprotect", Comparison(2, EQUAL_MASKED, PROT_EXEC, 0))
+        rules.add("shmat", Comparison(2, EQUAL_MASKED, SHM_EXEC, 0))
+    for name in calls - looked_at:
+        rules.add(name)
     rules.load()
 
 
@@ -183,4 +204,4 @@ def checked(result: int) -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        main(sys.argv[1], sys.argv[2:])
+        main(sys.argv[1], sys.argv[2], sys.argv[3:])

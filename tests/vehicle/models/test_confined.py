@@ -47,7 +47,7 @@ def stock_archive() -> bytes:
 
 def confined(unit: str, *arguments: str) -> list[str]:
     """The command that runs Python as a unit confines it."""
-    return [sys.executable, "-m", "tests.systemd.confined", unit, sys.executable, *arguments]
+    return [sys.executable, "-m", "tests.systemd.confined", unit, "-", sys.executable, *arguments]
 
 
 def check(finished: subprocess.CompletedProcess[bytes]) -> None:
