@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,15 @@ def test_a_car_that_is_well_and_stands_alone(car: Car, board: EmulatedBoard) -> 
     assert findings["camera"].found.startswith("640x480, ")
     assert [change for change in board.chip.settled_history() if change.channel < 2 and change.width_us] == []
     open_servo_board(car, load_profile(car)).close()  # the bus is free again
+
+
+def test_deepracers_own_imu_is_given_the_time_to_wake(car: Car, board: EmulatedBoard) -> None:
+    devices = DEVICES | {"imu": {"chip": "bmi160", "address": 0x69}}
+    car = replace(car, config=car.config.changed(devices=devices))
+    board.chips["imu"].fault = ChipFault.ABSENT  # the other kind, which this car has not
+    findings = {finding.name: finding for finding in Doctor(car, sleep=time.sleep).examine()}
+    assert findings["imu"].verdict is Verdict.GOOD
+    assert findings["imu"].found.startswith("It feels 9.8 m/s^2")
 
 
 def test_a_running_actuator_is_asked_and_keeps_the_bus(car: Car, core: ActuatorCore, board: EmulatedBoard) -> None:
