@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from shared.errors import LinkError
+from shared.errors import CalibrationError, LinkError
 from shared.model_archive import ModelArchive, read_archive
 from shared.model_graph import check_model_graph
 from vehicle.actuator.client import ActuatorClient
@@ -29,7 +29,14 @@ from vehicle.drive.repairing import repairing
 from vehicle.drive.samples import AskedReadings, Samples
 from vehicle.drive.senses import Senses
 from vehicle.drive.service import DriveService
-from vehicle.hardware.assembly import Car, open_camera, open_lidar, open_right_camera, readings_on_board
+from vehicle.hardware.assembly import (
+    Car,
+    load_profile,
+    open_camera,
+    open_lidar,
+    open_right_camera,
+    readings_on_board,
+)
 from vehicle.models.examine import check_sensors
 from vehicle.supervisor import Supervisor
 
@@ -98,11 +105,21 @@ def keep_driving(
 ) -> None:
     """Run the loop for as long as there is an actuator, and again when there is one. gives_up: only once."""
     supervisor = Supervisor()
-    senses = Senses(lambda: AwaitedCamera(lambda: open_right_camera(car)), lambda: open_lidar(car))
+    senses = open_senses(car)
     try:
         _drive_on(car, service, server, stop, supervisor, senses, gives_up)
     finally:
         senses.close()
+
+
+def open_senses(car: Car) -> Senses:
+    """What pilots may drive by besides the camera; the motion with the lags that this car's calibration knows."""
+    lags = {}
+    with contextlib.suppress(CalibrationError):  # without one the car is not armed
+        profile = load_profile(car)
+        known = {"steering_lag_s": profile.steering.lag_s, "speed_lag_s": profile.throttle.lag_s}
+        lags = {name: lag_s for name, lag_s in known.items() if lag_s is not None}
+    return Senses(lambda: AwaitedCamera(lambda: open_right_camera(car)), lambda: open_lidar(car), **lags)
 
 
 def _drive_on(

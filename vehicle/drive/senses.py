@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Collection
 
-from shared.actions import Action
+from shared.actions import STOP, Action
 from shared.cars import DEEPRACER
 from vehicle.drive.turn import Motion, Sight
 from vehicle.hardware.protocols import Camera, Frame, Lidar, Scan
@@ -15,6 +15,9 @@ from vehicle.hardware.protocols import Camera, Frame, Lidar, Scan
 OLDEST_SCAN_S = 0.4
 PAIR_S = 0.025  # two pictures of stereo cameras are of one moment, if they are no further apart
 PAIR_WAIT_S = 0.010  # for the right picture, when the left one came first
+
+# How servo and motor follow their pulses where the calibration does not say: as the simulator's real car does.
+STEERING_LAG_S, SPEED_LAG_S = 0.06, 0.2
 
 NO_SCAN = "The LiDAR's last scan is too old. Look at its cable and its head."
 NO_PAIR = "The right camera gives no picture of the same moment as the left one. Look at its cable."
@@ -35,11 +38,15 @@ class Senses:
         open_lidar: Callable[[], Lidar] | None = None,
         *,
         wheelbase_m: float = DEEPRACER.wheelbase_m,
+        steering_lag_s: float = STEERING_LAG_S,
+        speed_lag_s: float = SPEED_LAG_S,
     ) -> None:
         self.problem = ""
         self._missing_since_s = 0.0
         self._open_right_camera, self._open_lidar = open_right_camera, open_lidar
         self._wheelbase_m = wheelbase_m
+        self._steering_lag_s, self._speed_lag_s = steering_lag_s, speed_lag_s
+        self._does, self._moved_at_s = STOP, 0.0  # what the car is thought to do
         self._right: Camera | None = None
         self._lidar: Lidar | None = None
         self._readings: frozenset[str] = frozenset({"camera"})
@@ -69,7 +76,7 @@ class Senses:
         """
         right, scan = self._right_of(frame), self.scan(now_s)
         self._note(self._missing(right, scan), now_s)
-        return None if self.problem else Sight(frame, scan, right, self._motion(applied, yaw_rate_rps))
+        return None if self.problem else Sight(frame, scan, right, self._motion(applied, yaw_rate_rps, now_s))
 
     def missing_s(self, now_s: float) -> float:
         """For how long something has been missing; 0 while nothing is."""
@@ -92,14 +99,19 @@ class Senses:
             right = self._right.wait_newer(0 if right is None else right.sequence, PAIR_WAIT_S)
         return right if right is not None and abs(right.taken_at_s - frame.taken_at_s) <= PAIR_S else None
 
-    def _motion(self, applied: Action, yaw_rate_rps: float | None) -> Motion:
-        """Wheel speed as the speed map has it: the car has no encoder. The same for the yaw rate without an IMU.
+    def _motion(self, applied: Action, yaw_rate_rps: float | None, now_s: float) -> Motion:
+        """Wheel speed as speed map and lag have it: the car has no encoder. The same for the yaw rate without an IMU.
 
         On a floor that is slippery, or uphill, the car really does less.
         """
-        speed_mps = applied.speed_mps
+        passed_s, self._moved_at_s = now_s - self._moved_at_s, now_s
+        self._does = Action(
+            _followed(self._does.steering_angle_deg, applied.steering_angle_deg, self._steering_lag_s, passed_s),
+            _followed(self._does.speed_mps, applied.speed_mps, self._speed_lag_s, passed_s),
+        )
+        speed_mps, angle_rad = self._does.speed_mps, math.radians(self._does.steering_angle_deg)
         if yaw_rate_rps is None:
-            yaw_rate_rps = speed_mps * math.tan(math.radians(applied.steering_angle_deg)) / self._wheelbase_m
+            yaw_rate_rps = speed_mps * math.tan(angle_rad) / self._wheelbase_m
         return Motion(speed_mps, yaw_rate_rps)
 
     def _missing(self, right: Frame | None, scan: Scan | None) -> str:
@@ -115,6 +127,11 @@ class Senses:
         if problem and problem != self.problem:
             log.warning("%s", problem)
         self.problem = problem
+
+
+def _followed(value: float, wanted: float, lag_s: float, passed_s: float) -> float:
+    """Where a value is that has been following the wanted one."""
+    return wanted + (value - wanted) * math.exp(-max(passed_s, 0.0) / max(lag_s, 1e-3))
 
 
 def _why(device: Camera | Lidar | None, otherwise: str) -> str:

@@ -16,7 +16,15 @@ from vehicle.actuator.lease import LONGEST_TTL_S
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.loop import LONGEST_MISSING_S, DriveLoop
-from vehicle.drive.senses import NO_PAIR, NO_SCAN, OLDEST_SCAN_S, PAIR_S, Senses
+from vehicle.drive.senses import (
+    NO_PAIR,
+    NO_SCAN,
+    OLDEST_SCAN_S,
+    PAIR_S,
+    SPEED_LAG_S,
+    STEERING_LAG_S,
+    Senses,
+)
 from vehicle.drive.turn import Motion
 from vehicle.emulated.camera import CameraSensor, still_scene
 from vehicle.hardware.frame_slot import FrameSlot
@@ -158,34 +166,46 @@ def test_the_right_picture_that_comes_a_moment_after_the_left_one_is_waited_for(
     assert late.waits == 1  # nobody waits for what is there
 
 
-def test_the_motion_is_what_the_applied_action_makes_of_the_car(devices: Devices) -> None:
-    sight = devices.senses.sight(frame(100.0), Action(20.0, 1.5), 100.0)
+def motion(devices: Devices, applied: Action, now_s: float, yaw_rate_rps: float | None = None) -> Motion:
+    sight = devices.senses.sight(frame(now_s), applied, now_s, yaw_rate_rps)
     assert sight is not None
     assert sight.motion is not None
-    assert sight.motion.wheel_speed_mps == 1.5
-    left_rps = 1.5 * math.tan(math.radians(20.0)) / DEEPRACER.wheelbase_m
-    assert sight.motion.yaw_rate_rps == pytest.approx(left_rps)
-    backwards = devices.senses.sight(frame(100.0), Action(20.0, -1.5), 100.0)
-    assert backwards is not None
-    assert backwards.motion is not None
-    assert backwards.motion.yaw_rate_rps == pytest.approx(-left_rps)
+    return sight.motion
+
+
+@pytest.mark.parametrize("speed_mps", [1.5, -1.5])
+def test_a_steady_motion_is_what_the_applied_action_makes_of_the_car(devices: Devices, speed_mps: float) -> None:
+    motion(devices, Action(20.0, speed_mps), 100.0)
+    steady = motion(devices, Action(20.0, speed_mps), 105.0)
+    assert steady.wheel_speed_mps == pytest.approx(speed_mps)
+    assert steady.yaw_rate_rps == pytest.approx(speed_mps * math.tan(math.radians(20.0)) / DEEPRACER.wheelbase_m)
+
+
+def test_wheels_and_steering_follow_what_is_applied_with_their_lags(devices: Devices) -> None:
+    motion(devices, STOP, 100.0)
+    begun = motion(devices, Action(20.0, 1.0), 100.0 + SPEED_LAG_S)
+    assert begun.wheel_speed_mps == pytest.approx(1.0 - math.exp(-1.0))
+    angle_deg = 20.0 * (1.0 - math.exp(-SPEED_LAG_S / STEERING_LAG_S))
+    expected_rps = begun.wheel_speed_mps * math.tan(math.radians(angle_deg)) / DEEPRACER.wheelbase_m
+    assert begun.yaw_rate_rps == pytest.approx(expected_rps)
+    ended = motion(devices, STOP, 100.0 + 2 * SPEED_LAG_S)
+    assert ended.wheel_speed_mps == pytest.approx(begun.wheel_speed_mps * math.exp(-1.0))
 
 
 @pytest.mark.parametrize("yaw_rate_rps", [-2.5, 0.0])
 def test_where_an_imu_says_how_the_car_turns_it_is_believed(devices: Devices, yaw_rate_rps: float) -> None:
-    sight = devices.senses.sight(frame(100.0), Action(20.0, 1.5), 100.0, yaw_rate_rps)
-    assert sight is not None
-    assert sight.motion == Motion(1.5, yaw_rate_rps)
+    assert motion(devices, Action(20.0, 1.5), 100.0, yaw_rate_rps).yaw_rate_rps == yaw_rate_rps
 
 
 def test_the_loop_hands_on_what_the_actuator_says_of_the_motion(clock: Any) -> None:
     rig = Rig(clock)
-    rig.actuator.now = replace(ARMED, applied=Action(10.0, 0.5), yaw_rate_rps=0.75)
+    rig.actuator.now = replace(ARMED, yaw_rate_rps=0.75)
     rig.drive(0.3)
     assert rig.loop.decision is not None
-    motion = rig.loop.decision.sight.motion
-    assert motion is not None
-    assert motion.yaw_rate_rps == 0.75
+    felt = rig.loop.decision.sight.motion
+    assert felt is not None
+    assert felt.yaw_rate_rps == 0.75
+    assert 0.5 < felt.wheel_speed_mps < 1.0  # it follows what this actuator applies: the pilot's 1 m/s
 
 
 def test_how_long_something_is_missing_counts_from_the_first_picture_without_it(devices: Devices) -> None:
