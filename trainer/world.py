@@ -156,10 +156,14 @@ class World:
 
     def frame(self) -> WorldFrame:
         """What the sensors see now that the board looks with, and how the lap goes."""
-        picture = self._simulator.render(0)
+        render, right = self._simulator.render, None
+        if "stereo" in self._looks_with:
+            picture, right = render(0, view="left_camera"), render(0, view="right_camera")
+        else:
+            picture = render(0)
         # The simulator's first ray looks backwards, the link's straight ahead.
         around_m = np.roll(self._simulator.lidar[0], AROUND.rays // 2) if "lidar" in self._looks_with else None
-        return WorldFrame(self.time_s, self._steps, picture, self._pose(), around_m=around_m)
+        return WorldFrame(self.time_s, self._steps, picture, self._pose(), right, around_m)
 
     def _pose(self) -> CarPose:
         cars, lies = self._simulator.cars, self._picked_up_at_step is not None

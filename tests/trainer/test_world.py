@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from shared.link_socket import SocketLink, connect
+from shared.observation import stereo_from_frames
+from shared.sensors import STEREO_CAMERAS
 from shared.world_link import Hello, PulseReport, WorldFrame
+from trainer.simulator import RandomisationSettings, Simulator, SimulatorSettings, StartSettings
 from trainer.tracks import Track, load_track
 from trainer.world import PICK_UP_S, EmulatedCar, World, WorldServer
 
@@ -73,6 +76,26 @@ def test_a_picture_has_the_size_and_colours_of_a_camera(track: Track) -> None:
     assert picture.shape == (480, 640, 3)
     assert picture.dtype == np.uint8
     assert picture.std() > 10
+
+
+def test_stereo_cameras_see_the_two_pictures_that_a_model_learnt_with(track: Track) -> None:
+    """Reduced to what a model takes, they are the simulator's own pair but for the rounding of colours."""
+    world = World(track, preset="off")
+    assert world.frame().right_rgb is None
+    world.hear(PulseReport(0.0, None, None, ("stereo",)))
+    seen = world.frame()
+    assert seen.right_rgb is not None
+    settings = SimulatorSettings(
+        randomisation=RandomisationSettings(preset="off"), start=StartSettings(round_robin_fraction=0.0)
+    )
+    simulator = Simulator([track], settings, seeds=[0], start_fraction=[0.0], sensors=(STEREO_CAMERAS,))
+    simulator.reset()
+    left, right = simulator.readings()["stereo"][0].astype(int)
+    found = stereo_from_frames(seen.frame_rgb, seen.right_rgb).astype(int)
+    between = np.abs(left - right).mean()
+    assert between > 3.0
+    for picture, expected in zip(found, (left, right), strict=True):
+        assert np.abs(picture - expected).mean() < 0.3 * between
 
 
 def test_a_car_that_leaves_the_road_is_picked_up_and_put_back_at_the_start(track: Track) -> None:

@@ -36,10 +36,16 @@ from trainer.simulator.work import WorkSpace, make_work_space
 from trainer.simulator.worlds import Race
 from trainer.tracks import Track
 
-ViewName = Literal["camera", "chase", "top"]
-CAMERA, CHASE, TOP = 0, 1, 2
+ViewName = Literal["camera", "chase", "top", "left_camera", "right_camera"]
+CAMERA, CHASE, TOP, LEFT_CAMERA, RIGHT_CAMERA = 0, 1, 2, 3, 4
 RED_SHARE, GREEN_SHARE, BLUE_SHARE = (F(weight / sum(LUMA_WEIGHTS)) for weight in LUMA_WEIGHTS)
-VIEWS = {"camera": CAMERA, "chase": CHASE, "top": TOP}
+VIEWS = {
+    "camera": CAMERA,
+    "chase": CHASE,
+    "top": TOP,
+    "left_camera": LEFT_CAMERA,
+    "right_camera": RIGHT_CAMERA,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +87,7 @@ class Renderer:
             work.plans[0], work.rows[0], work.words[0], work.texels[0], work.halves[0], work.things[0], work.solids,
         )  # fmt: skip
         pixels = np.empty((height_px, width_px, 3), np.uint8)
-        if view == "camera":
+        if view not in ("chase", "top"):
             spacing = max(1, round(width_px / CAMERA_WIDTH_PX))
             noise_level = float(scenery.draws["noise_level"][car])
         else:
@@ -137,16 +143,17 @@ def draw_colours(
     height, width = levels.shape[1] - 2, levels.shape[2] - 2
     view, scene, draw = views[0], scenes[0], draws[car]
     track = tracks[cars[car].track_index]
-    if kind == CAMERA:
-        look_through_camera(view, cars[car], draw, mount[0], track, width, 0)
-    elif kind == CHASE:
+    if kind == CHASE:
         look_from_behind(view, cars[car], draw, track, width)
-    else:
+    elif kind == TOP:
         look_from_above(view, draw, track, width, height)
+    else:
+        side = 1 if kind == LEFT_CAMERA else -1 if kind == RIGHT_CAMERA else 0
+        look_through_camera(view, cars[car], draw, mount[0], track, width, side)
     prepare_scene(scene, view, draw, track, cars[car].episode)
     choose_blur(blur, cars[car], draw, view, width)
     count = gather_things(things, car, cars, draw, race, tracks, line)
-    if kind != CAMERA:
+    if kind in (CHASE, TOP):
         copy_car(things[count], cars[car], 0, race.record[0], track, line)
         count += 1
     for channel in range(3):
