@@ -13,6 +13,7 @@ from shared.errors import SettingsError, SimulationError
 from shared.settings import dump_settings, load_settings
 from trainer.calibrated_car import open_simulator
 from trainer.config import TrainingSettings
+from trainer.environment import RacingEnv
 from trainer.simulator import SimulatorSettings
 from trainer.simulator.randomisation import RandomisationSettings
 from trainer.simulator.settings import EpisodeRules
@@ -99,3 +100,35 @@ def test_the_simulated_car_answers_as_the_profile_says(file: Path) -> None:
 
 def test_without_a_calibration_nothing_changes() -> None:
     assert load_settings(TrainingSettings, None).simulator == SimulatorSettings()
+
+
+@pytest.mark.parametrize("randomisation", [None, "off"])
+@pytest.mark.parametrize("simulator", [None, SimulatorSettings(), {"race": {"boxes": {"count": 2}}}])
+def test_an_environment_is_that_car_too(
+    file: Path, randomisation: str | None, simulator: SimulatorSettings | dict[str, object] | None
+) -> None:
+    env = RacingEnv(track="straight", calibration=file, simulator=simulator, randomisation=randomisation)
+    settings = env.cars.simulator_settings
+    assert (settings.camera.height_m, settings.lidar.yaw_deg) == (0.21, 170.0)
+    assert settings.dynamics.max_speed_mps == pytest.approx(1.2, abs=0.05)
+
+
+def test_what_is_written_for_an_environment_wins_over_the_car() -> None:
+    for simulator in ({"camera": {"height_m": 0.5}}, SimulatorSettings(camera={"height_m": 0.5})):
+        settings = RacingEnv(calibration=CAR, simulator=simulator, randomisation="off").cars.simulator_settings
+        assert (settings.camera.height_m, settings.camera.x_m) == (0.5, 0.05)
+
+
+def test_the_car_of_an_environment_turns_its_wheels_as_far_as_that_one() -> None:
+    furthest_deg = []
+    for calibration in (CAR, None):
+        env = RacingEnv(
+            track="straight", calibration=calibration, randomisation="off", action_space="continuous",
+            simulator={"dynamics": {"steering_lag_s": 0.05}},
+        )  # fmt: skip
+        env.reset(seed=1)
+        for _ in range(10):
+            _, _, _, _, info = env.step(np.array([-1.0, -1.0], np.float32))
+        furthest_deg.append(info["steering_angle_deg"])
+        env.close()
+    assert furthest_deg == [pytest.approx(-18.0, abs=0.7), pytest.approx(-30.0, abs=0.5)]

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from calibration.profile import CalibrationProfile
 from shared.actions import DEFAULT_ACTION_SPACE, ActionSpace, ContinuousActionSpace, DiscreteActionSpace
 from shared.errors import SettingsError
 from shared.lidar import LidarConfig, lidar_size
 from shared.model_metadata import ModelMetadata
 from shared.sensors import sensor_of_kind
 from shared.settings import parse_settings
+from trainer.calibrated_car import filled_from_calibration, profile_from_file
 from trainer.simulator.render import ViewName
 from trainer.simulator.settings import SimulatorSettings
 from trainer.tracks import Track, load_track
@@ -70,13 +73,25 @@ def lidar_config_of(lidar_config: LidarConfig | Mapping[str, Any] | None, sensor
 
 
 def simulator_settings_of(
-    simulator: SimulatorSettings | Mapping[str, Any] | None, randomisation: str | None
+    simulator: SimulatorSettings | Mapping[str, Any] | None,
+    randomisation: str | None,
+    calibration: CalibrationProfile | None = None,
 ) -> SimulatorSettings:
-    """The settings, with the randomisation preset in place of their own when one is named."""
-    settings = simulator if isinstance(simulator, SimulatorSettings) else _parsed(simulator or {})
-    if randomisation is None:
-        return settings
-    return _parsed({**settings.model_dump(), "randomisation": {"preset": randomisation}})
+    """The settings, with the randomisation preset in place of their own when one is named.
+
+    calibration: of a car; they are put over what it brings along, as in a training.
+    """
+    values: Mapping[str, Any] = simulator or {} if not isinstance(simulator, SimulatorSettings) else _written(simulator)
+    if randomisation is not None:
+        values = {**_written(_parsed(values)), "randomisation": {"preset": randomisation}}
+    if calibration is not None:
+        values = filled_from_calibration({"calibration": calibration, "simulator": values})["simulator"]
+    return _parsed(values)
+
+
+def calibration_of(calibration: str | Path | CalibrationProfile | None) -> CalibrationProfile | None:
+    """A car's calibration, or the one in its file."""
+    return profile_from_file(Path(calibration)) if isinstance(calibration, str | Path) else calibration
 
 
 def cars_per_world_of(settings: SimulatorSettings, cars: int) -> int:
@@ -100,6 +115,11 @@ def autoreset_mode_of(mode: str | AutoresetMode) -> AutoresetMode:
         hint = f"Did you mean '{closest[0]}'?" if closest else f"Known are {', '.join(names)}."
         raise SettingsError(f"autoreset_mode='{mode}' is not known. {hint}")
     return names[mode]
+
+
+def _written(settings: SimulatorSettings) -> dict[str, Any]:
+    """What somebody said of them: a car's calibration decides the rest."""
+    return settings.model_dump(exclude_unset=True)
 
 
 def _parsed(values: Mapping[str, Any]) -> SimulatorSettings:

@@ -71,6 +71,7 @@ class RacingEnv(gymnasium.Env):
     | isolated | False | run the reward file in a process without network or files |
     | randomisation | None | "off", "light" or "strong"; None: as `simulator` says (light) |
     | simulator | None | `SimulatorSettings`, or a dictionary of what differs from them: `{"race": {"boxes": …}}` |
+    | calibration | None | of a car, or its file: the simulator becomes that car, as in `lapwing train` |
     | sensors | ("FRONT_FACING_CAMERA",) | what is observed, by name |
     | lidar_config | None | as `lidar_config` in model_metadata.json: rays, sectors, clip distance |
     | stack_size | 1 | pictures in an observation |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -11,14 +12,17 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from calibration.profile import CalibrationProfile
 from shared.actions import ActionSpace
 from shared.errors import SettingsError, SimulationError
 from shared.lidar import LidarConfig
 from shared.observation import Observer
 from shared.sensors import FRONT_CAMERA, check_sensor_set
+from trainer.calibrated_car import open_simulator
 from trainer.environment.arguments import (
     action_space_of,
     autoreset_mode_of,
+    calibration_of,
     cars_per_world_of,
     checked_view,
     lidar_config_of,
@@ -76,6 +80,7 @@ class RacingVectorEnv(VectorEnv):
         isolated: bool = False,
         randomisation: str | None = None,
         simulator: SimulatorSettings | Mapping[str, Any] | None = None,
+        calibration: str | Path | CalibrationProfile | None = None,
         sensors: Sequence[str] = (FRONT_CAMERA,),
         lidar_config: LidarConfig | Mapping[str, Any] | None = None,
         stack_size: int = 1,
@@ -87,7 +92,8 @@ class RacingVectorEnv(VectorEnv):
         self.num_envs = num_envs
         self.tracks = tracks_of(track)
         self.actions = action_space_of(action_space)
-        self.simulator_settings = simulator_settings_of(simulator, randomisation)
+        self.calibration = calibration_of(calibration)
+        self.simulator_settings = simulator_settings_of(simulator, randomisation, self.calibration)
         self._cars_per_world = cars_per_world_of(self.simulator_settings, num_envs)
         self.render_mode, self.render_view = render_mode, checked_view(render_mode, render_view)
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
@@ -262,7 +268,8 @@ class RacingVectorEnv(VectorEnv):
         if hashed:
             self._rewards.forget(hashed)
         if self._simulator is None:
-            self._simulator = Simulator(
+            self._simulator = open_simulator(
+                self.calibration,
                 self.tracks,
                 self.simulator_settings.for_lidar(self.lidar_config),
                 seeds=self._car_seeds,
