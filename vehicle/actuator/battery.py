@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import IntEnum
+from enum import IntEnum, auto
 from itertools import pairwise
 from typing import Self
 
@@ -50,10 +50,10 @@ class BatteryLimits(Settings):
 class BatteryLevel(IntEnum):
     """How far it is down."""
 
-    FINE = 0
-    LOW = 1
-    VERY_LOW = 2
-    EMPTY = 3
+    FINE = auto()
+    LOW = auto()
+    VERY_LOW = auto()
+    EMPTY = auto()
 
 
 @dataclass(frozen=True, slots=True)

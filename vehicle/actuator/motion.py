@@ -88,7 +88,8 @@ def motion_after(
     rise_mps = 0.0
     if dt_s <= LONGEST_GAP_S:
         rise_mps = last.rise_mps * math.exp(-dt_s / RISE_FADES_S) + (vertical - length) * dt_s
-    tilt_deg = math.degrees(math.acos(max(-1.0, min(1.0, vertical / total)))) if total else 0.0
+    level_mps2 = math.dist(acceleration, [vertical / length * each for each in state.rest])
+    tilt_deg = math.degrees(math.atan2(level_mps2, vertical))
     gravity_alone = _is_gravity(total, length)
     state = replace(
         state,

@@ -16,7 +16,7 @@ import pytest
 
 from shared.actions import Action
 from tests.vehicle.stack import LeaseThread, Stack, is_rest
-from vehicle.actuator.guard import GuardServer, main
+from vehicle.actuator.guard import GuardServer, OwnerProcess, main
 from vehicle.actuator.guard_core import GuardCore
 from vehicle.actuator.guard_link import NO_GUARD, AboutGuard, GuardLink
 from vehicle.actuator.guard_watch import Standing
@@ -114,6 +114,36 @@ def test_an_owner_that_the_guard_could_not_kill_is_turned_away(
     assert link.problem(time.monotonic()) == NO_GUARD
     assert not core.is_watching
     link.close()
+    guard.leave()
+    thread.join()
+
+
+def test_a_second_owner_is_turned_away_and_the_first_is_watched_on(
+    folder: RuntimeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[OwnerProcess] = []
+    monkeypatch.setattr(OwnerProcess, "kill", killed.append)  # it would be this very process
+    board = GuardBoard(LocalI2C(EmulatedBoard(time.monotonic).wire), address=0x40, prescale=121, neutral_ticks=307)
+    core = GuardCore(board, NotWired(), time.monotonic())
+    guard = GuardServer(core, AboutGuard(1, 307, "L0", ()), folder.guard)
+    thread = threading.Thread(target=guard.run)
+    thread.start()
+    first, second = GuardLink(folder.guard, 307), GuardLink(folder.guard, 307)
+    while first.problem(time.monotonic()) == NO_GUARD:
+        first.beat(Standing.AT_REST, time.monotonic())
+        time.sleep(0.005)
+    for _ in range(30):
+        first.beat(Standing.AT_REST, time.monotonic())
+        second.beat(Standing.AT_REST, time.monotonic())
+        time.sleep(0.01)
+    assert second.problem(time.monotonic()) == NO_GUARD
+    assert first.problem(time.monotonic()) != NO_GUARD
+    assert (core.is_watching, killed) == (True, [])
+    first.close()  # without having left the board at rest
+    while core.is_watching:
+        time.sleep(0.005)
+    assert len(killed) == 1
+    second.close()
     guard.leave()
     thread.join()
 
