@@ -31,26 +31,27 @@ LONGEST_S = 60  # of processor time for one mutant's tests: a mistake can make a
 HEAVY = ("onnx", "hypothesis", "adafruit_pca9685", "shared.model_archive", "shared.policy_io", "calibration.pulses")
 
 ACTUATOR_TESTS = "tests/vehicle/actuator"
+# The quick ones first: most mistakes end there.
 TARGETS: dict[str, tuple[str, ...]] = {
-    "vehicle.actuator.lease": ("test_lease.py", "test_promises.py"),
-    "vehicle.actuator.limits": ("test_limits.py", "test_promises.py"),
-    "vehicle.actuator.state": ("test_state.py", "test_promises.py"),
-    "vehicle.actuator.mode": ("test_modes.py", "test_promises.py"),
-    "vehicle.actuator.esc": ("test_esc.py", "test_promises.py"),
-    "vehicle.actuator.health": ("test_health.py", "test_promises.py"),
-    "vehicle.actuator.heartbeat": ("test_heartbeat.py", "test_promises.py"),
-    "vehicle.actuator.board_writer": ("test_board_writer.py", "test_core.py", "test_promises.py"),
-    "vehicle.actuator.battery": ("test_battery.py", "test_promises.py"),
-    "vehicle.actuator.motion": ("test_motion.py", "test_promises.py"),
-    "vehicle.actuator.health_watch": ("test_health_watch.py", "test_promises.py"),
-    "vehicle.actuator.yaw_rate": ("test_yaw_rate.py", "test_promises.py"),
-    "vehicle.actuator.slack": ("test_slack.py", "test_promises.py"),
+    "vehicle.actuator.lease": ("test_promises.py", "test_lease.py"),
+    "vehicle.actuator.limits": ("test_promises.py", "test_limits.py"),
+    "vehicle.actuator.state": ("test_promises.py", "test_state.py"),
+    "vehicle.actuator.mode": ("test_promises.py", "test_modes.py"),
+    "vehicle.actuator.esc": ("test_promises.py", "test_esc.py"),
+    "vehicle.actuator.health": ("test_promises.py", "test_health.py"),
+    "vehicle.actuator.heartbeat": ("test_promises.py", "test_heartbeat.py"),
+    "vehicle.actuator.board_writer": ("test_promises.py", "test_board_writer.py", "test_core.py"),
+    "vehicle.actuator.battery": ("test_promises.py", "test_battery.py"),
+    "vehicle.actuator.motion": ("test_promises.py", "test_motion_bounds.py", "test_motion.py"),
+    "vehicle.actuator.health_watch": ("test_promises.py", "test_health_watch.py"),
+    "vehicle.actuator.yaw_rate": ("test_promises.py", "test_yaw_rate.py"),
+    "vehicle.actuator.slack": ("test_promises.py", "test_slack.py"),
     "vehicle.actuator.status_light": ("test_status_light.py",),
-    "vehicle.actuator.core": ("test_core.py", "test_modes.py", "test_promises.py", "test_guard_core.py"),
-    "vehicle.actuator.guard_core": ("test_guard_core.py", "test_promises.py"),
+    "vehicle.actuator.core": ("test_promises.py", "test_core.py", "test_modes.py", "test_guard_core.py"),
+    "vehicle.actuator.guard_core": ("test_promises.py", "test_guard_core.py"),
     "vehicle.actuator.guard_page": ("test_guard_core.py", "test_guard_link.py"),
     "vehicle.hardware.guard_board": ("../hardware/test_guard_board.py",),
-    "vehicle.hardware.pca9685": ("../hardware/test_pca9685.py", "test_promises.py"),
+    "vehicle.hardware.pca9685": ("test_promises.py", "../hardware/test_pca9685.py"),
 }
 
 

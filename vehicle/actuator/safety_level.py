@@ -13,6 +13,11 @@ class SafetyLevel(StrEnum):
     L2 = "L2"
 
 
+# Some controllers hold their last pulse for seconds, or for ever. Nothing but the car itself can tell.
+_TRY_IT = (
+    " The line takes the pulses away: with the wheels lifted, pull the speed controller's plug while they turn, and "
+    "see that they stop."
+)
 _MEANINGS = {
     SafetyLevel.L0: (
         "A program that dies or hangs is stopped over the servo board's bus. If the computer itself hangs, nothing "
@@ -20,11 +25,11 @@ _MEANINGS = {
     ),
     SafetyLevel.L1: (
         "A program that dies or hangs is stopped over the bus and by the board's enable line. If the computer itself "
-        "hangs, nothing stops the car: keep a hand near the power switch."
+        f"hangs, nothing stops the car: keep a hand near the power switch.{_TRY_IT}"
     ),
     SafetyLevel.L2: (
         "A program that dies or hangs is stopped over the bus; the dead-man circuit stops the car even when the "
-        "computer hangs, restarts or loses its power."
+        f"computer hangs, restarts or loses its power.{_TRY_IT}"
     ),
 }
 

@@ -35,7 +35,7 @@ LONG = math.ceil(LASTING_S / EVERY_S) + 1
 @pytest.mark.parametrize(
     ("voltage_v", "level"),
     [
-        (8.4, BatteryLevel.FINE), (7.21, BatteryLevel.FINE), (7.2, BatteryLevel.LOW), (7.01, BatteryLevel.LOW),
+        (9.0, BatteryLevel.FINE), (8.4, BatteryLevel.FINE), (7.21, BatteryLevel.FINE), (7.2, BatteryLevel.LOW), (7.01, BatteryLevel.LOW),
         (7.0, BatteryLevel.VERY_LOW), (6.61, BatteryLevel.VERY_LOW), (6.6, BatteryLevel.EMPTY),
         (4.0, BatteryLevel.EMPTY),
     ],
@@ -65,6 +65,11 @@ def test_a_level_is_left_by_a_clear_margin() -> None:
     assert after([7.09], low, from_s=60.0).level is BatteryLevel.VERY_LOW
     assert after([7.11], low, from_s=60.0).level is BatteryLevel.LOW
     assert after([7.31], low, from_s=60.0).level is BatteryLevel.FINE
+
+
+def test_a_gauge_that_measures_no_current_knows_of_no_stall() -> None:
+    limits = LIMITS.changed(stall_current_a=0.5)
+    assert battery_after(BatteryState(), {"voltage_v": 7.9}, limits, 1.0).stall_since_s is None
 
 
 @pytest.mark.parametrize("voltage_v", [0.0, 3.9, 9.1, -7.4, math.nan, math.inf])

@@ -134,3 +134,8 @@ def test_a_level_is_promised_only_by_the_wiring_that_keeps_it(
 def test_every_safety_level_says_what_happens_when_the_computer_hangs(level: SafetyLevel) -> None:
     assert "computer" in meaning_of(level)
     assert ("nothing stops the car" in meaning_of(level)) is (level is not SafetyLevel.L2)
+
+
+@pytest.mark.parametrize("level", list(SafetyLevel))
+def test_a_level_that_takes_the_pulses_away_asks_what_the_speed_controller_does_then(level: SafetyLevel) -> None:
+    assert ("pull the speed controller's plug" in meaning_of(level)) is (level is not SafetyLevel.L0)
