@@ -35,7 +35,8 @@ LONG = math.ceil(LASTING_S / EVERY_S) + 1
 @pytest.mark.parametrize(
     ("voltage_v", "level"),
     [
-        (9.0, BatteryLevel.FINE), (8.4, BatteryLevel.FINE), (7.21, BatteryLevel.FINE), (7.2, BatteryLevel.LOW), (7.01, BatteryLevel.LOW),
+        (9.0, BatteryLevel.FINE), (8.4, BatteryLevel.FINE),
+        (7.21, BatteryLevel.FINE), (7.2, BatteryLevel.LOW), (7.01, BatteryLevel.LOW),
         (7.0, BatteryLevel.VERY_LOW), (6.61, BatteryLevel.VERY_LOW), (6.6, BatteryLevel.EMPTY),
         (4.0, BatteryLevel.EMPTY),
     ],
