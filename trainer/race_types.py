@@ -22,8 +22,8 @@ _BOTS = {"count": 4, "speed_mps": (0.4, 0.6), "lane_change": True}
 
 # Among things on the road a policy that makes up its mind early stays with one side and runs into what stands there.
 _EXPLORING = {"beta_entropy": 0.01}
-# A spread that shrinks makes every update larger: at the learning rate of discrete actions they tear the policy apart.
-_CONTINUOUS = {"lr": 2.5e-4, "beta_entropy": 0.005}
+# The smaller the spread, the further the same step of the weights moves the policy, until it is torn apart.
+_CONTINUOUS = {"lr": 5e-4, "beta_entropy": 0.005, "target_kl": 0.01}
 
 # What each type brings along, as written settings would say it.
 RACES: Mapping[str, Mapping[str, Any]] = MappingProxyType(

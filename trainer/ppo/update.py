@@ -22,6 +22,8 @@ from trainer.ppo.precision import reduced_precision
 from trainer.ppo.rollout import Batch
 
 VALUE_LOSS_WEIGHT = 0.5
+LR_FACTOR = 1.5  # by which the learning rate gives way to a policy that moves too far
+LEAST_LR_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,18 @@ def update(
             sums += torch.cat([measured, norm[None]])
             minibatches += 1
     return UpdateReport(*(sums / minibatches).tolist())
+
+
+def led_by_kl(lr_share: float, kl: float, target_kl: float) -> float:
+    """The share of the learning rate for the next update, LEAST_LR_SHARE to 1, after one that moved the policy by kl.
+
+    Source: the adaptive rule of Schulman et al. 2017, section 4, on the learning rate instead of a penalty.
+    """
+    if kl > 2 * target_kl:
+        lr_share /= LR_FACTOR
+    elif kl < target_kl / 2:
+        lr_share *= LR_FACTOR
+    return min(1.0, max(LEAST_LR_SHARE, lr_share))
 
 
 def minibatch_size(rows: int, wanted: int) -> int:

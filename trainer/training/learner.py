@@ -22,7 +22,7 @@ from trainer.ppo.hands import PARTS, Hands
 from trainer.ppo.networks import ActorCritic, build_network
 from trainer.ppo.rollout import Rollout
 from trainer.ppo.topologies import TOPOLOGIES
-from trainer.ppo.update import UpdateReport, UpdateRule, update
+from trainer.ppo.update import UpdateReport, UpdateRule, led_by_kl, update
 
 Observation = Mapping[str, NDArray[Any]]
 
@@ -58,6 +58,7 @@ class Learner:
         self._generator = torch.Generator().manual_seed(seed)
         self._scale = ReturnScale(cars, hyperparameters.discount_factor)
         self._rollout: Rollout | None = None
+        self._lr_share = 1.0  # of the annealed learning rate, as the policy's movements allow
         self._cars = cars
 
     # Driving
@@ -138,6 +139,8 @@ class Learner:
         )
         rollout.clear()
         self._check(report)
+        if hyper.target_kl > 0:
+            self._lr_share = led_by_kl(self._lr_share, report.kl, hyper.target_kl)
         return report
 
     def _check(self, report: UpdateReport) -> None:
@@ -153,7 +156,7 @@ class Learner:
         return UpdateRule(
             batch_size=hyper.batch_size,
             num_epochs=hyper.num_epochs,
-            lr=hyper.lr * left,
+            lr=hyper.lr * left * self._lr_share,
             beta_entropy=hyper.beta_entropy * left,
             clip=hyper.clip,
             max_grad_norm=hyper.max_grad_norm,
@@ -203,7 +206,7 @@ class Learner:
             **{f"scale_{name}": value for name, value in self._scale.state().items()},
         }
         arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
-        return {**arrays, "updates": np.array(optimiser.steps)}
+        return {**arrays, "updates": np.array(optimiser.steps), "lr_share": np.array(self._lr_share)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from state()."""
@@ -211,6 +214,7 @@ class Learner:
         optimiser.first_moment.copy_(torch.from_numpy(state["first_moment"]))
         optimiser.second_moment.copy_(torch.from_numpy(state["second_moment"]))
         optimiser.steps = int(state["updates"])
+        self._lr_share = float(state.get("lr_share", 1.0))  # older checkpoints had no such thing
         self._generator.set_state(torch.from_numpy(state["generator"]))
         prefix = "scale_"
         self._scale.restore(

@@ -14,7 +14,7 @@ from trainer.ppo.exploration import choose, state_values
 from trainer.ppo.hands import Hands
 from trainer.ppo.networks import ActorCritic, build_network
 from trainer.ppo.rollout import Rollout
-from trainer.ppo.update import UpdateReport, UpdateRule, minibatch_size, update
+from trainer.ppo.update import LEAST_LR_SHARE, LR_FACTOR, UpdateReport, UpdateRule, led_by_kl, minibatch_size, update
 
 CARS, STEPS = 32, 8
 RULE = UpdateRule(
@@ -105,6 +105,19 @@ def test_discrete_actions_are_learnt() -> None:
 def test_continuous_actions_are_learnt() -> None:
     network, _ = learn(ANY_WAY, updates=60)
     assert greedy_reward(network, ANY_WAY) >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("kl", "share"),
+    [(0.0, 0.5 * LR_FACTOR), (0.0049, 0.5 * LR_FACTOR), (0.005, 0.5), (0.02, 0.5), (0.0201, 0.5 / LR_FACTOR)],
+)
+def test_a_policy_that_moves_too_far_is_slowed_and_one_that_hardly_moves_is_let_go(kl: float, share: float) -> None:
+    assert led_by_kl(0.5, kl, target_kl=0.01) == pytest.approx(share)
+
+
+def test_the_learning_rate_never_grows_beyond_what_was_asked_nor_to_nothing() -> None:
+    assert led_by_kl(1.0, 0.0, target_kl=0.01) == 1.0
+    assert led_by_kl(LEAST_LR_SHARE, 1.0, target_kl=0.01) == LEAST_LR_SHARE
 
 
 def test_what_only_the_lidar_shows_is_learnt() -> None:

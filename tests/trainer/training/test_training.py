@@ -83,7 +83,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
         'car.sensors=["WHEEL_SPEED_AND_YAW_RATE", "STEREO_CAMERAS", "DISCRETIZED_SECTOR_LIDAR"]',
         "car.stack_size=2", "car.lidar.num_rays=40", "car.lidar.num_values_per_sector=4",
     ),
-    "continuous": ("car.actions.kind=continuous",),
+    "continuous, led by its movements": ("car.actions.kind=continuous", "hyperparameters.target_kl=0.000001"),
     "whole episodes": (
         "hyperparameters.preset=deepracer", "hyperparameters.horizon=0", "hyperparameters.num_epochs=3",
         "hyperparameters.num_episodes_between_training=5", "simulator.rules.time_limit_s=0.8",
