@@ -18,8 +18,8 @@ DEEPRACERS = ("follow_center_line", "stay_inside_borders", "prevent_zig_zag", "a
 MOST_MINUTES, MOST_BYTES, LEAST_LAPS = 20, 2_000_000, 0.7
 
 
-def test_there_is_one_for_each_of_deepracers_and_one_with_continuous_actions() -> None:
-    assert {*DEEPRACERS, "race_bots_continuous"} <= set(sample_names())
+def test_there_is_one_for_each_of_deepracers_and_a_continuous_twin_for_each_race_among_others() -> None:
+    assert {*DEEPRACERS, "avoid_objects_continuous", "race_bots_continuous"} <= set(sample_names())
 
 
 @pytest.mark.parametrize("name", sample_names())

@@ -41,7 +41,7 @@ def show(name: str) -> None:
     """Everything about one sample model, with the command that made it."""
     archive = read_archive(sample_path(name))
     told = _provenance(archive)
-    click.echo(f"{name}: {told.get('description') or 'no description'}")
+    click.echo(": ".join(filter(None, (name, told.get("description")))))
     click.echo(f"  sees       {', '.join(archive.metadata.sensors)}")
     space = archive.metadata.action_space
     limits = f"up to {space.max_steering_angle_deg:g} degrees and {space.max_speed_mps:g} m/s"
