@@ -21,8 +21,8 @@ from shared.model_metadata import ModelMetadata
 from shared.observation import Observer, model_inputs
 from shared.policy_io import POLICY_OUTPUT, TensorSpec, check_interface
 from trainer.evaluation.tensorflow_policy import tensorflow_answer
-from trainer.models import sample_names, sample_path
-from trainer.runs.run_folder import RunFolder, run_names
+from trainer.runs.named_models import named_model
+from trainer.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -78,10 +78,11 @@ def load_policy(source: str | Path, home: Path) -> LoadedPolicy:
         return folder_policy(path.resolve())
     if text.endswith((ARCHIVE_SUFFIX, ".tgz", ".gz", ".onnx")) or "/" in text:
         raise ArchiveError(f"There is no file {text}. Give a model archive, or the name of a run.")
-    name, _, which = text.partition(":")
-    if text in sample_names() and text not in run_names(home):
-        return archive_policy(read_archive(sample_path(text)), f"sample model {text}")
-    return checkpoint_policy(RunFolder.open(home, name), which or WEIGHTS_OF_CHOICE)
+    found = named_model(home, text)
+    if isinstance(found, Path):
+        return archive_policy(read_archive(found), f"sample model {text}")
+    run, which = found
+    return checkpoint_policy(run, which or WEIGHTS_OF_CHOICE)
 
 
 def folder_policy(path: Path) -> LoadedPolicy:

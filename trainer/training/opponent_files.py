@@ -17,9 +17,9 @@ from shared.lidar import LidarConfig
 from shared.model_archive import ARCHIVE_SUFFIX
 from shared.model_metadata import ModelMetadata
 from shared.sensors import STEREO_CAMERAS
-from trainer.models import sample_names, sample_path
 from trainer.race_types import SELF
-from trainer.runs.run_folder import RunFolder, run_names
+from trainer.runs.named_models import named_model
+from trainer.runs.run_folder import RunFolder
 from trainer.training.checkpoint import find_checkpoint
 from trainer.training.opponents import Policy
 
@@ -31,8 +31,6 @@ CLOSE = 1e-6  # relative: what two files that say the same differ by
 
 def opponent_paths(home: Path, models: Sequence[str]) -> list[Path]:
     """The archive or the checkpoint's folder of every model that is not the policy itself.
-
-    A run of `home` goes before a sample model of the same name.
 
     Raises:
         ArchiveError, RunError: there is no such thing; the message names what there is.
@@ -48,10 +46,11 @@ def _path_of(home: Path, model: str) -> Path:
         return find_checkpoint(path, "best")
     if model.endswith((ARCHIVE_SUFFIX, ".tgz", ".gz", ".onnx")) or "/" in model:
         raise ArchiveError(f"There is no file {model} to race against. Give a model archive, a run, or '{SELF}'.")
-    if model in sample_names() and model not in run_names(home):
-        return sample_path(model)
-    name, _, which = model.partition(":")
-    return find_checkpoint(RunFolder.open(home, name).path, which or "best")
+    found = named_model(home, model)
+    if isinstance(found, Path):
+        return found
+    run, which = found
+    return find_checkpoint(run.path, which or "best")
 
 
 def keep_opponents(run: RunFolder, paths: Sequence[Path]) -> None:
