@@ -32,7 +32,11 @@ WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--starts", type=COUNT, default=1, show_default=True, help="Different places to start from.")
 @click.option("--laps", type=COUNT, default=1, show_default=True, help="Laps in a row, per trial.")
 @click.option("--world", type=WORLD, default="clean", show_default=True, help="How much the world varies.")
-@click.option("--race", type=RACE, help="What is in the way. [default: as trained; an archive: time_trial]")
+@click.option(
+    "--race", type=RACE,
+    help="What is in the way; mixed: nothing, boxes and bots in turn. [default: as trained, but for other learned "
+    "cars; an archive: time_trial]",
+)  # fmt: skip
 @click.option("--boxes", type=BOXES, help="Boxes on the road. [default: the race's; object_avoidance: 6]")
 @click.option("--bots", type=BOTS, help="Bot cars on the road. [default: the race's; head_to_bot: 4]")
 @click.option(
@@ -89,7 +93,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo:
 
 def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> EvaluationPlan:
     """What the options ask for."""
-    from trainer.evaluation.conditions import own_conditions, race_settings
+    from trainer.evaluation.conditions import own_conditions, race_settings, takes_turns
     from trainer.evaluation.plan import DEFAULT_CRASH_PENALTY_S, DEFAULT_PENALTY_S, EvaluationPlan
     from trainer.tracks import load_track
 
@@ -119,6 +123,7 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
         simulator=simulator.changed(race=race),
         calibration=calibration,
         car=car,
+        in_turn=takes_turns(policy, options["race"]),
     )
 
 

@@ -83,6 +83,10 @@ def check_overrides(overrides: Sequence[str]) -> None:
         part = key.partition(".")[0]
         if group != "simulator":
             raise SettingsError(f"--set {override}: an evaluation takes the settings of the simulator (simulator.…).")
+        if key == "race.cars_per_world":
+            raise SettingsError(
+                f"--set {override}: cars on one road are the models of a race. Name them: lapwing race MODEL MODEL"
+            )
         if part in DECIDED_BY_OPTIONS:
             raise SettingsError(f"--set {override}: {DECIDED_BY_OPTIONS[part]} decides that.")
 
@@ -119,6 +123,13 @@ def race_settings(
             raise SettingsError("--bot-speed is given, and there are no bots. Add some with --bots.")
         values["bots"]["speed_mps"] = bot_speed_mps
     return parse_settings(RaceSettings, values, source=COMMAND_LINE)
+
+
+def takes_turns(policy: LoadedPolicy, race: RaceName | None) -> bool:
+    """Whether a trial has nothing, boxes or bots in its way in turn: a mixed race, wanted or trained for."""
+    if race is not None or policy.run is None:
+        return race == "mixed"
+    return load_settings(TrainingSettings, policy.run.settings_path).race == "mixed"
 
 
 def default_bots(top_speed_mps: float, count: int) -> BotSettings:

@@ -21,6 +21,8 @@ from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.results import EvaluationResult, compared_with_solo
 from trainer.evaluation.trial_book import TrialBook
 from trainer.simulator import Simulator
+from trainer.training.curriculum import whole_race
+from trainer.training.roads import lay_out, mixed_kinds
 
 
 class Spectator(Protocol):
@@ -60,6 +62,9 @@ def evaluate(
         car=plan.car,
         sensors=policy.metadata.sensors,
     )
+    if plan.in_turn:
+        kinds = mixed_kinds(np.arange(len(starts)) % plan.trials, 0)
+        lay_out(simulator, whole_race(plan.simulator.race), kinds)
     simulator.reset(start_fraction=starts.fraction, start_lateral_m=starts.lateral_m, reversed=starts.reversed)
     eyes = policy.observer(len(starts))
     observation = eyes.push(simulator.readings())

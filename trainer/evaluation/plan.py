@@ -51,7 +51,8 @@ class EvaluationPlan:
     evaluation, which the first mistake ends; else what leaving the road costs, and crash_penalty_s what a crash
     does. mercy: a car that keeps running into the same thing is put down ahead of it. max_resets: the mistake after
     so many ends the trial. time_limit_s: None for one that suits tracks and laps. simulator: the car, its camera, and
-    the boxes and bots of every trial; randomisation, rules and starts in it are replaced.
+    the boxes and bots of every trial; randomisation, rules and starts in it are replaced. in_turn: a trial has nothing
+    in its way, the next one the boxes, the next one the bots, as in trainings for a mixed race.
     """
 
     tracks: tuple[Track, ...]
@@ -69,6 +70,7 @@ class EvaluationPlan:
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
     calibration: CalibrationProfile | None = None
     car: CarModel = DEEPRACER
+    in_turn: bool = False
 
     def __post_init__(self) -> None:
         if not self.tracks or not self.directions:
@@ -102,6 +104,7 @@ class EvaluationPlan:
             "seed": self.seed,
             "dynamics": self.simulator.dynamics.preset,
             "race": describe_race(self.simulator.race),
+            "in_turn": self.in_turn,
         }
 
     @property

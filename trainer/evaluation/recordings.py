@@ -31,7 +31,7 @@ from shared.film_writer import check_film_name
 from shared.lidar import RANGE_MAX_M
 from shared.model_messages import model_input
 from shared.model_metadata import METADATA_NAME
-from shared.sensors import sensor_of_kind
+from shared.sensors import SENSORS, sensor_of_kind
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.track_map import things_around
 from trainer.evaluation.video import LapVideo, VideoFrame, View
@@ -176,7 +176,8 @@ class TrialLog:
 
     def _decision(self, seen: Mapping[str, NDArray[Any]], output: NDArray[np.float32]) -> None:
         number, time_s, write = self._frame + 1, self._time_s, self._writer.write
-        write(CameraFrame(jpeg_of(seen[self._camera][-1]), number), time_s)
+        newest = seen[self._camera][-SENSORS[self._camera].shape[0]]  # of two cameras the left one, as on a car
+        write(CameraFrame(jpeg_of(newest), number), time_s)
         write(model_input(self._frame, seen, frame_sequence=number), time_s)
         action = self._space.decode(output)
         angle, speed = action.steering_angle_deg, action.speed_mps

@@ -73,6 +73,7 @@ def test_settings_of_the_simulator_can_be_overridden_but_not_what_an_option_deci
         ("seed=3", "the settings of the simulator"),
         ("simulator.randomisation.preset=strong", "--world decides"),
         ("simulator.rules.laps=2", "--laps"),
+        ("simulator.race.cars_per_world=2", "lapwing race"),
         ("simulator.race.boxes.cuont=2", "count"),
     ):
         with pytest.raises(LapwingError, match=words):

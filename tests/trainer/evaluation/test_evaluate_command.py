@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from shared.drive_channels import Command, DriveEvent, ModelOutput, PoseSample
+from shared.drive_channels import CameraFrame, Command, DriveEvent, ModelOutput, PoseSample
 from shared.drive_log import read_drive_log
 from tests.trainer.autopilot import Autopilot
 from tests.trainer.untrained_run import untrained_run
@@ -132,6 +134,17 @@ def test_a_race_reaches_the_plan_and_is_driven_alone_too(
     assert (written["figures"]["laps_without_touching_in_time"], written["solo"][0]["lap_s"]) == (0, None)
 
 
+@pytest.mark.parametrize(
+    ("options", "in_turn"), [([], True), (["--race", "head_to_bot"], False), (["--race", "mixed"], True)]
+)
+def test_a_mixed_race_comes_in_turn_as_in_its_training(tmp_path: Path, options: list[str], in_turn: bool) -> None:
+    untrained_run(tmp_path, "mixed", 'tracks=["cup"]', "race=mixed", steps=(64,))
+    report = tmp_path / "out.json"
+    options = [*options, "--no-solo", "--trials", "1", "--time-limit", "0.1", "--json", str(report)]
+    assert lapwing(["--home", str(tmp_path), "evaluate", "mixed", *options]) == 0
+    assert json.loads(report.read_text())["plan"]["in_turn"] is in_turn
+
+
 def test_a_trial_is_filmed_and_logged(home: Path, tmp_path: Path) -> None:
     video, log = tmp_path / "lap.mp4", tmp_path / "drive.mcap"
     options = ["--trials", "2", "--video", str(video), "--log", str(log), "--film-trial", "2"]
@@ -160,6 +173,20 @@ def test_the_log_tells_what_the_simulator_did(tmp_path: Path) -> None:
     assert max(entry.message.speed_mps for entry in poses) == pytest.approx(1.5, abs=0.1)
     commands = [entry.message for entry in read.of(Command)]
     assert [command.speed_mps for command in commands] == pytest.approx([1.5] * len(commands))
+
+
+def test_of_two_cameras_the_log_has_the_newest_left_picture(tmp_path: Path) -> None:
+    autopilot = Autopilot(sensors=("STEREO_CAMERAS",), stack_size=2)
+    path = tmp_path / "drive.mcap"
+    with TrialLog(path, trial=1, policy=autopilot.policy) as log:
+        left, right = ({"STEREO_CAMERAS": np.full((4, 120, 160), 50, np.uint8)} for _ in range(2))
+        left["STEREO_CAMERAS"][2], right["STEREO_CAMERAS"][3] = 200, 200
+        simulator = Simulator([load_track("oval")], seeds=[1], sensors=["STEREO_CAMERAS"])
+        simulator.reset()
+        for seen in (left, right):
+            log.add(simulator, seen, np.zeros(2, np.float32))
+    pictures = [Image.open(io.BytesIO(entry.message.jpeg)) for entry in read_drive_log(path).of(CameraFrame)]
+    assert [np.asarray(picture).mean() for picture in pictures] == pytest.approx([200, 50], abs=1)
 
 
 def test_a_logged_race_is_replayed_to_a_reward_as_it_was(tmp_path: Path) -> None:

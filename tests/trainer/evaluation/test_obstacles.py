@@ -84,6 +84,20 @@ def test_laps_are_compared_with_the_same_trials_alone() -> None:
     assert json.loads(json.dumps(compared.to_json(), allow_nan=False))["solo"][0]["track"] == "cup"
 
 
+def test_in_turn_a_trial_has_nothing_the_boxes_or_the_bots_in_its_way() -> None:
+    both = RaceSettings(boxes=BoxSettings(count=2), bots=BotSettings(count=1))
+    for in_turn, wanted in (
+        (True, [(0, 0), (2, 0), (0, 1), (0, 0)] * 2),
+        (False, [(2, 1)] * 8),
+    ):
+        autopilot = Autopilot()
+        directions = plan(both, trials=4, directions=(False, True), time_limit_s=0.1, in_turn=in_turn)
+        result = evaluate(autopilot.policy, directions, spectators=[autopilot], now=lambda: 0.0)
+        active = autopilot.simulator.objects["active"]
+        assert list(zip(active[:, :2].sum(axis=1).tolist(), active[:, 2].tolist())) == wanted
+        assert result.plan["in_turn"] is in_turn
+
+
 def test_the_table_speaks_of_objects_only_where_there_are_some(capsys: pytest.CaptureFixture[str]) -> None:
     print_result(drive(plan(ONE_BOX, time_limit_s=0.5)))
     assert "Without touching anything: 0 of 1 laps" in capsys.readouterr().out
