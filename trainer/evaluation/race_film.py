@@ -20,7 +20,7 @@ from shared.film_writer import check_film_name
 from trainer.evaluation.mp4 import Mp4Writer
 from trainer.evaluation.race_round import RaceRound
 from trainer.evaluation.race_table import laps_in_words
-from trainer.evaluation.track_map import Colour, MapThing, TrackMap, things_around
+from trainer.evaluation.track_map import Colour, MapThing, TrackMap, things_around, was_put_there
 from trainer.evaluation.video import (
     FAINT,
     MAP_SIZE_PX,
@@ -39,7 +39,8 @@ from trainer.simulator import EpisodeStatus
 HOLD_LAST_S = 2.0  # long enough to read the standings
 TRAIL_S = 2.0
 ROWS_TOP_PX, ROW_PX = 62, 22
-# By the place on the grid; the first six are those of the simulator's own pictures.
+MOST_ROWS = (VIEW_HEIGHT_PX // 2 - ROWS_TOP_PX) // ROW_PX  # below them is the camera's picture
+# By the place on the grid.
 CAR_COLOURS: tuple[Colour, ...] = (
     (214, 48, 38), (36, 98, 204), (244, 172, 30), (70, 170, 80), (150, 70, 190), (235, 235, 235),
     (40, 180, 190), (230, 110, 170),
@@ -85,6 +86,8 @@ class RaceFilm:
         track = race_round.plan.track
         self._map = TrackMap(track, *size, max_speed_mps=1.0)
         self._title = f"{title}: {laps_in_words(race_round.plan.laps)} of {track.title or track.name}"
+        for car, seat in enumerate(race_round.seats):
+            seat.simulator.paint(seat.row, CAR_COLOURS[car % len(CAR_COLOURS)])  # the standings go by it, in any world
         self._trails = [deque[tuple[float, float]](maxlen=round(TRAIL_S / self._step_s)) for _ in race_round.seats]
         self._add(race_round)
 
@@ -132,10 +135,12 @@ class RaceFilm:
         trails = []
         for place, car in reversed(list(enumerate(order, 1))):  # the leader on top
             record, colour = records[car], CAR_COLOURS[car % len(CAR_COLOURS)]
-            here = (float(record["x_m"]), float(record["y_m"]))
-            self._trails[car].append(here)
+            here, trail = (float(record["x_m"]), float(record["y_m"])), self._trails[car]
+            if trail and was_put_there(trail[-1], here, float(record["speed_mps"])):
+                trail.clear()
+            trail.append(here)
             if race_round.active[car]:
-                trails.append((colour, list(self._trails[car])))
+                trails.append((colour, list(trail)))
                 label = str(place) if self._view == "top" else ""
                 things.append(MapThing(*here, float(record["heading_rad"]), colour, is_pointed=True, label=label))
         return self._map.draw(things, trails)
@@ -146,7 +151,7 @@ class RaceFilm:
         clock_s = max(float(records["time_s"][car]) for car in range(len(order)))
         draw.text((left, 8), shorten(self._title, width), fill=FAINT, font=font(14))
         draw.text((left, 28), f"{clock_s:.1f} s", fill=TEXT, font=font(22))
-        for place, car in enumerate(order, 1):
+        for place, car in enumerate(order[:MOST_ROWS], 1):
             top = ROWS_TOP_PX + (place - 1) * ROW_PX
             name = race_round.seats[car].entrant.name
             draw.rectangle((left, top + 3, left + 12, top + 15), fill=CAR_COLOURS[car % len(CAR_COLOURS)])

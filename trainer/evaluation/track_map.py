@@ -30,6 +30,7 @@ COLOUR_OF_KIND: dict[int, Colour] = {
     Kind.PARCEL: (166, 118, 66),
     Kind.PARKED_CAR: (120, 150, 190),
     Kind.BOT_CAR: (176, 180, 188),
+    Kind.BARRIER: (205, 208, 214),
 }
 
 
@@ -58,7 +59,7 @@ class TrackMap:
         self._scale_px_per_m = float((room_px / np.maximum(high - low, 0.1)).min())
         self._middle_m = (low + high) / 2
         self._middle_px = np.array([width_px, height_px], dtype=float)
-        self._previous: tuple[float, float] | None = None
+        self._previous_m: tuple[float, float] | None = None
         self._picture = Image.new("RGB", (2 * width_px, 2 * height_px), FIELD)
         self._draw_track(track)
 
@@ -69,11 +70,10 @@ class TrackMap:
 
     def extend(self, x_m: float, y_m: float, speed_mps: float) -> None:
         """Draw the path on to this point. A jump, as of a car that was put back, leaves a gap."""
-        here = self.to_px(np.array([x_m, y_m]))[0]
-        previous, self._previous = self._previous, here
-        longest_m = STANDING_JUMP_M if speed_mps < STANDING_MPS else DRIVING_JUMP_M
-        if previous is None or math.dist(here, previous) > longest_m * self._scale_px_per_m:
+        previous_m, self._previous_m = self._previous_m, (x_m, y_m)
+        if previous_m is None or was_put_there(previous_m, (x_m, y_m), speed_mps):
             return
+        previous, here = self.to_px(np.array([previous_m, (x_m, y_m)]))
         colour = speed_colour(speed_mps / self._max_speed_mps)
         width = max(4, round(0.05 * self._scale_px_per_m))
         draw = ImageDraw.Draw(self._picture)
@@ -128,9 +128,17 @@ class TrackMap:
         draw.line(self.to_px(start), fill=(230, 60, 60), width=width)
 
 
+def was_put_there(before_m: tuple[float, float], here_m: tuple[float, float], speed_mps: float) -> bool:
+    """Whether a car was moved by somebody since the step before, instead of driving there."""
+    longest_m = STANDING_JUMP_M if speed_mps < STANDING_MPS else DRIVING_JUMP_M
+    return math.dist(before_m, here_m) > longest_m
+
+
 def things_around(simulator: Simulator, car: int) -> tuple[MapThing, ...]:
-    """The boxes and bots of a car's world."""
-    objects = simulator.objects[int(simulator.cars.records["world_index"][car])]
+    """The barriers of a car's track, and the boxes and bots of its world."""
+    record = simulator.cars.records[car]
+    objects = simulator.objects[int(record["world_index"])]
+    things = [*simulator.barriers(int(record["track_index"])), *objects[objects["active"] != 0]]
     return tuple(
         MapThing(
             x_m=float(thing["x_m"]),
@@ -141,8 +149,7 @@ def things_around(simulator: Simulator, car: int) -> tuple[MapThing, ...]:
             width_m=2 * float(thing["half_width_m"]),
             is_pointed=int(thing["kind"]) in (Kind.BOT_CAR, Kind.PARKED_CAR),
         )
-        for thing in objects
-        if thing["active"]
+        for thing in things
     )
 
 

@@ -153,6 +153,6 @@ def disturb(ranges, car, draw, lidar):
     for k in range(len(ranges)):
         bits = mixed(key + np.uint64(k))
         distance = ranges[k] + noise_m * random_normal(bits)
-        if ranges[k] > lidar.max_range_m or (dropout > 0.0 and unit_of(mixed(bits)) < dropout):
+        if ranges[k] >= lidar.max_range_m or (dropout > 0.0 and unit_of(mixed(bits)) < dropout):
             distance = NOTHING_M
         ranges[k] = min(max(distance, lidar.min_range_m), NOTHING_M)

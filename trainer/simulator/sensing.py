@@ -19,13 +19,16 @@ from trainer.simulator.settings import SimulatorSettings
 from trainer.simulator.solids import GREY, paint_things
 from trainer.simulator.view import look_through_camera, mount_record
 
+SINGLE = 2  # place of the single camera's picture, behind those of the two
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SensorArrays:
     """What all cars sense; a sensor that nobody asked for has no columns, and is not computed.
 
-    pictures: (N, C, 120, 160) uint8, C = 1, or 2 for stereo cameras, the left one first. lidar: (N, rays) float32
-    metres. motion: (N, 2) float32, wheel speed m/s and yaw rate rad/s.
+    pictures: (N, C, 120, 160) uint8, C = 1, or 2 for stereo cameras, the left one first; 3 where some see with stereo
+    cameras and others with one, which is the third. lidar: (N, rays) float32 metres. motion: (N, 2) float32, wheel
+    speed m/s and yaw rate rad/s.
     """
 
     pictures: NDArray[np.uint8]
@@ -37,17 +40,20 @@ class SensorArrays:
         return self.pictures, self.lidar, self.motion
 
     def readings(self) -> dict[str, NDArray[np.generic]]:
-        """By reading name, views of the arrays; the left one of two cameras is also the single camera."""
-        found: dict[str, NDArray[np.generic]] = {"camera": self.pictures[:, :1]}
-        if self.pictures.shape[1] == 2:
-            found["stereo"] = self.pictures
+        """By reading name, views of the arrays; of two cameras alone the left one is also the single camera."""
+        single = SINGLE if self.pictures.shape[1] > SINGLE else 0
+        found: dict[str, NDArray[np.generic]] = {"camera": self.pictures[:, single : single + 1]}
+        if self.pictures.shape[1] > 1:
+            found["stereo"] = self.pictures[:, :SINGLE]
         found |= {name: values for name, values in (("lidar", self.lidar), ("motion", self.motion)) if values.size}
         return found
 
 
 def make_sensor_arrays(cars: int, wanted: Collection[str], settings: SimulatorSettings) -> SensorArrays:
     """Arrays for the wanted readings; a picture is always among them."""
-    cameras = 2 if "stereo" in wanted else 1
+    cameras = 1
+    if "stereo" in wanted:
+        cameras = SINGLE + 1 if "camera" in wanted else SINGLE
     return SensorArrays(
         pictures=np.zeros((cars, cameras, CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX), np.uint8),
         lidar=np.zeros((cars, settings.lidar.rays if "lidar" in wanted else 0), np.float32),
@@ -81,7 +87,9 @@ def sense(i, part, judging, step_s, car, draw, track, count, ground, devices, ta
     cameras, width = pictures.shape[1], pictures.shape[3]
     key = noise_key_of(car)
     for camera in range(cameras):
-        side = 0 if cameras == 1 else 1 - 2 * camera
+        side = 1 - 2 * camera
+        if cameras == 1 or camera == SINGLE:
+            side, key = 0, noise_key_of(car)
         look_through_camera(view, car, draw, mount[0], track, width, side)
         prepare_scene(scene, view, draw, track, car.episode)
         mix_grey(palette, draw)

@@ -40,11 +40,11 @@ class Simulator:
 
     camera (N, 120, 160) uint8, measurements (N, len(Column) + M * len(ObjectColumn)) float64, terminated and truncated
     (N,) bool: written in place by reset and step, never reallocated. So are pictures, lidar and motion (SensorArrays);
-    camera is the only or left one of the pictures. object_rows: (N, M, len(ObjectColumn)), the latter part of
-    measurements; M objects: the K boxes and bots of the car's world, then its other cars in order. objects: (W, K)
-    OBJECT. worlds: (W,) WORLD, of which active_boxes, active_bots and bot_speed_scale may be set; they hold from the
-    next time on that a world's objects are laid, which is when its first car is reset. cars: named (N,) arrays of the
-    state. Only one thread of the program may use simulators.
+    camera is the single one of the pictures, or else the left one. object_rows: (N, M, len(ObjectColumn)), the latter
+    part of measurements; M objects: the K boxes and bots of the car's world, then its other cars in order. objects:
+    (W, K) OBJECT. worlds: (W,) WORLD, of which active_boxes, active_bots and bot_speed_scale may be set; they hold from
+    the next time on that a world's objects are laid, which is when its first car is reset. cars: named (N,) arrays of
+    the state. Only one thread of the program may use simulators.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Simulator:
         self.cars = Cars(self._cars)
         self._senses = make_sensor_arrays(count, readings, settings)
         self.pictures, self.lidar, self.motion = self._senses.arrays()
-        self.camera = self.pictures[:, 0]
+        self.camera = self._senses.readings()["camera"][:, 0]
         others = self.objects.shape[1] + self.settings.race.cars_per_world - 1
         self.measurements = np.zeros((count, COLUMNS + others * OBJECT_COLUMNS))
         self.object_rows = self.measurements[:, COLUMNS:].reshape(count, others, OBJECT_COLUMNS)
@@ -132,6 +132,15 @@ class Simulator:
     def status(self) -> NDArray[np.int64]:
         """(N,) EpisodeStatus of every car."""
         return self._cars["status"]
+
+    def paint(self, car: int, rgb: Sequence[int]) -> None:
+        """Give a car's body a colour until its next reset, in pictures for people: what cameras see of it stays."""
+        self._cars["red"][car], self._cars["green"][car], self._cars["blue"][car] = rgb
+
+    def barriers(self, track_index: int) -> NDArray[np.void]:
+        """(B,) THING beside a track; their colours are drawn for every car."""
+        first, last = self._race.barrier_rows[track_index]
+        return self._race.barriers[first:last]
 
     def readings(self) -> dict[str, NDArray[np.generic]]:
         """What the sensors read now, (N, …) by reading name (SensorSpec.reading): views, not copies."""

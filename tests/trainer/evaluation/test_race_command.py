@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from trainer.evaluation.race_plan import RacePlan
 from trainer.evaluation.race_round import RaceRound
 from trainer.evaluation.video import VIEW_HEIGHT_PX, VIEW_WIDTH_PX
 from trainer.export.checkpoint_export import export_checkpoint
-from trainer.simulator import SimulatorSettings
+from trainer.simulator import EpisodeStatus, SimulatorSettings
 from trainer.simulator.race import BotSettings, BoxSettings, RaceSettings
 from trainer.tracks import load_track
 
@@ -142,6 +143,39 @@ def test_the_film_shows_every_car_in_its_colour(tmp_path: Path, view: str) -> No
         assert near[:, VIEW_WIDTH_PX:].sum() > 100, "in the standings"
         if view == "top":
             assert near[:, :VIEW_WIDTH_PX].sum() > 20, "on the map"
+
+
+class Looks(Racers):
+    """Racers who look at themselves, and at the trails of a film."""
+
+    def __init__(self, film: RaceFilm, **drivers: dict[str, Any]) -> None:
+        super().__init__(**drivers)
+        self.film, self.bodies, self.longest_m, self.put_back = film, [], 0.0, 0
+
+    def begin(self, title: str, is_final: bool, race_round: RaceRound) -> None:
+        super().begin(title, is_final, race_round)
+        views = [seat.simulator.render(seat.row, view="chase") for seat in race_round.seats]
+        self.bodies = [view[315:335, 300:340].mean(axis=(0, 1)) for view in views]
+
+    def step(self, race_round: RaceRound) -> None:
+        self.put_back += int((race_round.records()["status"] == int(EpisodeStatus.PAUSE)).sum())
+        trails = [np.array(trail) for trail in self.film._trails]
+        ways_m = [np.hypot(*np.diff(trail, axis=0).T).max() for trail in trails if len(trail) > 1]
+        self.longest_m = max(self.longest_m, *ways_m)
+
+
+def test_a_film_shows_cars_in_the_colours_of_the_standings_in_any_world_and_no_way_that_nobody_drove(
+    tmp_path: Path,
+) -> None:
+    away = {"speed_mps": 1.0, "asleep_s": dict.fromkeys((0, 1), (0.5, 2.0))}
+    with RaceFilm(tmp_path / "race.mp4", view="top") as film:
+        racers = Looks(film, away=away, steady={"speed_mps": 0.5, "lateral_m": 0.2})
+        plan = RacePlan(load_track("cup"), laps=1, time_limit_s=4.0, world="strong", seed=1)
+        hold_race(racers.entrants, plan, [film, racers])
+    for body, colour in zip(racers.bodies, CAR_COLOURS):
+        assert (np.argmax(body), np.argmin(body)) == (np.argmax(colour), np.argmin(colour))
+    assert racers.put_back > 5
+    assert racers.longest_m < 0.15
 
 
 def test_every_car_of_the_final_has_its_own_log(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from shared.errors import StorageError
 from trainer.evaluation.mp4 import Mp4Writer
-from trainer.evaluation.track_map import MapThing, TrackMap, speed_colour
+from trainer.evaluation.track_map import MapThing, TrackMap, speed_colour, things_around
 from trainer.evaluation.video import (
     CAMERA_HEIGHT_PX,
     MAX_FRAMES,
@@ -22,6 +22,7 @@ from trainer.evaluation.video import (
     LapVideo,
     VideoFrame,
 )
+from trainer.simulator import Simulator, SimulatorSettings
 from trainer.tracks import list_tracks, load_track
 
 LOOP = load_track("lapwing_loop")
@@ -185,3 +186,17 @@ def test_things_lie_on_the_map_where_and_as_large_as_they_are() -> None:
     (place,) = drawn.to_px(np.array([x_m, y_m]))
     assert (columns.mean(), rows.mean()) == pytest.approx((place[0] / 2, place[1] / 2), abs=1.0)
     assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.15), "1.2 m long and 0.6 m wide"
+
+
+def test_the_map_shows_boxes_bots_and_barriers_where_they_are() -> None:
+    tracks = [load_track("oval"), load_track("cup")]
+    race = {"boxes": {"count": 2}, "bots": {"count": 1}, "barriers": {"count": 3}}
+    simulator = Simulator(tracks, SimulatorSettings.model_validate({"race": race}), seeds=[1, 2])
+    simulator.reset()
+    simulator.objects["active"][1, 0] = 0
+    for car, objects in ((0, 3), (1, 2)):
+        shown = things_around(simulator, car)
+        assert len(shown) == 3 + objects
+        assert [thing.is_pointed for thing in shown] == [False] * (2 + objects) + [True]
+        there = [*simulator.barriers(car), *simulator.objects[car][-objects:]]
+        assert [(thing.x_m, thing.y_m) for thing in shown] == [(one["x_m"], one["y_m"]) for one in there]

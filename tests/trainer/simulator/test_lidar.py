@@ -235,7 +235,8 @@ def test_noise_has_the_deviation_of_the_settings_and_of_the_draw() -> None:
         assert scans.std() == pytest.approx(0.01, rel=0.05)
         assert abs(scans.mean()) < 0.001
         assert np.abs(np.corrcoef(scans)[0, 1:]).max() < 0.6  # every scan and every ray its own
-    assert (measure(settings=LidarSettings()) == RANGE_MAX_M).all()  # what is nothing stays nothing
+    for nothing in ({"room_m": 20.0}, {"wall_height_m": 0.1}):  # too far away, too low: what is nothing stays nothing
+        assert (measure(settings=LidarSettings(), **nothing) == RANGE_MAX_M).all()
 
 
 def test_a_share_of_the_rays_returns_nothing() -> None:

@@ -85,6 +85,20 @@ def test_two_cameras_stand_to_the_left_and_right_of_the_single_ones_place(oval: 
     np.testing.assert_array_equal(pair.readings()["camera"][0, 0], pair.pictures[0, 0])
 
 
+@pytest.mark.parametrize("name", [LEFT_CAMERA, FRONT_CAMERA])
+def test_where_some_see_with_two_cameras_and_others_with_one_each_has_its_own(oval: Track, name: str) -> None:
+    one, two, both = (
+        Simulator([oval], STRONG, seeds=[5, 6], sensors=s) for s in ((name,), (STEREO_CAMERAS,), (STEREO_CAMERAS, name))
+    )
+    for simulator in (one, two, both):
+        simulator.reset()
+        drive(simulator, 10)
+    assert (one.camera != two.camera).any()
+    np.testing.assert_array_equal(both.readings()["camera"], one.readings()["camera"])
+    np.testing.assert_array_equal(both.readings()["stereo"], two.readings()["stereo"])
+    np.testing.assert_array_equal(both.camera, one.camera)
+
+
 def test_the_distance_between_the_cameras_is_a_setting_and_is_drawn(oval: Track) -> None:
     wide = simulator_of(
         oval, (STEREO_CAMERAS,), randomisation=quiet(), camera=CameraSettings(stereo_baseline_m=0.1)
