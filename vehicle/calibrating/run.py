@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -57,6 +58,8 @@ def calibrate(
             tell("The emulated car is being switched on; the first time, that takes a minute.")
             _start_board(car, options(car), world, exits)
         actuators = _actuators(car, options)
+        logging.disable()  # the screen is the wizard's; what is not well stands there
+        exits.callback(logging.disable, logging.NOTSET)
         lidar = LateLidar(lambda: open_lidar(car, draft.base))
         exits.callback(lidar.close)
         session = CalibrationSession(

@@ -35,6 +35,7 @@ from vehicle.hardware.assembly import (
     guard_arguments,
     load_profile,
     open_camera,
+    open_lidar,
     open_servo_board,
 )
 from vehicle.hardware.device_camera import OPENING
@@ -201,6 +202,24 @@ def test_recorded_pictures_drive_the_emulated_car_alone(folder: RuntimeFolder, t
     assert frame is not None
     assert frame.image.shape == (120, 160, 3)
     camera.close()
+
+
+def test_where_the_settings_say_that_the_lidar_sees_the_car_itself_it_sees_nothing(
+    emulated_car: Car, running_board: EmulatedBoard
+) -> None:
+    masked = emulated_car.config.changed(lidar={"masks_deg": [[150.0, 200.0], [-10.0, 20.0]]})
+    lidar = open_lidar(Car(masked, emulated_car.folder, emulated=True))
+    scan = lidar.wait_newer(0, 10.0)
+    lidar.close()
+    assert scan is not None, lidar.problem
+    sees = scan.ranges_m > 0.0
+    angles_deg = (scan.angles_deg + 180.0) % 360.0 - 180.0
+    behind = (scan.angles_deg >= 150.0) & (scan.angles_deg <= 200.0)
+    ahead = (angles_deg >= -10.0) & (angles_deg <= 20.0)
+    assert behind.any()
+    assert ahead.any()
+    assert not sees[behind | ahead].any()
+    assert sees[~(behind | ahead)].mean() > 0.9
 
 
 def test_neutral_without_an_actuator_says_neutral_on_the_bus_and_switches_off(
