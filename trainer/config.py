@@ -96,7 +96,10 @@ class Hyperparameters(Settings):
     gae_lambda: float = Field(0.95, ge=0, le=1, description="Generalised advantage estimation.")
     clip: float = Field(0.2, gt=0, le=1, description="How far one update may move a probability ratio.")
     target_kl: float = Field(
-        0.0, ge=0, le=1, description="The learning rate falls while updates move the policy further than this; 0: never."
+        0.0,
+        ge=0,
+        le=1,
+        description="The learning rate falls while updates move the policy further than this; 0: never.",
     )
     max_grad_norm: float = Field(0.5, ge=0, description="Longest gradient; 0 is no limit.")
     bootstrap_at_time_limit: bool = Field(True, description="An episode cut by the clock is not a failure.")

@@ -7,6 +7,7 @@ cannot start a motor over a line without modem signals, and knows three kinds of
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select
 from collections.abc import Callable, Sequence
@@ -130,6 +131,7 @@ def _found(path: str, baud_rates: Sequence[int]) -> tuple[_Device, RplidarInfo, 
             raise HardwareError(
                 f"The LiDAR's port {path} cannot be opened ({_reason(error)}). Check its cable, and lidar.port."
             ) from error
+        _claim(device, path)
         try:
             device.stop()  # one whose master died still scans
             return device, _introduced(device), baud_rate
@@ -142,6 +144,19 @@ def _found(path: str, baud_rates: Sequence[int]) -> tuple[_Device, RplidarInfo, 
         f"No RPLIDAR answers at {path} at {rates} baud ({last}). Check that it has power, and lidar.port and "
         "lidar.baud_rate."
     )
+
+
+def _claim(device: _Device, path: str) -> None:
+    """Two readers would each get half of the bytes. HardwareError where another program has the port."""
+    try:
+        fcntl.flock(device.descriptor(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        with suppress(*Errors):
+            device.disconnect()
+        raise HardwareError(
+            f"Another program has the LiDAR at {path}. If the car's drive does, choose a model that drives without, or "
+            "stop it for now: sudo systemctl stop lapwing-drive"
+        ) from error
 
 
 def _introduced(device: _Device) -> RplidarInfo:

@@ -159,6 +159,19 @@ def test_a_device_whose_master_died_is_taken_over_while_it_scans(tmp_path: Path)
 
 
 @pytest.mark.wall_clock
+def test_a_second_program_is_told_that_the_first_has_it_and_spoils_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "lidar"
+    with plugged_in(path) as device:
+        port = RplidarPort(str(path), (BAUD_RATE,))
+        with pytest.raises(HardwareError, match="Another program has the LiDAR"):
+            RplidarPort(str(path), (BAUD_RATE,))
+        assert device.is_scanning
+        assert port.read(LONG_S)
+        port.close()
+        RplidarPort(str(path), (BAUD_RATE,)).close()
+
+
+@pytest.mark.wall_clock
 def test_a_broken_device_and_an_absent_port_are_told(tmp_path: Path) -> None:
     path = tmp_path / "lidar"
     with plugged_in(path) as device:
