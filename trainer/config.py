@@ -169,8 +169,8 @@ class TrainingSettings(Settings):
 
     race: RaceType = Field(
         "time_trial",
-        description="Alone, among boxes, bots or learned cars, or all of them in turn. Brings along what is not "
-        "written of simulator.race, reward and opponents.",
+        description="Alone, among boxes, bots or another learned car; mixed: alone, boxes and bots in turn. Brings "
+        "along what is not written of simulator.race, reward and opponents.",
     )
     car: CarSettings = Field(default_factory=CarSettings)
     tracks: tuple[str, ...] = Field(

@@ -265,5 +265,5 @@ class WorldServer:
         if pose.laps > self._told.laps and pose.last_lap_time_s is not None:
             self._tell(f"Lap {pose.laps}: {pose.last_lap_time_s:.2f} s")
         if pose.off_track_count > self._told.off_track_count:
-            self._tell(f"Off the track at {pose.progress_percent:.0f} % of the lap.")
+            self._tell(f"Off the road, or into something, at {pose.progress_percent:.0f} % of the lap.")
         self._told = pose

@@ -20,6 +20,7 @@ Trail = tuple[Colour, Sequence[tuple[float, float]]]
 # No car drives as far as this in a step, and one that stands came from no further than this.
 DRIVING_JUMP_M, STANDING_JUMP_M, STANDING_MPS = 0.6, 0.08, 0.05
 SMALLEST_PX = 22  # of the double-size picture: the length of what would be too small to be seen
+THINNEST_PX = 6  # of the double-size picture: what is thinner would be nothing but its dark edge
 
 FIELD, ROAD, BORDER, CENTER, EDGE = (46, 92, 58), (58, 60, 66), (240, 240, 240), (222, 184, 60), (0, 0, 0)
 # Slow to fast; dark to light as well, so that it reads without colour vision (the anchors of "plasma").
@@ -104,7 +105,9 @@ class TrackMap:
         corners = [here + ahead + left, here - ahead + left, here - ahead - left, here + ahead - left]
         if thing.is_pointed:
             corners = [here + ahead, here - ahead + left, here - ahead - left]
-        draw.polygon(self.to_px(np.array(corners)), fill=thing.colour, outline=EDGE, width=2)
+        is_thin = thing.width_m * growth * self._scale_px_per_m < THINNEST_PX
+        edge = thing.colour if is_thin else EDGE
+        draw.polygon(self.to_px(np.array(corners)), fill=thing.colour, outline=edge, width=2)
         if thing.label:
             x, y = self.to_px(here)[0]
             place = (x + SMALLEST_PX, y)

@@ -200,3 +200,9 @@ def test_the_map_shows_boxes_bots_and_barriers_where_they_are() -> None:
         assert [thing.is_pointed for thing in shown] == [False] * (2 + objects) + [True]
         there = [*simulator.barriers(car), *simulator.objects[car][-objects:]]
         assert [(thing.x_m, thing.y_m) for thing in shown] == [(one["x_m"], one["y_m"]) for one in there]
+        small = TrackMap(tracks[car], 176, 176, max_speed_mps=1.0)
+        picture = np.asarray(small.draw(shown)).astype(int)
+        for barrier in shown[:3]:
+            ((x, y),) = small.to_px(np.array([barrier.x_m, barrier.y_m]))
+            near = picture[int(y / 2) - 1 : int(y / 2) + 2, int(x / 2) - 1 : int(x / 2) + 2]
+            assert near.min(axis=2).max() > 130, "light, however thin"
