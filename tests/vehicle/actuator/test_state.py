@@ -17,6 +17,7 @@ from vehicle.actuator.state import (
     booted,
     cleared,
     faulted,
+    renewal_refusal,
     stopped,
 )
 
@@ -91,3 +92,11 @@ def test_only_a_fault_can_be_cleared(phase: Phase) -> None:
 @pytest.mark.parametrize("phase", [Phase.BOOT, Phase.READY, Phase.ARMED, Phase.FAULT])
 def test_time_alone_moves_only_safe_and_stopping(phase: Phase) -> None:
     assert advanced(BY_PHASE[phase], 1e9) == BY_PHASE[phase]
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_who_drives_or_has_a_fault_does_not_begin_anew(phase: Phase) -> None:
+    words = {Phase.ARMED: "Stop it first", Phase.FAULT: "a fault: no answer. Mend it"}
+    problem = renewal_refusal(phase, "no answer")
+    assert (problem is None) is (phase not in words)
+    assert words.get(phase, "") in (problem or "")
