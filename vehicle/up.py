@@ -24,7 +24,7 @@ from vehicle.actuator.status import ActuatorStatus
 from vehicle.hardware.assembly import Car
 from vehicle.processes import ProcessGroup, wait_for
 
-START_TIMEOUT_S = 60.0  # a first start compiles the simulator's kernels
+START_TIMEOUT_S = 180.0  # a first start compiles the simulator's kernels, perhaps beside other work
 WATCH_S = 0.1
 TELL_S = 1.0
 LONGEST_ANSWER_BYTES = 128 * 1024

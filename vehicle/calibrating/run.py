@@ -35,7 +35,7 @@ from vehicle.up import board_status, world_is_installed
 
 # A car stays what it is while it is measured: the world draws no other one each time it is put back.
 WORLD_WORDS = ("lapwing", "world", "--track", "straight", "--free-floor", "--world", "off")
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0  # a first start compiles the simulator's kernels, perhaps beside other work
 
 
 def calibrate(
