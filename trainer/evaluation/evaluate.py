@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trainer.calibrated_car import open_simulator
 from trainer.evaluation.penalties import made_a_mistake, return_to_road
-from trainer.evaluation.plan import EvaluationPlan, plan_starts
+from trainer.evaluation.plan import EvaluationPlan, Starts, plan_starts
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.results import EvaluationResult, compared_with_solo
 from trainer.evaluation.trial_book import TrialBook
@@ -53,19 +53,7 @@ def evaluate(
     spectators: see every step. now: the wall clock that goes into the trace, and into nothing else.
     """
     starts = plan_starts(plan)
-    simulator = open_simulator(
-        plan.calibration,
-        plan.tracks,
-        plan.settings().for_lidar(policy.metadata.lidar),
-        seeds=starts.seeds,
-        track_index=starts.track_index,
-        car=plan.car,
-        sensors=policy.metadata.sensors,
-    )
-    if plan.in_turn:
-        kinds = mixed_kinds(np.arange(len(starts)) % plan.trials, 0)
-        lay_out(simulator, whole_race(plan.simulator.race), kinds)
-    simulator.reset(start_fraction=starts.fraction, start_lateral_m=starts.lateral_m, reversed=starts.reversed)
+    simulator = at_the_start(policy, plan, starts)
     eyes = policy.observer(len(starts))
     observation = eyes.push(simulator.readings())
     book = TrialBook(plan.tracks, simulator.measurements, laps=plan.laps, now=now)
@@ -94,6 +82,24 @@ def evaluate(
         records=book.records(),
         trace=book.trace(),
     )
+
+
+def at_the_start(policy: LoadedPolicy, plan: EvaluationPlan, starts: Starts) -> Simulator:
+    """Every trial's car where it begins, with what is in its way."""
+    simulator = open_simulator(
+        plan.calibration,
+        plan.tracks,
+        plan.settings().for_lidar(policy.metadata.lidar),
+        seeds=starts.seeds,
+        track_index=starts.track_index,
+        car=plan.car,
+        sensors=policy.metadata.sensors,
+    )
+    if plan.in_turn:
+        kinds = mixed_kinds(np.arange(len(starts)) % plan.trials, 0)
+        lay_out(simulator, whole_race(plan.simulator.race), kinds)
+    simulator.reset(start_fraction=starts.fraction, start_lateral_m=starts.lateral_m, reversed=starts.reversed)
+    return simulator
 
 
 def evaluate_beside_solo(
