@@ -40,9 +40,32 @@ class EnvironmentRewards(Protocol):
 
 
 def environment_rewards(
-    reward: Reward, tracks: Sequence[Track], cars: int, *, isolated: bool, objects: int = 0
+    reward: Reward | Sequence[Reward],
+    tracks: Sequence[Track],
+    cars: int,
+    *,
+    isolated: bool,
+    objects: int = 0,
+    cars_per_world: int = 1,
 ) -> EnvironmentRewards:
-    """Rewards from an example's name, a file or a callable; objects: as `open_rewards` has it."""
+    """Rewards from an example's name, a file or a callable, or from one for every car of a world.
+
+    objects: as `open_rewards` has it.
+    """
+    if isinstance(reward, str | Path) or callable(reward):
+        return _rewards_of_one(reward, tracks, cars, isolated, objects)
+    if len(reward) != cars_per_world:
+        raise SettingsError(
+            f"{len(reward)} rewards are given, and cars that share a road are {cars_per_world} (race.cars_per_world). "
+            "Give one reward for all of them, or one for each."
+        )
+    share = cars // cars_per_world
+    return RewardsByPlace([_rewards_of_one(one, tracks, share, isolated, objects) for one in reward])
+
+
+def _rewards_of_one(
+    reward: Reward, tracks: Sequence[Track], cars: int, isolated: bool, objects: int
+) -> EnvironmentRewards:
     if not isolated:
         return OwnRewards(reward, tracks, cars)
     if callable(reward):
@@ -50,6 +73,30 @@ def environment_rewards(
             "A callable cannot be isolated. Put the reward function into a file, or leave isolated out."
         )
     return IsolatedRewards(reward, tracks, cars, objects)
+
+
+class RewardsByPlace:
+    """Every car of a world has rewards of its own, by its place there: all worlds have equally many cars."""
+
+    def __init__(self, places: Sequence[EnvironmentRewards]) -> None:
+        """places: each for as many cars as there are worlds."""
+        self._places = places
+
+    def forget(self, seeds: dict[int, int]) -> None:
+        count = len(self._places)
+        for place, rewards in enumerate(self._places):
+            if mine := {car // count: seed for car, seed in seeds.items() if car % count == place}:
+                rewards.forget(mine)
+
+    def compute(self, measurements: NDArray[np.float64], moved: NDArray[np.bool_]) -> NDArray[np.float64]:
+        count, found = len(self._places), np.zeros(len(moved))
+        for place, rewards in enumerate(self._places):
+            found[place::count] = rewards.compute(measurements[place::count], moved[place::count])
+        return found
+
+    def close(self) -> None:
+        for rewards in self._places:
+            rewards.close()
 
 
 class OwnRewards:

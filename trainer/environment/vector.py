@@ -65,6 +65,7 @@ class RacingVectorEnv(VectorEnv):
     Car i behaves exactly as a `RacingEnv` reset with its seed does, in every autoreset mode. Arguments
     beyond those of `RacingEnv`:
         num_envs: number of cars; a multiple of `simulator.race.cars_per_world`, so many share a road.
+        reward: may also be several, one for each car of a world, in their order on its grid.
         autoreset_mode: "next_step" (default), "same_step" or "disabled", as Gymnasium defines them.
         max_episode_steps: cut every episode short after this many steps, as `TimeLimit` does for a
         `RacingEnv`.
@@ -76,7 +77,7 @@ class RacingVectorEnv(VectorEnv):
         *,
         track: str | Track | Sequence[str | Track] = DEFAULT_TRACK,
         action_space: str | ActionSpace | Sequence[Any] | Mapping[str, Any] = "discrete",
-        reward: Reward = DEFAULT_REWARD,
+        reward: Reward | Sequence[Reward] = DEFAULT_REWARD,
         isolated: bool = False,
         randomisation: str | None = None,
         simulator: SimulatorSettings | Mapping[str, Any] | None = None,
@@ -114,7 +115,12 @@ class RacingVectorEnv(VectorEnv):
         self._over = np.ones(num_envs, dtype=np.bool_)
         self._simulator: Simulator | None = None
         self._rewards = environment_rewards(
-            reward, self.tracks, num_envs, isolated=isolated, objects=self.simulator_settings.race.object_count
+            reward,
+            self.tracks,
+            num_envs,
+            isolated=isolated,
+            objects=self.simulator_settings.race.object_count,
+            cars_per_world=self._cars_per_world,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -157,6 +158,37 @@ def test_cars_of_one_world_start_behind_one_another_and_drive_on_one_track() -> 
     lengths_m = np.array([load_track(name).length_m for name in infos["track"][::2]])
     assert (ahead_m[:, 0] - ahead_m[:, 1]) % lengths_m == pytest.approx(0.75, abs=0.05)
     assert (observation["LIDAR"][::2].min(axis=1) < 0.9).all()  # the first one sees the one behind
+
+
+COUNTING = """
+calls = 0
+def reward_function(params):
+    global calls
+    calls += 1
+    return calls + 100 * len(params["objects_location"])
+"""
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_every_car_of_a_world_may_have_a_reward_of_its_own(tmp_path: Path, isolated: bool) -> None:
+    counting, speedy = tmp_path / "counting.py", tmp_path / "speedy.py"
+    counting.write_text(COUNTING)
+    speedy.write_text("def reward_function(params):\n    return params['speed']\n")
+    race = {"race": {"cars_per_world": 2}}
+    cars = RacingVectorEnv(4, reward=[speedy, counting], isolated=isolated, simulator=race, randomisation="off")
+    cars.reset(seed=0)
+    actions = np.array([6, 8, 8, 6])  # straight on: at a third of the top speed, or at all of it
+    for calls in (1, 2):
+        rewards = cars.step(actions)[1]
+        assert rewards == pytest.approx([1 / 3, 100 + calls, 1.0, 100 + calls], abs=1e-3)
+    cars.reset(seed=[None, None, None, 5], options={"reset_mask": np.array([False, False, True, True])})
+    assert cars.step(actions)[1] == pytest.approx([1 / 3, 103, 1.0, 101], abs=1e-3)
+    cars.close()
+
+
+def test_rewards_must_be_as_many_as_the_cars_of_a_world() -> None:
+    with pytest.raises(LapwingError, match=r"3 rewards are given.* are 2 .*one for each"):
+        RacingVectorEnv(4, reward=["race_bots"] * 3, simulator={"race": {"cars_per_world": 2}})
 
 
 def test_cars_must_fill_their_worlds() -> None:
