@@ -123,7 +123,7 @@ class CarRun:
                 has_driven, started_s = True, time.monotonic()
                 self._tell("The model drives.")
             elif has_driven and status.phase is not Phase.ARMED:
-                raise LinkError(f"The car stopped: {status.reason}. See {self._car.folder.path}/*.log")
+                raise LinkError(f"The car stopped: {status.reason.rstrip('.')}. See {self._car.folder.path}/*.log")
             if pose is not None and pose["laps"] > laps:
                 laps = pose["laps"]
                 self._tell(f"Lap {laps} complete: {pose['last_lap_time_s']:.2f} s")

@@ -152,7 +152,7 @@ class CalibrationSession:
         self.status = link.command(lease)
         if self.status.phase is not Phase.ARMED:
             self._epoch = None
-            self.problem = f"The car stopped: {self.status.reason}."
+            self.problem = f"The car stopped: {self.status.reason.rstrip('.')}."
 
     def _ask_battery(self, link: CalibrationLink) -> None:
         now_s = self._clock()

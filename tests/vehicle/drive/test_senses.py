@@ -21,6 +21,7 @@ from vehicle.drive.senses import (
     NO_SCAN,
     OLDEST_SCAN_S,
     PAIR_S,
+    PAIR_WAIT_S,
     SPEED_LAG_S,
     STEERING_LAG_S,
     Senses,
@@ -88,24 +89,27 @@ def test_what_a_model_does_not_see_with_is_not_opened_and_is_closed_when_it_goes
     devices.senses.use({"camera", "lidar"})
     assert devices.opened == ["lidar"]
     devices.senses.use({"stereo"})
+    devices.senses.use({"stereo"})
     assert devices.opened == ["lidar", "right"]
     assert (devices.lidar.closed, devices.right.closed) == (1, 0)
     devices.senses.close()
     assert (devices.lidar.closed, devices.right.closed) == (1, 1)
+    devices.senses.use({"stereo", "lidar"})
+    assert sorted(devices.opened[2:]) == ["lidar", "right"]  # what was closed is opened anew
 
 
 @pytest.mark.parametrize(
     ("age_s", "is_seen"),
-    [(0.0, True), (OLDEST_SCAN_S - A_LITTLE_S, True), (OLDEST_SCAN_S + A_LITTLE_S, False), (-A_LITTLE_S, False)],
+    [(0.0, True), (OLDEST_SCAN_S, True), (OLDEST_SCAN_S + A_LITTLE_S, False), (-A_LITTLE_S, False)],
 )
 def test_a_scan_counts_until_it_is_too_old_and_none_is_of_the_future(
     devices: Devices, age_s: float, is_seen: bool
 ) -> None:
     devices.senses.use({"camera", "lidar"})
-    devices.lidar.put(scan(100.0 - age_s))
-    sight = devices.senses.sight(frame(99.99), STOP, 100.0)
+    devices.lidar.put(scan(0.0))
+    sight = devices.senses.sight(frame(age_s), STOP, age_s)
     assert (sight is not None) == is_seen
-    assert devices.senses.is_stale(100.0) != is_seen
+    assert devices.senses.is_stale(age_s) != is_seen
     assert devices.senses.problem == ("" if is_seen else NO_SCAN)
 
 
@@ -127,13 +131,14 @@ def test_a_lidar_that_says_what_is_wrong_is_quoted(devices: Devices) -> None:
 
 
 @pytest.mark.parametrize("ahead", [1, -1])
-@pytest.mark.parametrize(("apart_s", "is_pair"), [(PAIR_S - A_LITTLE_S, True), (PAIR_S + A_LITTLE_S, False)])
+@pytest.mark.parametrize(("apart_s", "is_pair"), [(PAIR_S, True), (PAIR_S + A_LITTLE_S, False)])
 def test_two_pictures_are_a_pair_when_they_are_of_one_moment(
     devices: Devices, apart_s: float, is_pair: bool, ahead: int
 ) -> None:
     devices.senses.use({"stereo"})
-    devices.right.put(frame(100.0 + ahead * apart_s, 9))
-    sight = devices.senses.sight(frame(100.0), STOP, 100.03)
+    left_s, right_s = (apart_s, 0.0) if ahead < 0 else (0.0, apart_s)
+    devices.right.put(frame(right_s, 9))
+    sight = devices.senses.sight(frame(left_s), STOP, 0.03)
     assert (sight is not None) == is_pair
     if sight is not None:
         assert sight.right is not None
@@ -142,28 +147,49 @@ def test_two_pictures_are_a_pair_when_they_are_of_one_moment(
 
 
 class LateCamera(ClosingFrames):
-    """Its next picture comes only when it is waited for."""
+    """Its next picture comes only when it is waited for. beyond: which sequences were, and for how long."""
 
     def __init__(self, next_frame: Frame) -> None:
         super().__init__()
         self.next_frame = next_frame
-        self.waits = 0
+        self.beyond: list[tuple[int, float]] = []
 
     def wait_newer(self, sequence: int, timeout_s: float) -> Frame | None:
-        self.waits += 1
+        self.beyond.append((sequence, timeout_s))
         self.put(self.next_frame)
         return self.next_frame
 
 
-def test_the_right_picture_that_comes_a_moment_after_the_left_one_is_waited_for(devices: Devices) -> None:
-    devices.right = late = LateCamera(frame(100.002, 2))
-    late.put(frame(100.0 - 1 / 15, 1))
+@pytest.mark.parametrize("last", [None, frame(100.0 - 1 / 15, 6)])
+def test_the_right_picture_that_comes_a_moment_after_the_left_one_is_waited_for(
+    devices: Devices, last: Frame | None
+) -> None:
+    devices.right = late = LateCamera(frame(100.002, 7))
+    if last is not None:
+        late.put(last)
     devices.senses.use({"stereo"})
     sight = devices.senses.sight(frame(100.0, 2), STOP, 100.004)
     assert sight is not None
     assert sight.right is late.next_frame
     devices.senses.sight(frame(100.0, 2), STOP, 100.004)
-    assert late.waits == 1  # nobody waits for what is there
+    assert late.beyond == [(0 if last is None else 6, PAIR_WAIT_S)]  # nobody waits for what is there
+
+
+def test_nobody_waits_for_a_pair_that_is_there(devices: Devices) -> None:
+    devices.right = late = LateCamera(frame(1.0, 7))
+    late.put(frame(0.0, 6))
+    devices.senses.use({"stereo"})
+    assert devices.senses.sight(frame(PAIR_S), STOP, PAIR_S) is not None
+    assert late.beyond == []
+
+
+def test_what_is_missing_is_logged_once(devices: Devices, caplog: pytest.LogCaptureFixture) -> None:
+    devices.senses.use({"camera", "lidar"})
+    for number in range(3):
+        devices.senses.sight(frame(100.0 + number), STOP, 100.0 + number)
+    devices.lidar.put(scan(103.0))
+    devices.senses.sight(frame(103.0), STOP, 103.0)
+    assert caplog.messages == [NO_SCAN]
 
 
 def motion(devices: Devices, applied: Action, now_s: float, yaw_rate_rps: float | None = None) -> Motion:
