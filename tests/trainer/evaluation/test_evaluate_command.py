@@ -49,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_runs_evaluation_is_shown_written_and_kept(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = tmp_path / "out.json"
+    report = tmp_path / "folder" / "out.json"
     code = lapwing(
         ["--home", str(home), "evaluate", "poor", "--trials", "3", "--world", "light", "--json", str(report)]
     )
@@ -240,6 +240,7 @@ def test_a_film_is_as_long_as_the_drive_and_a_second(tmp_path: Path, view: str) 
         (["missing.tar.gz"], "no file missing.tar.gz"),
         (["poor", "--video", "lap.avi"], "Name it lap.mp4"),
         (["poor", "--set", "hyperparameters.lr=1"], "settings of the simulator"),
+        (["poor", "--json", "/dev/null/out.json"], "Cannot write /dev/null"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_1(

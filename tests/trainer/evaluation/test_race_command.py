@@ -83,7 +83,7 @@ def test_heats_are_shown_as_a_bracket(home: Path, capsys: pytest.CaptureFixture[
 def test_the_same_command_writes_the_same_file(home: Path, tmp_path: Path) -> None:
     texts = []
     for number in range(2):
-        report = tmp_path / f"{number}.json"
+        report = tmp_path / str(number) / "race.json"  # in a folder that is made for it
         assert race(home, "poor", "poor", "--track", "cup", "--world", "light", "--json", str(report)) == 0
         texts.append(report.read_text())
     assert texts[0] == texts[1]
@@ -99,6 +99,7 @@ def test_the_same_command_writes_the_same_file(home: Path, tmp_path: Path) -> No
         (["poor", "poor", "--video", "race.gif"], "Name it race.mp4"),
         (["poor", "poor", "--set", "simulator.step_s=0.05"], "brings its own"),
         (["poor", "missing.tar.gz"], "no file missing.tar.gz"),
+        (["poor", "poor", "--json", "/dev/null/race.json"], "Cannot write /dev/null"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_1(
