@@ -37,9 +37,12 @@ def add_older_keys(params: dict[str, Any], keys: tuple[str, ...]) -> None:
 
 
 def _gaps_m(params: dict[str, Any]) -> list[float]:
-    """Along the centre line to every object; ahead positive, at most half the track."""
+    """Along the centre line to every object; ahead positive, on a loop at most half the track."""
+    gaps_m = [distance - params["projection_distance"] for distance in params["objects_distance"]]
+    if params["waypoints"][0] != params["waypoints"][-1]:
+        return gaps_m  # no way leads round
     length_m = params["track_length"]
-    ahead_m = [(distance - params["projection_distance"]) % length_m for distance in params["objects_distance"]]
+    ahead_m = [gap % length_m for gap in gaps_m]
     return [gap - length_m if gap > length_m / 2 else gap for gap in ahead_m]
 
 

@@ -58,6 +58,14 @@ def test_an_older_key_means_what_it_did(
     assert type(params[key]) is type(expected)
 
 
+def test_what_is_behind_stays_behind_on_a_road_with_two_ends() -> None:
+    far_on = {"projection_distance": 5.0, "objects_distance": [0.5, 5.5], "track_length": 6.0}
+    for waypoints, expected in (([(0.0, 0.0), (6.0, 0.0)], [-4.5, 0.5]), ([(0.0, 0.0), (0.0, 0.0)], [1.5, 0.5])):
+        params: dict[str, Any] = {**far_on, "waypoints": waypoints}
+        add_older_keys(params, ("bot_car_progress",))
+        assert params["bot_car_progress"] == pytest.approx(expected)
+
+
 def test_the_table_has_a_row_for_every_older_key_and_none_hides_a_newer_one() -> None:
     assert {key for key, *_ in TABLE} == set(OLDER_KEYS)
     assert not set(OLDER_KEYS) & set(PARAMETERS)
