@@ -95,7 +95,7 @@ class ActuatorCore:
         """Start the board and hold neutral. HardwareError when it does not answer."""
         self._guard.beat(Standing.STARTING, now_s)
         self._board.start(self._sent, now_s)
-        self._turned_at_s = now_s
+        self._note_written(now_s)
         self.state = states.booted(self.state, now_s, hold_s=self._esc_profile.arming_s)
         self._guard.beat(Standing.AT_REST, now_s)
 
@@ -103,7 +103,6 @@ class ActuatorCore:
         """Let the driver of this mode drive at up to top_speed_mps. A sentence when the car cannot be armed now."""
         if not 0 < top_speed_mps < math.inf:
             return f"A top speed of {top_speed_mps:g} m/s cannot be driven. Choose another model."
-        self.state = states.advanced(self.state, now_s)
         obstacle = None if mode is Mode.CALIBRATION else self._arming_obstacle
         problem = obstacle or states.arm_refusal(self.state) or self._why_not_drive(mode, now_s)
         if problem is None:
@@ -293,9 +292,12 @@ class ActuatorCore:
             self._board.silence()
             return
         problem = self._board.write(self._sent, now_s, checks=state.phase is not Phase.FAULT)
-        self._written_at_s = now_s if self._clock is None else self._clock()
+        self._note_written(now_s)
         if problem is not None and state.phase is not Phase.FAULT:
             # Neutral is tried at once; the next turns go on trying.
             self.state = states.faulted(state, problem, now_s)
             self._say_neutral()
             self._board.write(self._sent, now_s, checks=False)
+
+    def _note_written(self, now_s: float) -> None:
+        self._written_at_s = now_s if self._clock is None else self._clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -64,31 +65,17 @@ def test_the_car_cannot_be_armed_before_neutral_was_held_for_a_second(car: Car) 
     assert car.core.arm(Mode.AUTONOMOUS, 1.0, car.clock()) is None
 
 
-def test_the_status_says_when_the_registers_were_written(board: EmulatedBoard, clock: Any) -> None:
-    class SlowBus(LocalI2C):
-        def writeto(self, address: int, buffer: Any, **options: Any) -> None:
-            clock.sleep(0.001)
-            super().writeto(address, buffer, **options)
-
-    driver = Pca9685Board(SlowBus(board.wire), sleep=clock.sleep)
-    core = ActuatorCore(driver, StraightPulses(), LIMITS, new_epoch=lambda: 1, guard=SameProcess(), clock=clock)
-    core.start(clock())
-    began_at_s = clock()
-    status = core.turn(began_at_s)
-    assert status.at_s == began_at_s
-    assert status.written_at_s >= began_at_s + 0.001
+@pytest.mark.parametrize("top_speed_mps", [0.0, -1.0, math.inf, math.nan])
+def test_a_top_speed_that_is_none_arms_nothing(car: Car, top_speed_mps: float) -> None:
+    car.run(1.1)
+    assert "top speed" in (car.core.arm(Mode.AUTONOMOUS, top_speed_mps, car.clock()) or "")
+    assert car.core.state.phase is Phase.READY
 
 
-def test_what_the_process_and_its_guard_may_not_do_is_in_every_status(board: EmulatedBoard, clock: Any) -> None:
-    class LateGuard(SameProcess):
-        safety_level = "L2"
-        warnings = ("the guard may come late",)
-
-    car = Car(board, clock, guard=LateGuard(), warnings=("the actuator may come late",))
-    car.core.start(clock())
-    status = car.run(TURN_S)
-    assert status.warnings == ("the actuator may come late", "the guard may come late")
-    assert status.safety_level == "L2"
+@pytest.mark.parametrize(("sequence", "is_taken"), [(-1, False), (0, True), (1, True)])
+def test_the_commands_of_an_arming_are_counted_from_nought(car: Car, sequence: int, is_taken: bool) -> None:
+    car.arm()
+    assert car.core.accept(car.lease(Action(10.0, 1.0), sequence=sequence), car.clock()) is is_taken
 
 
 def test_a_car_that_must_not_be_armed_never_is(board: EmulatedBoard, clock: Any) -> None:

@@ -25,6 +25,7 @@ from vehicle.actuator import (
     realtime,
     slack,
     state,
+    yaw_rate,
 )
 from vehicle.hardware import pca9685
 
@@ -109,6 +110,11 @@ def test_what_happens_to_the_car() -> None:
     assert (motion.LONGEST_GAP_S, motion.RISE_FADES_S, motion.RISING_S) == (0.1, 0.5, 0.11)
     assert (motion.FALL_FRACTION, motion.FALLING_S) == (0.3, 0.11)
     assert (motion.TILTED_S, motion.GRAVITY_ALONE_FRACTION) == (0.3, 0.15)
+
+
+def test_how_fast_the_car_turns() -> None:
+    assert (yaw_rate.OLDEST_S, yaw_rate.STILL_S) == (0.1, 0.5)
+    assert (yaw_rate.STILL_MPS2, yaw_rate.STILL_DPS) == (0.6, 3.0)
 
 
 def test_the_devices_beside_the_board() -> None:

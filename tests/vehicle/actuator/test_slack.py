@@ -100,3 +100,20 @@ def test_a_device_that_failed_is_asked_again_while_the_car_stands(clock: Any) ->
     assert slack.readings["battery"].problem == ""
     run(slack, clock, 50)
     assert battery.asked >= 13  # and counts as well again
+
+
+def test_a_device_is_asked_again_when_its_time_has_come_and_not_before() -> None:
+    battery = Gauge("battery", 0.5)
+    slack = SlackReader([battery])
+    for at_s, asked in ((0.0, 1), (0.499, 1), (0.5, 2), (0.999, 2), (1.0, 3)):
+        slack.read_one(at_s, ENOUGH_S)
+        assert battery.asked == asked
+
+
+def test_a_device_that_failed_is_left_alone_for_a_while_also_where_it_may_be_asked_again() -> None:
+    battery = Gauge("battery", 0.125)
+    battery.failures_left = 9
+    slack = SlackReader([battery])
+    for at_s, asked in ((0.0, 1), (0.125, 2), (0.25, 2), (0.124 + RETRY_S, 2), (0.125 + RETRY_S, 3), (2.25, 3)):
+        slack.read_one(at_s, ENOUGH_S, may_retry=True)
+        assert battery.asked == asked

@@ -63,3 +63,11 @@ def test_a_lamp_that_fails_twice_waits_for_the_next_phase(lamp: Lamp) -> None:
     assert lamp.asked == 4
     light.follow(Phase.SAFE, NEEDED_S)
     assert lamp.shown[-1] is Colour.YELLOW
+
+
+def test_a_lamp_that_heard_is_forgiven_what_it_missed_before(lamp: Lamp) -> None:
+    light = StatusLight(lamp)
+    for missed in (1, 0, 1, 0):
+        lamp.failures_left = missed
+        light.follow(Phase.FAULT, NEEDED_S)
+    assert (lamp.asked, lamp.shown) == (4, [Colour.RED] * 2)

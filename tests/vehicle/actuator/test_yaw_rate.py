@@ -115,9 +115,9 @@ def test_it_is_known_after_half_a_second_of_standing() -> None:
 @pytest.mark.parametrize(
     ("acceleration", "rotation", "is_still"),
     [
-        ((STILL_MPS2 - 0.01, 0.0, G), (0.0, 0.0, 0.0), True),
+        ((STILL_MPS2, 0.0, G), (0.0, 0.0, 0.0), True),
         ((STILL_MPS2 + 0.01, 0.0, G), (0.0, 0.0, 0.0), False),
-        ((0.0, 0.0, G), (0.0, 0.0, STILL_DPS - 0.01), True),
+        ((0.0, 0.0, G), (0.0, 0.0, STILL_DPS), True),
         ((0.0, 0.0, G), (0.0, 0.0, STILL_DPS + 0.01), False),
     ],
 )
@@ -125,3 +125,61 @@ def test_a_car_that_somebody_moves_does_not_stand(acceleration: Vector, rotation
     quiet: tuple[Vector, Vector] = ((0.0, 0.0, G), (0.0, 0.0, 0.0))
     state = stood(*[quiet, (acceleration, rotation)] * round(0.55 / EVERY_S))
     assert (state.rate_rps is not None) == is_still
+
+
+class StandingCar:
+    """A car that stands, whose IMU is looked at by hand."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self._yaw_rate = YawRate(lambda: self.readings[-1])
+
+    def say(self, at_s: float, z_dps: float = 0.0) -> float | None:
+        values = {"x_mps2": 0.0, "y_mps2": 0.0, "z_mps2": G, "x_dps": 0.0, "y_dps": 0.0, "z_dps": z_dps}
+        self.readings.append(Reading(values, at_s))
+        return self.look(at_s)
+
+    def look(self, now_s: float) -> float | None:
+        return self._yaw_rate(now_s, stands=True)
+
+
+def test_a_reading_tells_to_the_very_end_of_its_time() -> None:
+    car = StandingCar()
+    for step in range(-32, 1):
+        car.say(step / 32)
+    assert car.look(OLDEST_S) is not None
+    assert car.look(math.nextafter(OLDEST_S, 1.0)) is None
+
+
+def test_a_gap_begins_the_standing_anew() -> None:
+    car = StandingCar()
+    for step in range(13):
+        assert car.say(step / 32) is None
+    assert car.look(12 / 32 + 0.25) is None
+    assert car.say(0.75) is None  # nobody knows what was in between
+
+
+def test_a_reading_that_is_looked_at_twice_counts_once() -> None:
+    car = StandingCar()
+    car.say(0.0, z_dps=1.7)
+    for _ in range(50):
+        car.look(0.0)
+    for step in range(1, 17):
+        car.say(step / 32, z_dps=0.0)
+    mean_dps = 1.7 / 17
+    assert car.say(17 / 32, z_dps=mean_dps) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_chip_that_feels_no_gravity_does_not_know_where_up_is() -> None:
+    nothing: Vector = (0.0, 0.0, 0.0)
+    assert stood(*[(nothing, nothing)] * 40).rate_rps is None
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_any_axis_of_the_chip_may_look_up(axis: int) -> None:
+    bias = [1.0, -1.5, 2.0]
+    acceleration = tuple(G if each == axis else 0.0 for each in range(3))
+    state = stood(*[(acceleration, tuple(bias))] * 40)  # type: ignore[list-item]
+    bias[axis] += 90.0
+    turned = yaw_after(state, acceleration, tuple(bias), 2.0, stands=False)  # type: ignore[arg-type]
+    assert turned.rate_rps == pytest.approx(math.pi / 2)

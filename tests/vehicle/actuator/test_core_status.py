@@ -1,0 +1,70 @@
+"""What the core tells of itself: to whoever asks, and to the loop that must know when its next turn is due."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from shared.actions import Action
+from tests.vehicle.actuator.rig import LIMITS, Car, StraightPulses
+from vehicle.actuator.core import TURN_S, ActuatorCore
+from vehicle.actuator.guard_watch import SameProcess
+from vehicle.actuator.lease import lapses_at_s
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.i2c import LocalI2C
+from vehicle.hardware.pca9685 import Pca9685Board
+
+
+def test_the_status_says_when_the_registers_were_written(board: EmulatedBoard, clock: Any) -> None:
+    class SlowBus(LocalI2C):
+        def writeto(self, address: int, buffer: Any, **options: Any) -> None:
+            clock.sleep(0.001)
+            super().writeto(address, buffer, **options)
+
+    driver = Pca9685Board(SlowBus(board.wire), sleep=clock.sleep)
+    core = ActuatorCore(driver, StraightPulses(), LIMITS, new_epoch=lambda: 1, guard=SameProcess(), clock=clock)
+    core.start(clock())
+    began_at_s = clock()
+    status = core.turn(began_at_s)
+    assert status.at_s == began_at_s
+    assert status.written_at_s >= began_at_s + 0.001
+
+
+def test_what_the_process_and_its_guard_may_not_do_is_in_every_status(board: EmulatedBoard, clock: Any) -> None:
+    class LateGuard(SameProcess):
+        safety_level = "L2"
+        warnings = ("the guard may come late",)
+
+        def problem(self, now_s: float) -> str | None:
+            return "it stands still"
+
+    car = Car(board, clock, guard=LateGuard(), warnings=("the actuator may come late",))
+    car.core.start(clock())
+    status = car.run(TURN_S)
+    assert status.warnings == ("the actuator may come late", "the guard may come late")
+    assert (status.safety_level, status.guard) == ("L2", "it stands still")
+    other = Car(board, clock)
+    other.core.start(clock())
+    assert other.run(TURN_S).guard == ""
+
+
+def test_a_core_counts_its_turns_and_says_when_it_wrote_from_its_start_on(board: EmulatedBoard, clock: Any) -> None:
+    car, began_s = Car(board, clock), clock()
+    car.core.start(began_s)
+    status = car.core.status(clock())
+    assert (status.turns, status.written_at_s) == (0, began_s)
+    status = car.run(3 * TURN_S)
+    assert (status.turns, status.written_at_s) == (3, clock())
+
+
+def test_what_is_asked_and_until_when_is_known_until_the_stop(board: EmulatedBoard, clock: Any) -> None:
+    driving = Car(board, clock)
+    driving.core.start(clock())
+    driving.arm()
+    assert (driving.core.asked, driving.core.lapses_at_s) == (None, math.inf)
+    lease = driving.lease(Action(10.0, 1.0))
+    driving.core.accept(lease, driving.clock())
+    assert driving.core.asked == Action(10.0, 1.0)
+    assert driving.core.lapses_at_s == lapses_at_s(lease)
+    driving.core.stop("the button", driving.clock())
+    assert (driving.core.asked, driving.core.lapses_at_s) == (None, math.inf)
