@@ -57,11 +57,17 @@ def test_a_turn_to_the_left_is_positive_and_the_bias_of_the_gyroscope_is_none(
     assert car.drive(Action(-20.0, 1.0), 0.2).yaw_rate_rps == pytest.approx(-math.pi / 4, abs=NEAR_RPS)
 
 
-def test_a_chip_on_its_side_says_the_same(car: TurningCar, board: EmulatedBoard) -> None:
-    """Its y axis looks down."""
-    board.imu.acceleration_mps2 = (0.0, -G, 0.0)
+@pytest.mark.parametrize(
+    ("acceleration", "rotation_dps"),
+    [((0.0, -G, 0.0), (1.5, -2.0 - 90.0, 4.0)), ((G, 0.0, 0.0), (1.5 + 90.0, -2.0, 4.0))],
+    ids=["y axis down", "x axis up"],
+)
+def test_a_chip_on_its_side_says_the_same(
+    car: TurningCar, board: EmulatedBoard, acceleration: Vector, rotation_dps: Vector
+) -> None:
+    board.imu.acceleration_mps2 = acceleration
     car.arm()
-    board.imu.rotation_dps = (1.5, -2.0 - 90.0, 4.0)
+    board.imu.rotation_dps = rotation_dps
     assert car.drive(Action(20.0, 1.0), 0.2).yaw_rate_rps == pytest.approx(math.pi / 2, abs=NEAR_RPS)
 
 
@@ -98,10 +104,20 @@ def test_a_reading_tells_how_the_car_turns_now_or_nothing(age_s: float, is_told:
     assert (yaw_rate(readings[-1].at_s + age_s, stands=False) is not None) == is_told
 
 
+def test_what_happened_while_nothing_was_heard_is_not_standing() -> None:
+    values = {"x_mps2": 0.0, "y_mps2": 0.0, "z_mps2": G, "x_dps": 0.0, "y_dps": 0.0, "z_dps": 0.0}
+    readings = [Reading(values, 100.0)]
+    yaw_rate = YawRate(lambda: readings[-1])
+    yaw_rate(100.0, stands=True)
+    yaw_rate(100.0 + STILL_S, stands=True)  # nothing new for too long
+    readings.append(Reading(values, 100.0 + STILL_S))
+    assert yaw_rate(100.0 + STILL_S, stands=True) is None
+
+
 def stood(*readings: tuple[Vector, Vector], every_s: float = EVERY_S) -> YawState:
     state = YawState()
     for number, (acceleration, rotation) in enumerate(readings):
-        state = yaw_after(state, acceleration, rotation, number * every_s, stands=True)
+        state = yaw_after(state, acceleration, rotation, 100.0 + number * every_s, stands=True)
     return state
 
 
