@@ -12,16 +12,11 @@ import numpy as np
 from trainer.simulator.fused import fma
 from trainer.simulator.kernels import kernel
 from trainer.simulator.occlusion import compare_blocks, compare_footprints, look_at_footprint, order_from_far
+from trainer.simulator.prism_rows import AHEAD, COVERED, DOWN, RIGHT, VECTOR, aim_rays
 from trainer.simulator.prisms import (
-    AHEAD,
-    COVERED,
-    DOWN,
     PRISM_FIELDS,
-    RIGHT,
     SMALLEST_PX,
     TOP,
-    VECTOR,
-    aim_rays,
     bound_corners,
     clear_planes,
     paint_prism,
