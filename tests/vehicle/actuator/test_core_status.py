@@ -10,6 +10,7 @@ from tests.vehicle.actuator.rig import LIMITS, Car, StraightPulses
 from vehicle.actuator.core import TURN_S, ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.lease import lapses_at_s
+from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
 from vehicle.hardware.pca9685 import Pca9685Board
@@ -68,3 +69,20 @@ def test_what_is_asked_and_until_when_is_known_until_the_stop(board: EmulatedBoa
     assert driving.core.lapses_at_s == lapses_at_s(lease)
     driving.core.stop("the button", driving.clock())
     assert (driving.core.asked, driving.core.lapses_at_s) == (None, math.inf)
+
+
+def test_a_command_to_a_car_that_is_not_armed_is_refused_by_name(board: EmulatedBoard, clock: Any) -> None:
+    car = Car(board, clock)
+    car.core.start(clock())
+    assert car.core.accept(car.lease(Action(10.0, 1.0)), clock()) is False
+    assert car.core.status(clock()).refused == "the car is not armed"
+
+
+def test_the_stop_latches_at_the_very_end_of_half_a_second(board: EmulatedBoard, clock: Any) -> None:
+    car = Car(board, clock)
+    car.core.start(clock())
+    car.run(1.3)
+    clock.now_s = 128.0  # from here on, times are exact
+    car.arm_at_once()
+    assert car.core.turn(math.nextafter(128.5, 0.0)).phase is Phase.ARMED
+    assert car.core.turn(128.5).phase is Phase.STOPPING
