@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -94,6 +95,28 @@ def test_a_press_of_the_calibration_ends_by_itself(car: Car) -> None:
     assert status.phase is not Phase.ARMED
     assert status.throttle_us == NEUTRAL_US
     assert "held" in status.reason
+
+
+def test_a_press_is_as_long_as_it_is_held_and_not_as_long_as_the_calibration(car: Car) -> None:
+    car.arm(Mode.CALIBRATION)
+    car.drive(Pulses(1500.0, NEUTRAL_US), LONGEST_PRESS_S + 1.0)
+    assert car.drive(Pulses(1500.0, 1550.0), 1.0).phase is Phase.ARMED
+
+
+def test_a_press_of_exactly_the_longest_time_is_over(car: Car) -> None:
+    car.arm(Mode.CALIBRATION)
+    let_go_s = float(math.ceil(car.clock()))
+    car.clock.sleep(let_go_s - car.clock())
+    over_s = let_go_s + LONGEST_PRESS_S
+    for now_s, pulse_us, phase in (
+        (let_go_s, NEUTRAL_US, Phase.ARMED),
+        (math.nextafter(over_s, 0.0), 1550.0, Phase.ARMED),
+        (over_s, 1550.0, Phase.STOPPING),
+    ):
+        car.clock.sleep(now_s - car.clock())
+        car.core.accept(car.lease(Pulses(1500.0, pulse_us)), now_s)
+        car.core.turn(now_s)
+        assert car.core.state.phase is phase, now_s
 
 
 @pytest.mark.parametrize(
