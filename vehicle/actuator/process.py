@@ -75,7 +75,7 @@ def _serve(car: Car, parts: Parts, stop: threading.Event) -> bool:
     obstacle = arming_obstacle(car, profile)
     told = [obstacle] if obstacle is not None and not car.folder.calibrating.exists() else []
     board = open_servo_board(car, profile)
-    with contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(profile))) as guard:
+    with contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(car, profile))) as guard:
         core = ActuatorCore(
             board,
             CalibratedPulses(profile),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from vehicle.hardware.absent import NoTailLight, UnreachableDevice
 from vehicle.hardware.bmi160 import Bmi160
 from vehicle.hardware.device_camera import DeviceCamera
 from vehicle.hardware.evdev_pad import EvdevPad, find_pad
+from vehicle.hardware.guard_board import NO_NEUTRAL_TICKS
 from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
 from vehicle.hardware.lidar_mount import ScanFrame
 from vehicle.hardware.mpu6050 import Mpu6050
@@ -79,10 +80,11 @@ def calibration_store(car: Car) -> CalibrationStore:
 
 def load_profile(car: Car) -> CalibrationProfile:
     """The calibration that holds now: the one being made, else the one in force, else what such a car begins with."""
-    making = car.folder.calibrating
-    if making.exists():
-        with storage_errors(making, "read"):
-            return import_profile(making.read_bytes(), source=str(making))  # whatever it says, nobody confirmed it
+    making, content = car.folder.calibrating, None
+    with storage_errors(making, "read"), suppress(FileNotFoundError):  # the wizard may end at any moment
+        content = making.read_bytes()
+    if content is not None:
+        return import_profile(content, source=str(making))  # whatever it says, nobody confirmed it
     profile = profile_in_force(car)
     return starting_profile(car) if profile is None else profile
 
@@ -140,8 +142,7 @@ def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
         bus.deinit()
         raise
     board = Pca9685Board(bus, address=settings.address, oscillator_hz=profile.chip_clock_hz)
-    is_known = car.folder.calibrating.exists() or profile_in_force(car) is not None
-    return board if is_known else SilentBoard(board)
+    return board if _is_known(car) else SilentBoard(board)
 
 
 def open_bus(car: Car, number: int) -> I2CBus:
@@ -149,8 +150,13 @@ def open_bus(car: Car, number: int) -> I2CBus:
     return SocketI2C(car.folder.board_i2c) if car.emulated else LinuxI2C(number)
 
 
-def neutral_ticks(profile: CalibrationProfile) -> int:
-    """The throttle's neutral as the chip counts it: what owner and guard of the board must agree on."""
+def neutral_ticks(car: Car, profile: CalibrationProfile) -> int:
+    """The throttle's neutral as the chip counts it: what owner and guard of the board must agree on.
+
+    NO_NEUTRAL_TICKS for a car that was never calibrated.
+    """
+    if not _is_known(car):
+        return NO_NEUTRAL_TICKS
     return ticks_for(throttle_pulse_us(profile, 0.0, 1.0), profile.chip_clock_hz)
 
 
@@ -165,7 +171,7 @@ def guard_arguments(car: Car, profile: CalibrationProfile) -> list[str]:
         "--bus": f"emulated:{car.folder.board_i2c}" if car.emulated else f"i2c:{settings.bus}",
         "--address": str(settings.address),
         "--prescale": str(prescale_for(profile.chip_clock_hz)),
-        "--neutral-ticks": str(neutral_ticks(profile)),
+        "--neutral-ticks": str(neutral_ticks(car, profile)),
         "--output-enable": "none" if car.emulated else wiring,
     }
     return [word for pair in values.items() for word in pair]
@@ -277,6 +283,11 @@ def open_lidar(car: Car, profile: CalibrationProfile | None = None) -> Lidar:
     path, baud_rate = (car.folder.board_lidar, BAUD_RATE) if car.emulated else (config.port, config.baud_rate)
     frame = ScanFrame(profile.lidar or LidarPose(), CAR_MODELS[profile.car_model].lidar, config.masks_deg)
     return Rplidar(lambda: RplidarPort(str(path), (baud_rate,) if baud_rate else BAUD_RATES), frame)
+
+
+def _is_known(car: Car) -> bool:
+    """Whether anybody has said yet which pulses this car takes."""
+    return car.folder.calibrating.exists() or profile_in_force(car) is not None
 
 
 def _open_camera_device(config: CameraConfig, deliver: DeliverFrame) -> CameraDevice:

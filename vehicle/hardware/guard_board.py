@@ -20,6 +20,8 @@ from vehicle.hardware.pca9685 import (
     THROTTLE_CHANNEL,
 )
 
+NO_NEUTRAL_TICKS = 0  # of a car that was never calibrated: no pulse is known to leave its motor at rest
+
 
 class GuardBoard:
     """neutral_ticks: the throttle's neutral in steps of the chip, at the rate that prescale gives."""
@@ -28,6 +30,7 @@ class GuardBoard:
         self._bus = bus
         self._address = address
         self._prescale = prescale
+        self._knows_neutral = neutral_ticks != NO_NEUTRAL_TICKS
         block = (LED0_ON_L + 4 * THROTTLE_CHANNEL, 0, 0, neutral_ticks & 0xFF, neutral_ticks >> 8)
         self._neutral = bytes(block)
 
@@ -35,9 +38,9 @@ class GuardBoard:
         """Neutral throttle in one transaction; the wheels stay as they are.
 
         On a chip that runs at another rate, as after a dip of its supply, those steps would be another pulse:
-        there every output is switched off instead.
+        there every output is switched off instead. So it is where nobody knows the neutral.
         """
-        if self._register(MODE1) == MODE1_RUNNING and self._register(PRE_SCALE) == self._prescale:
+        if self._knows_neutral and self._runs_as_known():
             self._bus.writeto(self._address, self._neutral)
         else:
             self.all_off()
@@ -45,6 +48,9 @@ class GuardBoard:
     def all_off(self) -> None:
         """Stop every pulse of the board, whatever state it is in."""
         self._bus.writeto(self._address, bytes((ALL_LED_OFF_H, FULL_OFF)))
+
+    def _runs_as_known(self) -> bool:
+        return self._register(MODE1) == MODE1_RUNNING and self._register(PRE_SCALE) == self._prescale
 
     def _register(self, register: int) -> int:
         answer = bytearray(1)

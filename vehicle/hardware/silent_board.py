@@ -1,6 +1,6 @@
 """The servo board of a car that was never calibrated: nobody knows yet at which pulse its motor stands still.
 
-It gets none, and its chip is left asleep: to the motor the car is not there yet.
+It gets none, from its guard neither, and its chip is not started: to the motor the car is not there yet.
 """
 
 from __future__ import annotations

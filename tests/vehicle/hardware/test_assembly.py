@@ -140,11 +140,13 @@ def test_a_servo_board_that_the_kernel_drives_is_not_opened(
 
 @pytest.mark.parametrize(("wiring", "word"), [("none", "none"), ("line", "line:2:17"), ("dead_man", "dead_man:2:17")])
 def test_the_guard_is_started_with_the_neutral_that_this_car_has_and_needs_to_read_nothing(
-    folder: RuntimeFolder, wiring: str, word: str
+    folder: RuntimeFolder, tmp_path: Path, wiring: str, word: str
 ) -> None:
     board = {"bus": 3, "address": 0x41, "output_enable": wiring, "output_enable_chip": 2, "output_enable_line": 17}
     profile = CalibrationProfile(chip_clock_hz=26.4e6).changed(throttle={"neutral_us": 1450.0, "trim_us": 12.0})
-    words = guard_arguments(Car(CarConfig().changed(servo_board=board), folder, emulated=False), profile)
+    (tmp_path / "car.json").write_text(export_profile(profile))
+    car = Car(CarConfig(calibration=tmp_path / "car.json").changed(servo_board=board), folder, emulated=False)
+    words = guard_arguments(car, profile)
     assert dict(zip(words[::2], words[1::2], strict=True)) == {
         "--socket": str(folder.guard),
         "--bus": "i2c:3",
@@ -156,6 +158,17 @@ def test_the_guard_is_started_with_the_neutral_that_this_car_has_and_needs_to_re
     emulated = guard_arguments(Car(CarConfig().changed(servo_board=board), folder, emulated=True), profile)
     assert emulated[emulated.index("--bus") + 1] == f"emulated:{folder.board_i2c}"
     assert emulated[emulated.index("--output-enable") + 1] == "none"
+
+
+def test_the_guard_of_a_car_that_was_never_calibrated_knows_no_neutral_until_one_is_being_found(
+    folder: RuntimeFolder, tmp_path: Path
+) -> None:
+    car = Car(CarConfig(calibrations=tmp_path), folder, emulated=False)
+    words = guard_arguments(car, load_profile(car))
+    assert words[words.index("--neutral-ticks") + 1] == "0"
+    folder.calibrating.write_text(export_profile(shipped_profile("rc_car")))
+    words = guard_arguments(car, load_profile(car))
+    assert words[words.index("--neutral-ticks") + 1] == "307"
 
 
 def test_devices_that_are_not_there_are_sentences(folder: RuntimeFolder) -> None:
