@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import export_profile, read_profile, shipped_profile
 from calibration.store import CalibrationStore
-from shared.errors import LapwingError
+from shared.errors import CalibrationError, LapwingError
 from vehicle.cli import root
+from vehicle.runtime_folder import RuntimeFolder
 
 
 class Owner:
@@ -73,6 +74,19 @@ def test_undo_puts_back_what_was_before(owner: Owner) -> None:
     owner.says("undo")
     assert owner.current() == shipped_profile("rc_car")
     assert len(owner.store.history()) == 3
+
+
+def test_while_the_car_is_being_calibrated_nothing_else_comes_into_force(owner: Owner) -> None:
+    file = owner.folder / "car.json"
+    file.write_text(export_profile(shipped_profile("rc_car")))
+    for _ in range(2):
+        owner.says("import", str(file))
+    RuntimeFolder(owner.folder).calibrating.write_text(export_profile(shipped_profile("deepracer")))
+    for words in (("import", str(file)), ("undo",), ("confirm",)):
+        with pytest.raises(CalibrationError, match="being calibrated"):
+            raise owner.type(*words, answer="the wheels obey\n").exception  # type: ignore[misc]
+    assert len(owner.store.history()) == 2
+    assert not owner.current().confirmed_on_board
 
 
 def test_export_writes_what_is_in_force(owner: Owner) -> None:

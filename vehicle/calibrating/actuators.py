@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calibration.profile import CalibrationProfile
 from calibration.profile_file import export_profile
-from shared.atomic_files import write_atomic
+from shared.atomic_files import storage_errors, write_atomic
 from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.health_watch import BATTERY
@@ -76,8 +76,7 @@ class OwnActuators:
     def end(self) -> str:
         """The car comes to rest, and both are gone. What becomes of the calibration in force, a sentence."""
         self._processes.end()
-        self._car.folder.calibrating.unlink(missing_ok=True)
-        return put_in_force(self._car.folder.actuator)
+        return _take_back(self._car)
 
 
 class RunningActuator:
@@ -94,12 +93,21 @@ class RunningActuator:
 
     def end(self) -> str:
         """It goes on with the calibration in force; a sentence about that."""
-        self._car.folder.calibrating.unlink(missing_ok=True)
-        return put_in_force(self._car.folder.actuator)
+        return _take_back(self._car)
 
 
 def _hand_over(car: Car, profile: CalibrationProfile) -> None:
-    """From now on guard and actuator begin with this one."""
-    write_atomic(car.folder.calibrating, export_profile(profile))
-    # They may be other users of the car's group, and this user's umask may keep those out.
-    car.folder.calibrating.chmod(0o640)
+    """From now on guard and actuator begin with this one. StorageError where another user's calibration was left."""
+    making = car.folder.calibrating
+    write_atomic(making, export_profile(profile))
+    with storage_errors(making):
+        # They may be other users of the car's group, and this user's umask may keep those out.
+        making.chmod(0o640)
+
+
+def _take_back(car: Car) -> str:
+    """From now on they begin with the one in force; a sentence about that."""
+    making = car.folder.calibrating
+    with storage_errors(making, "delete"):
+        making.unlink(missing_ok=True)
+    return put_in_force(car.folder.actuator)

@@ -48,7 +48,7 @@ def history(car: Car) -> None:
 @click.pass_obj
 def undo(car: Car) -> None:
     """Put back what was in force before; again, and it goes further back."""
-    check_may_change(car.folder.actuator)
+    _check_may_change(car)
     stored = calibration_store(car).undo(saved_at=_now())
     tell(f"Generation {stored.generation}: {stored.reason}. {put_in_force(car.folder.actuator)}")
 
@@ -70,7 +70,7 @@ def import_(car: Car, file: Path) -> None:
     with storage_errors(file, "read"):
         content = file.read_bytes()
     profile = import_any(content, source=str(file))
-    check_may_change(car.folder.actuator)
+    _check_may_change(car)
     stored = calibration_store(car).save(profile, reason=f"imported from {file.name}", saved_at=_now())
     tell(
         f"Generation {stored.generation} is in force, and not confirmed on this board: the car cannot be armed with it "
@@ -91,7 +91,7 @@ def confirm(car: Car) -> None:
     )
     if said.strip().lower() != PROMISE:
         raise CalibrationError("Not confirmed; nothing was changed. To see the wheels move: lapwing-car calibrate")
-    check_may_change(car.folder.actuator)
+    _check_may_change(car)
     confirmed = profile.changed(confirmed_on_board=True, board_id=board_id(car))
     stored = calibration_store(car).save(confirmed, reason="confirmed by hand", saved_at=_now())
     tell(f"Generation {stored.generation} is confirmed for {board_id(car)}. {put_in_force(car.folder.actuator)}")
@@ -104,6 +104,16 @@ def _summary(profile: CalibrationProfile) -> list[str]:
         f"Throttle: reverse {throttle.reverse_us:g}, neutral {throttle.trimmed_neutral_us:g}, "
         f"forward {throttle.forward_us:g} us.",
     ]
+
+
+def _check_may_change(car: Car) -> None:
+    """CalibrationError or LinkError while the car would not take another one."""
+    if car.folder.calibrating.exists():
+        raise CalibrationError(
+            "The car is being calibrated, or that was broken off, and takes no other calibration until that has ended. "
+            "End it first, with q: lapwing-car calibrate"
+        )
+    check_may_change(car.folder.actuator)
 
 
 def _in_force(car: Car) -> CalibrationProfile:
