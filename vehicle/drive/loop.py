@@ -132,9 +132,14 @@ class DriveLoop:
             self._seen()  # whoever is woken by it competes for the processor: only now
         return status
 
-    def reach(self, actuator: ActuatorLink) -> None:
-        """Another connection to the actuator, before `run`: nothing of the last one counts any more."""
+    def reach(self, actuator: ActuatorLink, senses: Senses) -> None:
+        """Another connection to the actuator, before `run`: nothing of the last one counts any more.
+
+        senses: opened for it; those before are closed by who opened them.
+        """
         self._actuator, self.status, self._standing = actuator, None, None
+        self._senses = senses
+        self._senses.use(("camera",) if self.pilot is None else self.pilot.readings)
 
     def ask(self, task: Callable[[], ResultT]) -> Future[ResultT]:
         """Have something done between two turns, by the loop's thread. For other threads."""

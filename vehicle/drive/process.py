@@ -91,49 +91,41 @@ def run_drive(
         exits.callback(server.close)
         server.start()
         service.begin()
+
+        def reached() -> None:
+            pilot = service.loop.pilot if service.loop is not None else None
+            if isinstance(pilot, ModelPilot):
+                recorder.describe(drive_facts(car, pilot.archive))
+
         if mode is None:
-            keep_driving(car, service, server, stop)
+            keep_driving(car, service, server, stop, reached)
             return
         starting = Starting(service, mode, stop)
         exits.callback(starting.join)
-        keep_driving(car, service, server, stop, gives_up=True)
+        keep_driving(car, service, server, stop, reached, gives_up=True)
         starting.check()
 
 
 def keep_driving(
-    car: Car, service: DriveService, server: ApiServer, stop: threading.Event, *, gives_up: bool = False
-) -> None:
-    """Run the loop for as long as there is an actuator, and again when there is one. gives_up: only once."""
-    supervisor = Supervisor()
-    senses = open_senses(car)
-    try:
-        _drive_on(car, service, server, stop, supervisor, senses, gives_up)
-    finally:
-        senses.close()
-
-
-def open_senses(car: Car) -> Senses:
-    """What pilots may drive by besides the camera; the motion with the lags that this car's calibration knows."""
-    lags = {}
-    with contextlib.suppress(CalibrationError):  # without one the car is not armed
-        profile = load_profile(car)
-        known = {"steering_lag_s": profile.steering.lag_s, "speed_lag_s": profile.throttle.lag_s}
-        lags = {name: lag_s for name, lag_s in known.items() if lag_s is not None}
-    return Senses(lambda: AwaitedCamera(lambda: open_right_camera(car)), lambda: open_lidar(car), **lags)
-
-
-def _drive_on(
     car: Car,
     service: DriveService,
     server: ApiServer,
     stop: threading.Event,
-    supervisor: Supervisor,
-    senses: Senses,
-    gives_up: bool,
+    reached: Callable[[], None] = lambda: None,
+    *,
+    gives_up: bool = False,
 ) -> None:
+    """Run the loop for as long as there is an actuator, and again when there is one. gives_up: only once.
+
+    reached: hears of every actuator. It may have begun anew, with another calibration.
+    """
+    supervisor = Supervisor()
     while not stop.is_set():
         try:
-            with contextlib.closing(ActuatorClient(car.folder.actuator)) as actuator:
+            with (
+                contextlib.closing(ActuatorClient(car.folder.actuator)) as actuator,
+                contextlib.closing(open_senses(car)) as senses,
+            ):
                 if service.loop is None:
                     service.loop = DriveLoop(
                         service.camera,
@@ -143,9 +135,9 @@ def _drive_on(
                         supervisor=supervisor,
                         speed_scale=car.config.drive.speed_scale,
                         seen=server.wake,
-                        senses=senses,
                     )
-                service.loop.reach(actuator)
+                service.loop.reach(actuator, senses)
+                reached()
                 service.actuator_problem = ""
                 service.loop.run(stop)
         except LinkError as error:
@@ -156,6 +148,16 @@ def _drive_on(
             service.actuator_problem = str(error)
         supervisor.turned(time.monotonic())  # to wait for an actuator is to be well
         stop.wait(RECONNECT_S)
+
+
+def open_senses(car: Car) -> Senses:
+    """What pilots may drive by besides the camera; the motion with the lags that the calibration knows by now."""
+    known = {}
+    with contextlib.suppress(CalibrationError):  # with one that is damaged no actuator runs
+        profile = load_profile(car)
+        known = {"steering_lag_s": profile.steering.lag_s, "speed_lag_s": profile.throttle.lag_s}
+    lags = {name: lag_s for name, lag_s in known.items() if lag_s is not None}
+    return Senses(lambda: AwaitedCamera(lambda: open_right_camera(car)), lambda: open_lidar(car), **lags)
 
 
 class Starting:
