@@ -52,11 +52,24 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o666) -> None:
         file.write(content)
 
 
+def check_writable(path: Path) -> None:
+    """StorageError where write_atomic could not write this file, before somebody works for what goes into it.
+
+    Makes its folder.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    tried = _temporary(path)
+    with storage_errors(path):
+        os.close(os.open(tried, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        tried.unlink()
+
+
 @contextmanager
 def replacing(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """A file to write at length; it takes the place of path when the block ends well, else it vanishes."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    temporary = _temporary(path)
     with storage_errors(path):
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -69,6 +82,10 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
             raise
         sync_directory(path.parent)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
 
 
 def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import shared.atomic_files as atomic_files
 from shared.atomic_files import (
+    check_writable,
     read_json,
     replace_directory,
     replacing,
@@ -109,6 +110,20 @@ def test_a_full_device_is_told_as_a_full_disk() -> None:
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the folder does not exist"):
         write_atomic(tmp_path / "none" / "file", "x")
+
+
+def test_a_file_that_could_not_be_written_is_told_beforehand() -> None:
+    with pytest.raises(StorageError, match="Cannot write /proc/result"):  # the folder is there, but takes none
+        check_writable(Path("/proc/result.json"))
+
+
+def test_a_file_that_can_be_written_has_its_folder_and_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "result.json"
+    check_writable(path)
+    assert names(tmp_path / "new") == []
+    path.write_text("old")
+    check_writable(path)
+    assert (names(tmp_path / "new"), path.read_text()) == (["result.json"], "old")
 
 
 def test_an_interrupted_block_leaves_the_old_file(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo:
     The model is a run's checkpoint or an archive. Results of a run's model are kept in its folder too. Without
     penalties the first mistake ends a trial.
     """
-    from shared.atomic_files import make_folder, write_json
+    from shared.atomic_files import check_writable, write_json
     from trainer.evaluation.evaluate import evaluate, evaluate_beside_solo
     from trainer.evaluation.policy import load_policy
     from trainer.evaluation.table import print_result
@@ -77,7 +77,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo:
     policy = load_policy(source, workshop.home)
     plan = plan_of(policy, workshop.home / "tracks", **options)
     if json_path is not None:
-        make_folder(json_path.parent)  # what nobody can write down is not driven
+        check_writable(json_path)  # what nobody can write down is not driven
     with ExitStack() as stack:
         spectators = opened_spectators(stack, policy, plan, **options)
         result = (evaluate if no_solo else evaluate_beside_solo)(policy, plan, spectators=spectators)

@@ -66,7 +66,7 @@ def command(workshop: Workshop, /, sources: tuple[str, ...], json_path: Path | N
     Laps count from a car's own place on the grid, so all drive equally far. More models than --heat-size meet in
     heats: the better half of each goes on until the rest fits into a final.
     """
-    from shared.atomic_files import make_folder, write_json
+    from shared.atomic_files import check_writable, write_json
     from trainer.evaluation.entrants import load_entrants
     from trainer.evaluation.race import check_field, hold_race
     from trainer.evaluation.race_film import RaceFilm
@@ -77,7 +77,7 @@ def command(workshop: Workshop, /, sources: tuple[str, ...], json_path: Path | N
     plan = plan_of(entrants, workshop.home / "tracks", **options)
     check_field(entrants, plan)
     if json_path is not None:
-        make_folder(json_path.parent)  # a race that nobody can write down is not driven
+        check_writable(json_path)  # a race that nobody can write down is not driven
     video, log_folder = options["video"], options["log_folder"]
     spectators: list[RaceSpectator] = []
     with ExitStack() as stack:

@@ -82,7 +82,8 @@ class Terminal:
         if now_s - self._drawn_at_s < DRAW_S:
             return
         self._drawn_at_s = now_s
-        problems = " ".join([self._session.problem, *(f"Note: {warning}." for warning in self._session.warnings)])
+        notes = [f"Note: {warning.rstrip('.')}." for warning in self._session.warnings]
+        problems = " ".join([self._session.problem, *notes])
         shown = page(self._session.view(), self._keyboard, problems.strip(), self._about(), size)
         if shown == self._shown:
             return

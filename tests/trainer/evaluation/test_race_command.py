@@ -99,7 +99,7 @@ def test_the_same_command_writes_the_same_file(home: Path, tmp_path: Path) -> No
         (["poor", "poor", "--video", "race.gif"], "Name it race.mp4"),
         (["poor", "poor", "--set", "simulator.step_s=0.05"], "brings its own"),
         (["poor", "missing.tar.gz"], "no file missing.tar.gz"),
-        (["poor", "poor", "--json", "/dev/null/race.json"], "Cannot write /dev/null"),
+        (["poor", "poor", "--json", "/proc/race.json"], "Cannot write /proc/race.json"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_1(
