@@ -42,7 +42,8 @@ class MeasuredDrives(Step):
         results = self._results(state.draft)
         if control != "again" or not results:
             return state
-        return state.changed(**{self.kept: results[:-1], "rung": state.draft.rung - 1})
+        state = state.changed(**{self.kept: results[:-1], "rung": state.draft.rung - 1})
+        return replace(state, unread=False)
 
     def pressed(self, state: WizardState, press: Press, now_s: float) -> WizardState:
         return replace(state, tried=True, unread=state.draft.method == "lidar", note="")
@@ -59,9 +60,9 @@ class MeasuredDrives(Step):
         raise NotImplementedError
 
     def took(self, state: WizardState, result: Any, note: str) -> WizardState:
-        """One more result."""
+        """One more result. What was seen of this drive is not for the next one."""
         state = state.changed(**{self.kept: (*self._results(state.draft), result), "rung": state.draft.rung + 1})
-        return replace(state, tried=False, note=note)
+        return replace(state, tried=False, unread=False, note=note)
 
     def _results(self, draft: Draft) -> tuple[Any, ...]:
         results: tuple[Any, ...] = getattr(draft, self.kept)

@@ -172,3 +172,13 @@ def test_stopping_stops_and_nothing_drives_any_more() -> None:
     assert state.over == "stopped"
     state = advance(state, Held("drive"), 1.15)
     assert wanted(state, 1.15).throttle_us is None
+
+
+@pytest.mark.parametrize("hand", [Entered("across", 1.0), Tap("again")])
+def test_a_drive_that_the_person_has_settled_is_not_read_from_its_scans_too(hand: Event) -> None:
+    state = advance(at_step(shipped_profile("rc_car"), "circles", method="lidar"), Entered("across", 0.9), 1.0)
+    for now_s, event in ((1.1, Held("drive")), (1.2, Held("drive")), (1.3, Released()), (1.4, hand)):
+        state = advance(state, event, now_s)
+    settled = state.draft.circles, state.note
+    state = advance(state, Alive(), 2.0)
+    assert (state.draft.circles, state.note) == settled
