@@ -3,7 +3,7 @@
 For this computer's kernel, without a user of its own: resource limits, read-only files, private /tmp and /dev, no
 network, no capabilities, the unit's filter of system calls, of socket families and of memory that is both written and
 run. Not here: users, control groups and who may be seen in /proc. FOLDER stands for all that the unit may write; `-` is
-none. Ends with 77 where a user may not do this.
+none. Ends with 77 where a user may not do this, or where this checkout lies in a folder that the unit has for itself.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests.systemd.units import FOLDER, Unit, read_unit
 from vehicle.models import sandbox
 
 NOT_ALLOWED = 77
+PRIVATE_FOLDERS = ("/tmp", "/var/tmp")  # those of PrivateTmp=
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # those of PrivateDevices=
 LIMITS = {
     "LimitCPU": resource.RLIMIT_CPU,
@@ -59,6 +60,9 @@ class Comparison(ctypes.Structure):
 def main(name: str, folder: str, program: list[str]) -> None:
     """Never returns."""
     unit = read_unit(FOLDER / name)
+    if any(FOLDER.resolve().is_relative_to(place) for place in PRIVATE_FOLDERS):
+        print(f"cannot confine here: the unit does not see {FOLDER}", file=sys.stderr)
+        sys.exit(NOT_ALLOWED)
     try:
         user, group = os.getuid(), os.getgid()
         checked(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET))

@@ -82,7 +82,7 @@ def test_a_wire_that_hangs_is_given_up_before_the_next_turn(board: EmulatedBoard
     bus.deinit()
 
 
-ALL_CHIPS = (0x3F, 0x40, 0x45, 0x48, 0x68)  # of the emulated board
+ALL_CHIPS = (0x3F, 0x40, 0x45, 0x48, 0x68, 0x69)  # of the emulated board
 
 
 def device(path: Path) -> Callable[[str, int], int]:
