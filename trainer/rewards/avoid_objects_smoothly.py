@@ -25,8 +25,9 @@ EDGE_BEGINS = 0.65
 EDGE = 2.0  # taken away on the border on top of that
 STEERING = 0.1  # taken away for turning the wheels by 30 degrees from one step to the next
 
-CRASH = -8.0
-OFF_TRACK = -12.0  # worse than a crash: or the road is left to get out of the way
+# Each costs more than getting past in a hurry ever brings: one lap meets many, and one of them touched is a lap lost.
+CRASH = -25.0
+OFF_TRACK = -30.0  # worse than a crash: or the road is left to get out of the way
 LAP = 10.0
 
 last_steps = 0
