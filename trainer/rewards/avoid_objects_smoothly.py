@@ -53,14 +53,15 @@ def danger(params):
     """From 0 for a free road to 1 just before driving straight into something."""
     lateral = params["distance_from_center"] if params["is_left_of_center"] else -params["distance_from_center"]
     length = params["track_length"]
+    is_loop = params["waypoints"][0] == params["waypoints"][-1]  # else no way leads from the end to the beginning
     clear = min(CLEAR, CLEAR_SHARE * params["track_width"])
     worst = 0.0
 
     for index, distance in enumerate(params["objects_distance"]):
         # From the front of the car to the middle of the object, along the road; behind the car negative.
-        gap = (distance - params["projection_distance"]) % length
-        if gap > length / 2:
-            gap = gap - length
+        gap = distance - params["projection_distance"]
+        if is_loop:
+            gap = (gap + length / 2) % length - length / 2
         if gap < -(CAR_LENGTH + HALF_OBJECT):
             continue  # the whole car is past it
 

@@ -140,6 +140,15 @@ def test_danger_is_felt_a_second_before_a_crash_and_grows(cup: Track) -> None:
     assert rewards[-17] - rewards[-2] > 1.5
 
 
+@pytest.mark.parametrize("example", HABITS)
+def test_what_stands_at_the_beginning_of_an_open_road_is_not_ahead_at_its_end(example: str) -> None:
+    road = load_track("straight")
+    arc_m = road.length_m - 0.1 - 0.8 * (TIMES[-1] - TIMES)
+    behind = (Other(Kind.BOX, 0.2, -LANE_M),)
+    alone, past_it = (rewards_of(example, Drive(road, arc_m, in_right_lane(), others)) for others in ((), behind))
+    np.testing.assert_array_equal(past_it, alone)
+
+
 def test_following_at_the_same_speed_costs_nothing_however_close(cup: Track) -> None:
     rewards = rewards_of("race_bots", among_bots(cup)["follow"])
     assert rewards[-20:] == pytest.approx(BOT_MPS / SPEED_MPS - 0.15, abs=0.1)
