@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from shared.errors import HardwareError
 from vehicle.hardware.i2c_bus import I2CBus
+from vehicle.hardware.imu import Sameness, readings
 
 DEFAULT_ADDRESS = 0x68
 CHIP_ID, IDENTITY = 0x00, 0xD1
@@ -30,10 +31,9 @@ WAKING_UP: tuple[bytes, ...] = (
     bytes((COMMAND, GYROSCOPE_ON)),
     bytes((CONFIGURATION,)) + SETTINGS,
 )
-STEP_MPS2, STEP_DPS = 9.80665 / 4096, 1 / 65.6
+STEP_DPS = 1 / 65.6
 STEP_C, ZERO_C = 1 / 512, 23.0
 WAKING_ALLOWED = 10  # readings; the gyroscope takes 80 ms
-SAME_ALLOWED = 25  # its noise is several steps; half a second of the very same words is a chip that stands still
 
 
 class Bmi160:
@@ -50,7 +50,7 @@ class Bmi160:
         self._address = address
         self._to_do = WAKING_UP
         self._waited = 0
-        self._last, self._times_same = b"", 0
+        self._sameness = Sameness()
 
     def read(self) -> Mapping[str, float]:
         """Acceleration (x_mps2, y_mps2, z_mps2), rotation (x_dps, y_dps, z_dps), temperature_c, in the chip's axes.
@@ -69,25 +69,18 @@ class Bmi160:
             self._begin_anew()
             raise HardwareError("the IMU was reset or lost its power; check its wires")
         words = answer[WORDS]
-        self._times_same = self._times_same + 1 if words == self._last else 0
-        self._last = words
-        if self._times_same >= SAME_ALLOWED:
+        try:
+            self._sameness.note(words)
+        except HardwareError:
             self._begin_anew()
-            raise HardwareError("the IMU says the same again and again; switch its power off and on")
-        rate_x, rate_y, rate_z, x, y, z = struct.unpack("<6h", words)
+            raise
+        *rotation, x, y, z = struct.unpack("<6h", words)
         (warmth,) = struct.unpack("<h", answer[TEMPERATURE])
-        return {
-            "x_mps2": x * STEP_MPS2,
-            "y_mps2": y * STEP_MPS2,
-            "z_mps2": z * STEP_MPS2,
-            "x_dps": rate_x * STEP_DPS,
-            "y_dps": rate_y * STEP_DPS,
-            "z_dps": rate_z * STEP_DPS,
-            "temperature_c": warmth * STEP_C + ZERO_C,
-        }
+        return readings((x, y, z), rotation, step_dps=STEP_DPS, temperature_c=warmth * STEP_C + ZERO_C)
 
     def _begin_anew(self) -> None:
-        self._to_do, self._waited, self._times_same = WAKING_UP, 0, 0
+        self._to_do, self._waited = WAKING_UP, 0
+        self._sameness.forget()
 
     def _wake(self) -> None:
         """One more step."""

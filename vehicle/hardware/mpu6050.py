@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from shared.errors import HardwareError
 from vehicle.hardware.i2c_bus import I2CBus
+from vehicle.hardware.imu import Sameness, readings
 
 DEFAULT_ADDRESS = 0x68
 SAMPLE_RATE_DIVIDER, ACCELERATION_FILTER = 0x19, 0x1D
@@ -23,8 +24,7 @@ KNOWN = {0x68: (False, 1 / 340, 36.53), 0x70: (True, 1 / 333.87, 21.0), 0x71: (T
 FILTER_21_HZ = 4
 # 1 kHz, divided by 5; filter; +-500 degrees a second; +-8 g.
 SETTINGS = bytes((4, FILTER_21_HZ, 0x08, 0x10))
-SAME_ALLOWED = 25  # its noise is several steps; half a second of the very same words is a chip that stands still
-STEP_MPS2, STEP_DPS = 9.80665 / 4096, 1 / 65.5
+STEP_DPS = 1 / 65.5
 
 
 class Mpu6050:
@@ -37,7 +37,7 @@ class Mpu6050:
         self._bus = bus
         self._address = address
         self._temperature: tuple[float, float] | None = None  # of the chip that answers; None: not set up
-        self._last, self._times_same = b"", 0
+        self._sameness = Sameness()
 
     def read(self) -> Mapping[str, float]:
         """Acceleration (x_mps2, y_mps2, z_mps2), rotation (x_dps, y_dps, z_dps), temperature_c, in the chip's axes.
@@ -51,22 +51,16 @@ class Mpu6050:
         if len(set(answer)) == 1:  # asleep after a reset it says zero, unplugged from its power it says 255
             self._temperature = None
             raise HardwareError("the IMU was reset or lost its power; check its wires")
-        self._times_same = self._times_same + 1 if answer == self._last else 0
-        self._last = answer
-        if self._times_same >= SAME_ALLOWED:
+        try:
+            self._sameness.note(answer)
+        except HardwareError:
             self._temperature = None
-            raise HardwareError("the IMU says the same again and again; switch its power off and on")
-        x, y, z, warmth, rate_x, rate_y, rate_z = struct.unpack(">7h", answer)
+            self._sameness.forget()
+            raise
+        *acceleration, warmth, rate_x, rate_y, rate_z = struct.unpack(">7h", answer)
         step_c, zero_c = self._temperature
-        return {
-            "x_mps2": x * STEP_MPS2,
-            "y_mps2": y * STEP_MPS2,
-            "z_mps2": z * STEP_MPS2,
-            "x_dps": rate_x * STEP_DPS,
-            "y_dps": rate_y * STEP_DPS,
-            "z_dps": rate_z * STEP_DPS,
-            "temperature_c": warmth * step_c + zero_c,
-        }
+        rotation = (rate_x, rate_y, rate_z)
+        return readings(acceleration, rotation, step_dps=STEP_DPS, temperature_c=warmth * step_c + zero_c)
 
     def _set_up(self) -> tuple[float, float]:
         (identity,) = self._read(WHO_AM_I, 1)

@@ -13,7 +13,8 @@ from vehicle.emulated.bmi160 import ACC_CONF, CHIP_ID, GYR_RANGE, PMU_STATUS
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.emulated.i2c import LocalI2C
-from vehicle.hardware.bmi160 import SAME_ALLOWED, SETTINGS, WAKING_ALLOWED, WAKING_UP, Bmi160
+from vehicle.hardware.bmi160 import SETTINGS, WAKING_ALLOWED, WAKING_UP, Bmi160
+from vehicle.hardware.imu import SAME_ALLOWED
 
 NOISE_MPS2, NOISE_DPS = 0.08, 0.5
 

@@ -9,7 +9,8 @@ from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.emulated.i2c import LocalI2C
 from vehicle.emulated.mpu6050 import POWER, WHO_AM_I
-from vehicle.hardware.mpu6050 import ACCELERATION_FILTER, FILTER_21_HZ, SAME_ALLOWED, Mpu6050
+from vehicle.hardware.imu import SAME_ALLOWED
+from vehicle.hardware.mpu6050 import ACCELERATION_FILTER, FILTER_21_HZ, Mpu6050
 
 NOISE_MPS2, NOISE_DPS = 0.08, 0.5
 
