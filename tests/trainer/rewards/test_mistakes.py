@@ -305,7 +305,9 @@ def test_a_worker_that_others_keep_from_running_does_not_hang(opened: Opener, ro
     os.sched_setscheduler(worker.pid, os.SCHED_IDLE, os.sched_param(0))
     with contextlib.suppress(OSError):  # where sessions share the processor, one with others
         Path(f"/proc/{worker.pid}/autogroup").write_text("19")
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    # In sessions of their own, so that they go first whatever the priority of this one.
+    program = [sys.executable, "-c", "while True: pass"]
+    busy = [subprocess.Popen(program, start_new_session=True) for _ in range(2)]
     try:
         for each in busy:
             os.sched_setaffinity(each.pid, core)
