@@ -7,6 +7,7 @@ environment. Training uses the isolated workers of `trainer.rewards`, and so may
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -60,7 +61,10 @@ def environment_rewards(
             "Give one reward for all of them, or one for each."
         )
     share = cars // cars_per_world
-    return RewardsByPlace([_rewards_of_one(one, tracks, share, isolated, objects) for one in reward])
+    with ExitStack() as opened:  # one that is refused leaves no worker of the others behind
+        places = [opened.enter_context(closing(_rewards_of_one(one, tracks, share, isolated, objects))) for one in reward]
+        opened.pop_all()
+        return RewardsByPlace(places)
 
 
 def _rewards_of_one(

@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import psutil
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
@@ -184,6 +185,17 @@ def test_every_car_of_a_world_may_have_a_reward_of_its_own(tmp_path: Path, isola
     cars.reset(seed=[None, None, None, 5], options={"reset_mask": np.array([False, False, True, True])})
     assert cars.step(actions)[1] == pytest.approx([1 / 3, 103, 1.0, 101], abs=1e-3)
     cars.close()
+
+
+def test_a_refused_reward_leaves_no_worker_of_the_others_behind(tmp_path: Path) -> None:
+    good, broken = tmp_path / "good.py", tmp_path / "broken.py"
+    good.write_text("def reward_function(params):\n    return 1.0\n")
+    broken.write_text("def reward_function(params)\n")
+    before = {child.pid for child in psutil.Process().children()}
+    with pytest.raises(LapwingError, match=r"broken\.py"):
+        RacingVectorEnv(2, reward=[good, broken], isolated=True, simulator={"race": {"cars_per_world": 2}})
+    left = [child for child in psutil.Process().children() if child.pid not in before]
+    assert [child for child in left if child.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_rewards_must_be_as_many_as_the_cars_of_a_world() -> None:
