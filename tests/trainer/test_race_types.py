@@ -103,11 +103,18 @@ def test_among_things_on_the_road_a_policy_explores_for_longer() -> None:
     assert all(settings_of(f"race={race}").hyperparameters.beta_entropy > 2 * alone for race in races)
 
 
+def test_among_bots_a_policy_learns_in_smaller_steps_that_it_leads_itself() -> None:
+    alone, among_bots = settings_of().hyperparameters, settings_of("race=head_to_bot").hyperparameters
+    assert alone.target_kl == 0 < among_bots.target_kl
+    assert among_bots.lr < alone.lr
+    assert settings_of("race=head_to_bot", "hyperparameters.target_kl=0").hyperparameters.target_kl == 0
+
+
 @pytest.mark.parametrize("race", RACES)
 def test_continuous_actions_learn_in_smaller_steps_that_their_policy_leads(race: str) -> None:
-    discrete = settings_of(f"race={race}").hyperparameters
+    alone = settings_of().hyperparameters
     continuous = settings_of(f"race={race}", "car.actions.kind=continuous").hyperparameters
-    assert continuous.lr <= discrete.lr / 2
+    assert continuous.lr <= alone.lr / 2
     assert continuous.target_kl > 0
     written = settings_of(f"race={race}", "car.actions.kind=continuous", "hyperparameters.lr=0.0007")
     assert written.hyperparameters.lr == 0.0007

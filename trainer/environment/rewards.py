@@ -62,7 +62,9 @@ def environment_rewards(
         )
     share = cars // cars_per_world
     with ExitStack() as opened:  # one that is refused leaves no worker of the others behind
-        places = [opened.enter_context(closing(_rewards_of_one(one, tracks, share, isolated, objects))) for one in reward]
+        places = []
+        for one in reward:
+            places.append(opened.enter_context(closing(_rewards_of_one(one, tracks, share, isolated, objects))))
         opened.pop_all()
         return RewardsByPlace(places)
 
