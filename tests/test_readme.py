@@ -13,14 +13,19 @@ import trainer.cli
 import vehicle.cli
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"`(lapwing(?:-car)? [^`]+)`", README)
-PROGRAMS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+TYPED = "\n".join(block for kind, block in FENCED if not kind).replace("\\\n", "").splitlines()
+COMMANDS = [
+    *re.findall(r"`(lapwing(?:-car)? [^`]+)`", README),
+    *(line for line in TYPED if line.startswith("lapwing")),
+]
+PROGRAMS = [block for kind, block in FENCED if kind == "python"]
 ROOTS = {"lapwing": trainer.cli.root, "lapwing-car": vehicle.cli.root}
 
 
 @pytest.mark.parametrize("typed", COMMANDS)
 def test_a_command_and_its_options_exist(typed: str) -> None:
-    program, *words = shlex.split(typed)
+    program, *words = shlex.split(typed, comments=True)
     command: click.Command = ROOTS[program]
     context = click.Context(command)
     while isinstance(command, click.Group):

@@ -13,15 +13,15 @@ from typing import Any
 import click
 
 from shared.settings import dump_settings, load_settings
-from vehicle.actuator.mode import Mode
+from vehicle.actuator.mode import CRAWL_SPEED_MPS, DriveMode, Mode
 from vehicle.config import CarConfig
 from vehicle.hardware.assembly import Car
 from vehicle.runtime_folder import RuntimeFolder, default_runtime_path
 
 INSTALLED_CONFIG = Path("/etc/lapwing/car.toml")  # scripts/install-car puts it there
 # What a model may be let loose for, as it is typed.
-MODES = {"autonomous": Mode.AUTONOMOUS, "dry-run": Mode.DRY_RUN, "crawl": Mode.CRAWL}
-MODE_HELP = "Dry run: the wheels turn and the motor stays off. Crawl: at walking pace at most."
+MODES: dict[str, DriveMode] = {"autonomous": Mode.AUTONOMOUS, "dry-run": Mode.DRY_RUN, "crawl": Mode.CRAWL}
+MODE_HELP = f"Dry run: the car steers and the motor stays off. Crawl: at most {CRAWL_SPEED_MPS:g} m/s."
 MODEL_HELP = "A model archive, or the name of an installed model; left out, the one that drives next."
 
 RECORD_HELP = "Record the drive: as NAME among the recorded drives, or as FILE.mcap."

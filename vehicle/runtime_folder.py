@@ -87,6 +87,10 @@ class RuntimeFolder:
         """Where a world started by `lapwing-car up` waits for the board."""
         return self.path / "world.sock"
 
+    def is_of_services(self) -> bool:
+        """Whether the system made it, for the car's services and for who may drive."""
+        return self.path.is_dir() and _is_our_groups(self.path.stat())
+
     def create(self) -> None:
         """Make the folder, for this user alone; one that the system made for a group of ours is taken as it is."""
         if len(os.fsencode(self.path)) > _LONGEST_SOCKET_PATH - len("/actuator.sock"):
@@ -125,7 +129,7 @@ def listen(path: Path, kind: socket.SocketKind) -> socket.socket:
 
     In a group's folder the group may connect, else this user alone.
     """
-    if _is_served(path, kind):
+    if is_served(path, kind):
         raise LinkError(f"Another process already serves {path}. Stop it first, or choose another --runtime.")
     server = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC)
     try:
@@ -142,17 +146,17 @@ def listen(path: Path, kind: socket.SocketKind) -> socket.socket:
     return server
 
 
+def is_served(path: Path, kind: socket.SocketKind) -> bool:
+    """Whether somebody listens there. A dead process leaves its socket behind, with nobody at it."""
+    with socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(str(path)) not in (errno.ECONNREFUSED, errno.ENOENT)  # any other answer is somebody's
+
+
 def peer_user_id(connection: socket.socket) -> int:
     """Which user's process is at the other end. OSError where that is gone."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", credentials)[1])
-
-
-def _is_served(path: Path, kind: socket.SocketKind) -> bool:
-    """A dead process leaves its socket behind, with nobody at it; any other answer is somebody's."""
-    with socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC) as probe:
-        probe.setblocking(False)
-        return probe.connect_ex(str(path)) not in (errno.ECONNREFUSED, errno.ENOENT)
 
 
 def _is_ours_alone(folder: os.stat_result) -> bool:

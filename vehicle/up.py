@@ -118,7 +118,7 @@ class CarRun:
             self._devices.check()
             self._processes.check()
             status, pose = actuator.status(), self._pose()
-            self._tell_once(*_about_safety(status))
+            self._tell_once(*about_safety(status))
             if status.phase is Phase.ARMED and not has_driven:
                 has_driven, started_s = True, time.monotonic()
                 self._tell("The model drives.")
@@ -132,7 +132,7 @@ class CarRun:
             now_s = time.monotonic()
             if now_s - told_s >= TELL_S:
                 told_s = now_s
-                self._tell(_progress(status, pose))
+                self._tell(progress(status, pose))
             if has_driven and 0 < self._drive.timeout_s < now_s - started_s:
                 raise LinkError(_too_slow(self._drive, laps, pose))
 
@@ -178,13 +178,14 @@ def board_status(path: Path, **question: Any) -> dict[str, Any]:
         return answer
 
 
-def _about_safety(status: ActuatorStatus) -> list[str]:
+def about_safety(status: ActuatorStatus) -> list[str]:
     """What a person beside the car must know."""
     level = [f"Safety level {status.safety_level}. {meaning_of(SafetyLevel(status.safety_level))}"]
     return [*(level if status.safety_level else []), *status.warnings]
 
 
-def _progress(status: ActuatorStatus, pose: dict[str, Any] | None) -> str:
+def progress(status: ActuatorStatus, pose: dict[str, Any] | None) -> str:
+    """How it goes, in a line. pose: what the world says of the car, where there is one."""
     applied = status.applied
     command = f"{applied.speed_mps:.1f} m/s asked, wheels at {applied.steering_angle_deg:+.0f} degrees"
     if pose is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import Literal
 
 from vehicle.actuator.lease import Driver
 
@@ -23,6 +24,8 @@ class Mode(StrEnum):
     CRAWL = "crawl"
     CALIBRATION = "calibration"
 
+
+DriveMode = Literal[Mode.AUTONOMOUS, Mode.DRY_RUN, Mode.CRAWL]  # those in which a model decides
 
 _DRIVERS = {
     Mode.AUTONOMOUS: Driver.AUTONOMOUS,

@@ -1,4 +1,4 @@
-"""`lapwing-car up`: start every process, drive, and bring all to rest."""
+"""`lapwing-car up`: start every process, drive, and bring all to rest; where services run, have them drive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shared.errors import LinkError
 from vehicle.car_options import (
     MODE_HELP,
     MODEL_HELP,
@@ -51,9 +52,18 @@ def command(
     world: Path | None,
     world_command: str | None,
 ) -> None:
-    """Start every process, drive, tell how it goes, and bring all to rest."""
+    """Start every process, drive, tell how it goes, and bring all to rest.
+
+    On a car whose services run they are asked to drive, and go on waiting when it is over.
+    """
+    from vehicle.service_run import ServiceRun, services_drive
     from vehicle.up import CarRun, Drive, world_is_installed
 
+    if services_drive(car.folder):
+        if laps or world is not None or world_command is not None:
+            raise LinkError("The car's services run here, and drive until Ctrl-C: leave out --laps and --world.")
+        ServiceRun(car.folder, model or next_model(car), MODES[mode], record, tell).run(stop_on_signals())
+        return
     if car.emulated and world is None and world_command is None:
         if world_is_installed():
             world_command = "lapwing world"
@@ -69,3 +79,10 @@ def command(
         mode,
     )
     CarRun(car, run, options_of(car), tell).run(stop_on_signals())
+
+
+def next_model(car: Car) -> str | None:
+    """The name of the installed model that was chosen; None where none was."""
+    from vehicle.drive.installing import model_store
+
+    return next((model.name for model in model_store(car).installed() if model.chosen), None)

@@ -110,10 +110,11 @@ class SpeedScaleRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecordRequest:
-    """Begin or end a recording."""
+    """Begin or end a recording. name: among the recorded drives; None: one made of the time."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     is_on: bool
+    name: Annotated[str, Field(max_length=200)] | None = None
     kind: Literal["record"] = "record"
 
 

@@ -92,9 +92,9 @@ class DriveClient:
         """Drive at this share of the model's speeds."""
         return self.ask(SpeedScaleRequest(speed_scale))[0].problem
 
-    def record(self, *, is_on: bool) -> str:
-        """Begin or end a recording."""
-        return self.ask(RecordRequest(is_on))[0].problem
+    def record(self, *, is_on: bool, name: str | None = None) -> str:
+        """Begin or end a recording. name: of the one that begins."""
+        return self.ask(RecordRequest(is_on, name))[0].problem
 
     def bookmark(self, text: str = "") -> str:
         """Keep this moment, whether it is being recorded or not."""

@@ -239,8 +239,10 @@ class DriveService:
             recorder.bookmark(request.text)
         elif not request.is_on:
             recorder.end()
-        elif recorder.status().name is None:
-            recorder.begin()
+        elif (recording := recorder.status().name) is None:
+            recorder.begin(request.name)
+        elif request.name not in (None, recording):
+            return f"{recording} is being recorded. End that first."
         return ""
 
     def _place_when_possible(self, name: str, pilot: ModelPilot) -> None:

@@ -65,7 +65,7 @@ REQUESTS: list[Request] = [
     PrepareRequest("fast"),
     ChooseRequest("fast"),
     SpeedScaleRequest(0.25),
-    RecordRequest(is_on=True),
+    RecordRequest(is_on=True, name="first"),
     BookmarkRequest("it hit the cone"),
 ]
 STATUS = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 7, "", "", Action(1.0, 2.0), 1500.0, 1500.0, 0, 0.0)

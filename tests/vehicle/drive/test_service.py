@@ -62,10 +62,19 @@ def test_a_bookmark_marks_the_drive_that_is_being_recorded(tmp_path: Path, ready
         desk = service(ready, recorder)
         assert desk.answer(RecordRequest(is_on=True))[0].problem == ""
         name = desk.report().recording
+        assert "End that first" in desk.answer(RecordRequest(is_on=True, name="first"))[0].problem
+        assert desk.answer(RecordRequest(is_on=True, name=name))[0].problem == ""
         desk.answer(BookmarkRequest())
         assert desk.answer(RecordRequest(is_on=False))[0].problem == ""
         assert desk.report().recording is None
     assert name in [drive.name for drive in drives.drives() if drive.is_bookmarked]
+
+
+def test_a_recording_has_the_name_that_was_asked_for(tmp_path: Path, ready: ReadyModels) -> None:
+    with Recorder(store(tmp_path)) as recorder:
+        desk = service(ready, recorder)
+        assert desk.answer(RecordRequest(is_on=True, name="first"))[0].problem == ""
+        assert desk.report().recording == "first"
 
 
 def test_a_drive_without_a_recorder_says_so(ready: ReadyModels) -> None:
