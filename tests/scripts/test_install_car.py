@@ -29,7 +29,10 @@ STAND_INS = (
 STAND_IN = """#!/bin/bash
 name=${0##*/}
 echo "$name $*" >> "$PI/calls"
-if [ "$name" = python3 ]; then mkdir -p "${@: -1}/bin"; ln -sf "$PI/bin/python3" "${@: -1}/bin/python"; fi
+venv=${@: -1}
+if [ "$name" = python3 ]; then mkdir -p "$venv/bin"; ln -sf "$PI/bin/python3" "$venv/bin/python"
+    echo "include-system-site-packages = false" > "$venv/pyvenv.cfg"; fi
+if [ "$name" = python ]; then sed 's/^/pip reads /' "${0%/bin/*}/pyvenv.cfg" >> "$PI/calls"; fi
 if [ "$name" = getent ]; then grep -qx "$2" "$PI/say/accounts"; exit; fi
 case "$name" in groupadd|useradd) echo "${@: -1}" >> "$PI/say/accounts" ;; groupdel|userdel)
     sed -i "/^$1\\$/d" "$PI/say/accounts" ;; esac
@@ -104,14 +107,22 @@ def test_it_makes_a_car_and_says_so(pi: Pi) -> None:
     assert "sudo reboot" in said
     assert any(call.startswith("apt-get install") and "--no-install-recommends" in call for call in calls)
     assert any("python3-picamera2" in call for call in calls)
-    assert "python3 -m venv --system-site-packages" in "\n".join(calls)
     (pip,) = [call for call in calls if "-m pip install" in call]
     assert "--only-binary :all: --no-binary rplidar-roboticia" in pip
     assert f"{ROOT}[vehicle] gpiod>=" in pip
     assert "usermod --append --groups lapwing ada" in calls
     assert "hostnamectl set-hostname lapwing-1234" in calls
+    assert "systemctl try-restart avahi-daemon.service" in calls
     assert pi.read("etc/hosts") == "127.0.0.1\tlocalhost\n127.0.1.1\tlapwing-1234\n"
     assert not any(call.startswith("systemctl start") for call in calls)  # I2C comes with the restart
+
+
+def test_pip_does_not_see_the_systems_packages_and_the_car_does(pi: Pi) -> None:
+    # picamera2 is there, and beside it a simplejpeg that was made for another NumPy than the one that pip installs.
+    for _ in range(2):
+        pi.install()
+        assert "pip reads include-system-site-packages = false" in pi.calls()
+        assert pi.read("opt/lapwing/pyvenv.cfg") == "include-system-site-packages = true\n"
 
 
 def test_every_user_and_group_that_a_unit_names_is_made(pi: Pi) -> None:
