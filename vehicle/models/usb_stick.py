@@ -1,6 +1,6 @@
 """A USB stick with models and a Wi-Fi file, as DeepRacer had them; nothing that is installed is wiped.
 
-    models/*.tar.gz        installed, each examined like any other archive
+    models/*.tar.gz        installed, each examined like any other archive; what else lies there is told
     wifi-creds.txt         the network to join
     lapwing-result.txt     what became of it, written by the car
 
@@ -26,6 +26,7 @@ MODELS_FOLDER = "models"
 RESULT_FILE = "lapwing-result.txt"
 MOST_MODELS = 32
 MOST_ENTRIES = 2000
+MOST_NAMED = 5  # of the files that are left alone
 _CHUNK_BYTES = 1 << 20
 
 Install = Callable[[Path], str]  # what there is to say about it, a sentence; a LapwingError says why not
@@ -69,16 +70,31 @@ def _models(root: int, install: Install) -> list[str]:
     except OSError as error:
         return [f"The folder {MODELS_FOLDER} cannot be read ({error.strerror})."]
     try:
-        names = [name for name in os.listdir(folder)[:MOST_ENTRIES] if name.endswith(ARCHIVE_SUFFIX)]
-        return [_install_one(folder, name, install) for name in sorted(names)[:MOST_MODELS] if name[0] != "."]
+        names = sorted(name for name in os.listdir(folder)[:MOST_ENTRIES] if name[0] != ".")
+        archives = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIX)]  # a stick may be all capitals
+        others = [name for name in names if name not in archives]
+        return [
+            *[_install_one(folder, name, install) for name in archives[:MOST_MODELS]],
+            *_left_alone(archives[MOST_MODELS:], f"a stick's first {MOST_MODELS} are taken; use another one"),
+            *_left_alone(others, f"only NAME{ARCHIVE_SUFFIX} is a model archive"),
+        ]
     except OSError as error:
         return [f"The stick was pulled out or broke while it was read ({error.strerror}). Put it in again."]
     finally:
         os.close(folder)
 
 
+def _left_alone(names: list[str], why: str) -> list[str]:
+    """A line about what was not taken; none where there is nothing."""
+    if not names:
+        return []
+    shown = ", ".join("".join(each if each.isprintable() else "_" for each in name) for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return [f"Not taken: {shown}{more}; {why}."]
+
+
 def _install_one(folder: int, name: str, install: Install) -> str:
-    shown = archive_name(Path(name))
+    shown = archive_name(Path(name[: -len(ARCHIVE_SUFFIX)] + ARCHIVE_SUFFIX))
     try:
         with tempfile.TemporaryDirectory(prefix="lapwing-usb-") as own:
             copy = Path(own) / f"{shown}{ARCHIVE_SUFFIX}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ArchiveError, StorageError
-from vehicle.models.usb_stick import MOST_MODELS, take_in, write_result
+from vehicle.models.usb_stick import MOST_MODELS, MOST_NAMED, take_in, write_result
 from vehicle.models.wifi_file import WifiCredentials, parse_wifi_file
 
 SECRET = "correct horse"
@@ -45,12 +45,21 @@ def stick(tmp_path: Path) -> Path:
 
 
 def test_models_are_installed_one_by_one_whatever_the_others_are(stick: Path) -> None:
-    for name, content in {"a.tar.gz": b"good", "b.tar.gz": b"bad", "c d.tar.gz": b"fine", "x.txt": b"no"}.items():
+    for name, content in {"a.tar.gz": b"good", "b.tar.gz": b"bad", "c d.tar.gz": b"fine", "E.TAR.GZ": b"old"}.items():
         (stick / "models" / name).write_bytes(content)
     car = Car()
     lines = take_in(stick, car.install, car.run)
-    assert lines == ["a: installed.", "b: not installed. It is bad.", "c_d: installed. Examined."]
-    assert car.installed == {"a.tar.gz": b"good", "c_d.tar.gz": b"fine"}
+    assert lines == ["E: installed.", "a: installed.", "b: not installed. It is bad.", "c_d: installed. Examined."]
+    assert car.installed == {"E.tar.gz": b"old", "a.tar.gz": b"good", "c_d.tar.gz": b"fine"}
+
+
+def test_what_is_no_archive_is_left_alone_and_told(stick: Path) -> None:
+    for name in ("a.tar.gz", "model.pb", "x.zip", ".Trash", "odd\n.txt"):
+        (stick / "models" / name).write_bytes(b"good")
+    car = Car()
+    lines = take_in(stick, car.install, car.run)
+    assert lines == ["a: installed.", "Not taken: model.pb, odd_.txt, x.zip; only NAME.tar.gz is a model archive."]
+    assert set(car.installed) == {"a.tar.gz"}
 
 
 def test_nothing_but_plain_files_is_opened_and_no_link_followed(stick: Path, tmp_path: Path) -> None:
@@ -78,11 +87,14 @@ def test_a_file_larger_than_an_archive_can_be_is_refused_unread(stick: Path) -> 
     assert (car.installed, car.commands) == ({}, [])
 
 
-def test_a_stick_full_of_names_is_read_up_to_a_limit(stick: Path) -> None:
-    for number in range(MOST_MODELS + 5):
+def test_a_stick_full_of_names_is_read_up_to_a_limit_and_says_so(stick: Path) -> None:
+    for number in range(MOST_MODELS + MOST_NAMED + 2):
         (stick / "models" / f"{number:03}.tar.gz").write_bytes(b"bad")
     car = Car()
-    assert len(take_in(stick, car.install, car.run)) == MOST_MODELS
+    lines = take_in(stick, car.install, car.run)
+    assert len(lines) == MOST_MODELS + 1
+    assert lines[-1].startswith(f"Not taken: 0{MOST_MODELS}.tar.gz, ")
+    assert "and 2 more" in lines[-1]
 
 
 def test_a_folder_that_is_a_link_is_not_entered(stick: Path, tmp_path: Path) -> None:
