@@ -126,6 +126,10 @@ def test_digits_are_a_number_and_enter_without_one_goes_on() -> None:
     keyboard.press("m", VIEW, 3.0)
     keyboard.press("3", VIEW, 3.5)
     assert keyboard.press("\r", VIEW, 4.0) == Entered("marks_m", 3.0)
+    # The one after it is the usual one again, and many write 0,85.
+    for key in "0,85":
+        keyboard.press(key, VIEW, 4.5)
+    assert keyboard.press("\n", VIEW, 4.6) == Entered("seconds", 0.85)
     keyboard.press("-", VIEW, 5.0)
     assert keyboard.press("\n", VIEW, 5.5) is None
 

@@ -10,7 +10,7 @@ from calibration.wizard.events import Control, Entered, Event, Held, Stopped, Ta
 from calibration.wizard.rules import KEY_ALIVE_S
 
 QUIT, INTERRUPT, ERASE = "q", "\x03", ("\x7f", "\b")
-NUMBER_KEYS = "0123456789.-"
+NUMBER_KEYS = "0123456789.,-"
 LONGEST_NUMBER = 12
 
 
@@ -58,7 +58,7 @@ class Keyboard:
         if key in ERASE:
             self.typed = self.typed[:-1]
         elif key and key in NUMBER_KEYS and len(self.typed) < LONGEST_NUMBER:
-            self.typed += key
+            self.typed += "." if key == "," else key  # many write 0,85
         else:
             return False
         return True
@@ -69,6 +69,7 @@ class Keyboard:
             return Tap("next")
         text, self.typed = self.typed, ""
         name = self._for if any(control.name == self._for for control in numbers) else numbers[0].name
+        self._for = ""  # the next number is the usual one again
         try:
             return Entered(name, float(text))
         except ValueError:
