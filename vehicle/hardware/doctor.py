@@ -24,6 +24,7 @@ from vehicle.actuator.state import Phase
 from vehicle.hardware.assembly import (
     Car,
     arming_obstacle,
+    calibration_store,
     load_profile,
     open_bus_devices,
     open_camera,
@@ -84,6 +85,7 @@ class Doctor:
         try:
             profile = load_profile(self._car)
             yield self._calibration(profile)
+            yield from self._damaged_calibrations()
         except LapwingError as error:
             yield failed("calibration", error)
         with contextlib.ExitStack() as exits:
@@ -107,6 +109,17 @@ class Doctor:
         if obstacle is not None:
             return failed("calibration", obstacle)
         return Finding("calibration", Verdict.GOOD, f"{profile.car_id or 'This car'}, confirmed on this board.")
+
+    def _damaged_calibrations(self) -> Iterator[Finding]:
+        """Newer ones than the one in force, which is there in their place."""
+        store = calibration_store(self._car)
+        current = store.current()
+        in_force = 0 if current is None else current.generation
+        newer = [generation for generation in store.damaged() if generation > in_force]
+        if newer:
+            instead = f"generation {in_force} is in force instead" if in_force else "none before it is whole"
+            found = f"Generation {newer[-1]} is damaged on the disk, and {instead}."
+            yield Finding("history", Verdict.WARNING, found, "Import an export of it, or: lapwing-car calibrate")
 
     def _by_the_actuator(self, actuator: ActuatorClient) -> Iterator[Finding]:
         """What the owner of the bus says of itself, its guard and its devices."""

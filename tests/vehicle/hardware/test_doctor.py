@@ -28,7 +28,14 @@ from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.board_process import BoardProcess
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.faulty_chip import ChipFault
-from vehicle.hardware.assembly import Car, load_profile, open_bus_devices, open_servo_board
+from vehicle.hardware.assembly import (
+    Car,
+    board_id,
+    calibration_store,
+    load_profile,
+    open_bus_devices,
+    open_servo_board,
+)
 from vehicle.hardware.doctor import Doctor, Finding, Verdict
 from vehicle.hardware.doctor_computer import LOW_DISK_BYTES, examine_computer
 from vehicle.runtime_folder import RuntimeFolder
@@ -193,6 +200,18 @@ def test_a_bus_that_somebody_else_has_is_left_alone(car: Car, board: EmulatedBoa
     assert finding.found == "Another process drives the servo board."
     assert board.wire.transactions == before
     owner.close()
+
+
+def test_a_calibration_that_was_damaged_on_the_disk_is_told(car: Car, board: EmulatedBoard) -> None:
+    store = calibration_store(car)
+    for reason in ("first", "second"):
+        store.save(load_profile(car), reason=reason, saved_at="2026-01-01T00:00:00+00:00")
+    folder = car.config.calibrations / board_id(car)
+    (folder / "000002.json").write_text("{")
+    assert "2 is damaged" in examine(car)["history"].found
+    assert "generation 1 is in force" in examine(car)["history"].found
+    store.save(load_profile(car), reason="again", saved_at="2026-01-01T00:00:00+00:00")
+    assert "history" not in examine(car)
 
 
 def test_what_the_drive_has_is_not_opened(car: Car, board: EmulatedBoard) -> None:
