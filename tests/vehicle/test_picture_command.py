@@ -1,0 +1,49 @@
+"""`lapwing-car picture`: what the camera sees, from the drive where one has it, else from the camera itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import simplejpeg
+
+from tests.vehicle.drive.test_api import Desk
+from vehicle.cli import run
+from vehicle.drive.api_server import ApiServer
+from vehicle.emulated.board import EmulatedBoard
+from vehicle.emulated.board_process import BoardProcess
+from vehicle.runtime_folder import RuntimeFolder
+
+
+def test_it_comes_from_the_camera_where_nothing_drives(
+    folder: RuntimeFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["picture", str(tmp_path / "a.jpg"), "--emulated", "--runtime", str(folder.path)]
+    assert run(words) == 1
+    assert capsys.readouterr().err.startswith("Error: ")
+    stop = threading.Event()
+    board = BoardProcess(EmulatedBoard(time.monotonic), folder, None, lambda _: None)
+    thread = threading.Thread(target=board.run, args=(stop,))
+    thread.start()
+    try:
+        until_s = time.monotonic() + 5.0
+        while run(words) != 0 and time.monotonic() < until_s:
+            pass
+        assert simplejpeg.decode_jpeg((tmp_path / "a.jpg").read_bytes()).shape == (480, 640, 3)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_it_comes_from_the_drive_that_has_the_camera(folder: RuntimeFolder, tmp_path: Path) -> None:
+    desk = Desk()
+    desk.sequence = 3
+    server = ApiServer(desk, folder.drive)
+    server.start()
+    try:
+        assert run(["picture", str(tmp_path / "a.jpg"), "--runtime", str(folder.path)]) == 0
+        assert (tmp_path / "a.jpg").read_bytes() == b"jpeg"
+    finally:
+        server.close()
