@@ -43,9 +43,10 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is known of the car: a sentence for everything that is not well."""
+    """What is known of the car, sentences. problems: with which nobody goes on. warnings: what is worth knowing."""
 
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

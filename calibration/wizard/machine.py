@@ -88,11 +88,11 @@ def advance(state: WizardState, event: Event, now_s: float) -> WizardState:
     if isinstance(event, BatterySeen):
         is_sound = 0.0 < event.voltage_v <= HIGHEST_BATTERY_V
         return replace(state, battery_v=event.voltage_v) if is_sound else state
+    if isinstance(event, Checked):
+        return replace(state, problems=event.problems, warnings=event.warnings)
     state = replace(state, alive_at_s=now_s)
     if isinstance(event, Stopped):
         return replace(_ended(state, now_s), over="stopped", note=event.reason)
-    if isinstance(event, Checked):
-        return replace(state, problems=event.problems)
     if isinstance(event, Held):
         return _held(state, event.control, now_s)
     if isinstance(event, Released):
@@ -252,8 +252,8 @@ def _moved(state: WizardState, by: int, now_s: float) -> WizardState:
         draft = draft.changed(resume_at="")
     draft = target.entered(draft).changed(step=target.name)
     return WizardState(
-        draft, now_s, state.alive_at_s, problems=state.problems, wall=state.wall, wall_at_s=state.wall_at_s,
-        scan_at_s=state.scan_at_s, battery_v=state.battery_v,
+        draft, now_s, state.alive_at_s, problems=state.problems, warnings=state.warnings, wall=state.wall,
+        wall_at_s=state.wall_at_s, scan_at_s=state.scan_at_s, battery_v=state.battery_v,
     )  # fmt: skip
 
 

@@ -24,7 +24,8 @@ class Preflight(Promise):
         )
 
     def values(self, state: WizardState) -> dict[str, str]:
-        return {f"problem {number}": problem for number, problem in enumerate(state.problems, 1)}
+        problems = {f"problem {number}": problem for number, problem in enumerate(state.problems, 1)}
+        return {**problems, **{f"note {number}": warning for number, warning in enumerate(state.warnings, 1)}}
 
 
 class SteeringSide(Question):

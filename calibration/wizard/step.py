@@ -38,7 +38,8 @@ class WizardState:
     """draft: what is kept. The rest is of the moment, and a wizard that is gone on with begins without.
 
     tried: the control was held since the value last changed. samples: of the newest press. unread: they were not made a
-    result of yet. over: 'saved' or 'stopped' when it has ended.
+    result of yet. problems, warnings: of the car, as it was last looked over. over: 'saved' or 'stopped' when it has
+    ended.
     """
 
     draft: Draft
@@ -49,6 +50,7 @@ class WizardState:
     tried: bool = False
     waiting_since_s: float | None = None
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     wall: Wall | None = None
     wall_at_s: float = -1.0
     scan_at_s: float = -1.0

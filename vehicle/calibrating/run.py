@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ from shared.errors import LinkError, SettingsError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.calibrating.actuators import OwnActuators, RunningActuator
 from vehicle.calibrating.late_lidar import LateLidar
+from vehicle.calibrating.looking_over import LookingOver
 from vehicle.calibrating.session import CalibrationSession
 from vehicle.calibrating.terminal import Terminal
 from vehicle.hardware.assembly import (
@@ -30,11 +32,13 @@ from vehicle.hardware.assembly import (
     profile_in_force,
     starting_profile,
 )
+from vehicle.hardware.doctor import Doctor
 from vehicle.processes import ProcessGroup, wait_for
 from vehicle.up import board_status, world_is_installed
 
 # A car stays what it is while it is measured: the world draws no other one each time it is put back.
 WORLD_WORDS = ("lapwing", "world", "--track", "straight", "--free-floor", "--world", "off")
+STANDING_MPS = 0.01
 START_TIMEOUT_S = 180.0  # a first start compiles the simulator's kernels, perhaps beside other work
 
 
@@ -62,11 +66,20 @@ def calibrate(
         exits.callback(logging.disable, logging.NOTSET)
         lidar = LateLidar(lambda: open_lidar(car, draft.base))
         exits.callback(lidar.close)
+        checks = LookingOver(Doctor(car, opens_sensors=False).examine)
+        exits.callback(checks.end)
+        onlooker = _Onlooker(car)
         session = CalibrationSession(
-            draft, actuators, time.monotonic, keep=lambda kept: keep_draft(car, kept), newest_scan=lidar.latest
+            draft,
+            actuators,
+            time.monotonic,
+            keep=lambda kept: keep_draft(car, kept),
+            newest_scan=lidar.latest,
+            checks=checks,
         )
         try:
-            over = Terminal(session, about=lambda: _about(car, lidar)).run(sys.stdin.fileno(), stop)
+            terminal = Terminal(session, about=lambda: f"{onlooker.sees()} {lidar.problem}".strip())
+            over = terminal.run(sys.stdin.fileno(), stop)
             ended = keep(car, session.state.draft) if over == "saved" else session.state.note
         finally:
             taken = actuators.end()
@@ -147,12 +160,22 @@ def _start_board(car: Car, options: Sequence[str], world: Path | None, exits: Ex
     wait_for(car.folder.board_status, processes, START_TIMEOUT_S)
 
 
-def _about(car: Car, lidar: LateLidar) -> str:
-    """What is not well with the LiDAR. And nobody can look at an emulated car: what its wheels do is said instead."""
-    if not car.emulated:
-        return lidar.problem
-    pose = board_status(car.folder.board_status)["pose"]
-    if pose is None:
-        return "The emulated car: no world is there to see it in."
-    wheels = f"wheels at {pose['steering_angle_deg']:+.1f} degrees, {pose['speed_mps']:+.2f} m/s"
-    return f"The emulated car: {wheels}. {lidar.problem}".rstrip()
+class _Onlooker:
+    """Nobody can look at an emulated car: what there would be to see of it is said instead, for a tape measure too."""
+
+    def __init__(self, car: Car) -> None:
+        self._car = car
+        self._stood_m = (0.0, 0.0)
+
+    def sees(self) -> str:
+        """A sentence; nothing of a car that is there to be looked at."""
+        if not self._car.emulated:
+            return ""
+        pose = board_status(self._car.folder.board_status)["pose"]
+        if pose is None:
+            return "The emulated car: no world is there to see it in."
+        place_m = (pose["x_m"], pose["y_m"])
+        if abs(pose["speed_mps"]) < STANDING_MPS:
+            self._stood_m = place_m
+        wheels = f"wheels at {pose['steering_angle_deg']:+.1f} degrees, {pose['speed_mps']:+.2f} m/s"
+        return f"The emulated car: {wheels}, {math.dist(place_m, self._stood_m):.2f} m from where it stood."

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from calibration.profile import CalibrationProfile
 from calibration.wizard.draft import Draft
-from calibration.wizard.events import BatterySeen, Event, ScanSeen, View
+from calibration.wizard.events import BatterySeen, Checked, Event, ScanSeen, View
 from calibration.wizard.machine import advance, begin, needs_pulses, needs_scans, show, wanted
 from calibration.wizard.rules import LINK_ALIVE_S
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease, Pulses
@@ -56,6 +56,20 @@ class Actuators(Protocol):
         ...
 
 
+class Checks(Protocol):
+    """Somebody who looks the car over while nothing of it is moved. newest: what was found last."""
+
+    newest: Checked
+
+    def begin(self) -> None:
+        """Look, unless that is being done."""
+        ...
+
+    def end(self) -> None:
+        """From now on the car is ours."""
+        ...
+
+
 class CalibrationSession:
     """A wizard that moves a car. Call `turn` every 20 ms; say what the person does with `hear`."""
 
@@ -67,9 +81,11 @@ class CalibrationSession:
         *,
         keep: Callable[[Draft], None] = lambda draft: None,
         newest_scan: Callable[[], Scan | None] = lambda: None,
+        checks: Checks | None = None,
     ) -> None:
         """keep: called with every new draft, so that a calibration can be gone on with."""
         self._actuators, self._clock, self._keep, self._newest_scan = actuators, clock, keep, newest_scan
+        self._checks = checks
         self.state = begin(draft, clock())
         self.status: ActuatorStatus | None = None
         self.problem = ""
@@ -102,7 +118,10 @@ class CalibrationSession:
         self._look()
         if not needs_pulses(self.state):
             self.close()
+            self._look_over()
             return
+        if self._link is None and self._checks is not None:
+            self._checks.end()
         hold = wanted(self.state, self._clock())
         if self._link is None or self._opened_for_us is None or abs(self._opened_for_us - hold.rest_us) > SAME_US:
             self._open(hold.rest_us)
@@ -117,6 +136,14 @@ class CalibrationSession:
         if self._link is not None:
             self._link.close()
         self._link = self._epoch = self._opened_for_us = self.status = None
+
+    def _look_over(self) -> None:
+        if self._checks is None or self.state.over:
+            return
+        self._checks.begin()
+        found = self._checks.newest
+        if (found.problems, found.warnings) != (self.state.problems, self.state.warnings):
+            self.state = advance(self.state, found, self._clock())
 
     def _open(self, rest_us: float) -> None:
         self.close()

@@ -101,7 +101,7 @@ def page(view: View, keyboard: Keyboard, problem: str, about: str, size: os.term
     paragraphs = [
         [f"[{view.number} of {view.count}] {view.title}"],
         textwrap.wrap(view.text, width),
-        [f"  {name:<18} {value}" for name, value in view.values.items()],
+        [line for name, value in view.values.items() for line in _row(name, value, width)],
         textwrap.wrap(about, width, initial_indent="  ", subsequent_indent="  "),
         _keys(view),
         _hand(view, keyboard),
@@ -112,6 +112,11 @@ def page(view: View, keyboard: Keyboard, problem: str, about: str, size: os.term
     if len(lines) >= size.lines:
         lines = [line for line in lines if line]
     return "\n".join(lines[: size.lines - 1]) + "\n"
+
+
+def _row(name: str, value: str, width: int) -> list[str]:
+    """A value beside its name, on as many lines as it needs."""
+    return textwrap.wrap(f"  {name:<18} {value}", width, subsequent_indent=" " * 21)
 
 
 def _keys(view: View) -> list[str]:
