@@ -52,7 +52,9 @@ class SteeringCalibration(Settings):
     max_angle_deg: float = Field(30.0, ge=1, le=60, description="Wheel angle at the leftmost and rightmost pulse.")
     points: tuple[SteeringPoint, ...] = Field((), max_length=64, description="Measured map, right to left.")
     error_deg: float | None = Field(None, ge=0, description="Typical error of the measured map.")
-    lag_s: float | None = Field(None, ge=0, le=1, description="Time constant with which the wheels follow the pulse.")
+    lag_s: float | None = Field(
+        None, ge=0, le=1, description="How late the wheels follow the pulse: dead time and time constant together."
+    )
 
     @property
     def polarity(self) -> Literal[-1, 1]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.profile import SpeedPoint
+from calibration.profile import SpeedPoint, ThrottleCalibration
 from shared.errors import CalibrationError
 
 Floats = NDArray[np.float64]
@@ -64,7 +64,7 @@ def run_from_distances(times_s: Floats, distances_m: Floats, throttle: Throttle)
     best: tuple[float, float, float, float] | None = None
     grid_s, target = _share_of_speed(throttle)
     for lag_s in LAGS_S:
-        way_s = np.interp(times_s, grid_s, _driven(target, float(lag_s)))
+        way_s = np.interp(times_s, grid_s, added_up(target, float(lag_s)))
         speed_mps, error_mps, residual = _slope(way_s, -distances_m)
         if best is None or residual < best[3]:
             best = (speed_mps, error_mps, float(lag_s), residual)
@@ -146,6 +146,18 @@ def fit_speed_map(runs: Sequence[SpeedRun], first_motion_us: float) -> SpeedMap:
     )
 
 
+def speed_map_of(throttle: ThrottleCalibration) -> SpeedMap | None:
+    """The one that a profile holds; None where it holds none."""
+    if not throttle.points:
+        return None
+    offsets_us = [abs(point.pulse_us - throttle.trimmed_neutral_us) for point in throttle.points]
+    speeds_mps = [point.speed_mps for point in throttle.points]
+    if speeds_mps[0] > 0.0:
+        offsets_us.insert(0, min(throttle.dead_band_us, 0.99 * offsets_us[0]))
+        speeds_mps.insert(0, 0.0)
+    return SpeedMap(offsets_us[0], tuple(offsets_us), tuple(speeds_mps), throttle.error_mps or 0.0, throttle.lag_s)
+
+
 def _share_of_speed(throttle: Throttle) -> tuple[Floats, Floats]:
     """Times, and the share of the final speed that the pulse asks for at each while it is being raised."""
     grid_s = np.arange(throttle.start_s - 0.5, throttle.end_s + STEP_S, STEP_S)
@@ -154,8 +166,10 @@ def _share_of_speed(throttle: Throttle) -> tuple[Floats, Floats]:
     return grid_s, np.clip((reached_us - throttle.dead_band_us) / room_us, 0.0, 1.0)
 
 
-def _driven(target: Floats, lag_s: float) -> Floats:
-    """The way driven at every time, in metres at a final speed of 1 m/s."""
+def added_up(target: Floats, lag_s: float) -> Floats:
+    """What follows a target, first-order and behind by lag_s, added up over time: the way of a speed, the heading of a
+    turn. Values are STEP_S apart.
+    """
     share = target
     if lag_s >= STEP_S:
         keep = math.exp(-STEP_S / lag_s)

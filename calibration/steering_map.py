@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.profile import SteeringPoint
+from calibration.profile import SteeringCalibration, SteeringPoint
 from shared.errors import CalibrationError
 
 Floats = NDArray[np.float64]
@@ -69,11 +69,6 @@ def straight_angle_deg(turned_deg: float, driven_m: float, wheelbase_m: float) -
     return math.degrees(math.atan(wheelbase_m * math.radians(turned_deg) / driven_m))
 
 
-def straight_angle_from_drift_deg(drift_m: float, driven_m: float, wheelbase_m: float) -> float:
-    """The same from how far a car that was sent straight ahead ended up to the left."""
-    return math.degrees(math.atan(2.0 * drift_m * wheelbase_m / (driven_m**2 + drift_m**2)))
-
-
 def revolution_s(times_s: Floats, scans_m: Floats) -> float | None:
     """How long a car that drives in circles takes for one: when its LiDAR sees again what it saw.
 
@@ -120,6 +115,14 @@ class SteeringMap:
         kept_us |= {high_us} if at_us[-1] > high_us else set()
         found = [(float(np.interp(pulse_us, at_us, angles_deg)), pulse_us) for pulse_us in kept_us]
         return tuple(SteeringPoint(pulse_us=pulse_us, angle_deg=round(deg, 3)) for deg, pulse_us in sorted(found))
+
+
+def steering_map_of(steering: SteeringCalibration) -> SteeringMap | None:
+    """The one that a profile holds, its trim within the pulses; None where it holds none."""
+    if not steering.points:
+        return None
+    points = tuple(point.changed(pulse_us=point.pulse_us + steering.trim_us) for point in steering.points)
+    return SteeringMap(points, steering.error_deg or 0.0)
 
 
 def fit_steering_map(circles: Sequence[Circle], centre_us: float, straight_deg: float = 0.0) -> SteeringMap:

@@ -91,21 +91,24 @@ def settings_of(profile: CalibrationProfile, simulator: Mapping[str, Any]) -> di
 
 
 def _dynamics(profile: CalibrationProfile, written: Any) -> dict[str, Any]:
-    """Limits and lags. The lag that was measured begins with the command, as the simulator's delay does: it is less."""
+    """Limits and lags. A lag that was measured begins with the command, the simulator's after its delay: it is less."""
     response, throttle = CarResponse(profile), profile.throttle
     furthest_deg = float(np.abs(response.angles_deg([-60.0, 60.0])).max())
     found: dict[str, Any] = {"max_steering_angle_deg": min(max(furthest_deg, 0.1), 60.0)}
     if throttle.points:
         found["max_speed_mps"] = response.top_speed_mps
-    if profile.steering.lag_s is not None:
-        found["steering_lag_s"] = profile.steering.lag_s
-    if throttle.lag_s is not None:
-        given = written if isinstance(written, Mapping) else {}
-        delay_s = given.get("delay_s")
-        if not isinstance(delay_s, int | float):
-            delay_s = PRESETS.get(str(given.get("preset", "real_car")), PRESETS["real_car"])["delay_s"]
-        found["speed_lag_s"] = max(0.0, throttle.lag_s - float(delay_s))
+    measured = {"steering_lag_s": profile.steering.lag_s, "speed_lag_s": throttle.lag_s}
+    delay_s = _delay_s(written if isinstance(written, Mapping) else {})
+    found |= {name: max(0.0, lag_s - delay_s) for name, lag_s in measured.items() if lag_s is not None}
     return found
+
+
+def _delay_s(written: Mapping[str, Any]) -> float:
+    """From the command to the first change at servo and motor, as it is written or as the preset has it."""
+    delay_s = written.get("delay_s")
+    if not isinstance(delay_s, int | float):
+        delay_s = PRESETS.get(str(written.get("preset", "real_car")), PRESETS["real_car"])["delay_s"]
+    return float(delay_s)
 
 
 def _around(name: str, angle_deg: float, written: Any) -> dict[str, float]:

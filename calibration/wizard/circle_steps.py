@@ -63,7 +63,7 @@ class Circles(MeasuredDrives):
             return Pulses(draft.centre_us)
         if press is None:
             return Pulses(circle_us(draft))
-        return Pulses(circle_us(draft), draft.throttle_us(_slow_us(draft)))
+        return Pulses(circle_us(draft), draft.throttle_us(slow_us(draft)))
 
     def read(self, state: WizardState, press: Press, end_s: float) -> WizardState:
         draft, speeds = state.draft, state.draft.speed_map()
@@ -75,7 +75,7 @@ class Circles(MeasuredDrives):
         circle = circle_from_revolution(
             circle_us(draft),
             took_s,
-            speeds.speed_mps(_slow_us(draft)),
+            speeds.speed_mps(slow_us(draft)),
             turned_left=draft.rung % 2 == 0,
             wheelbase_m=draft.wheelbase_m,
             speed_error_mps=speeds.error_mps,
@@ -95,7 +95,7 @@ def circle_us(draft: Draft) -> float:
     return draft.measurable_us(draft.centre_us + share * (end_us - draft.centre_us))
 
 
-def _slow_us(draft: Draft) -> float:
+def slow_us(draft: Draft) -> float:
     """How far from neutral the car drives circles."""
     speeds = draft.speed_map()
     if speeds is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
+from statistics import fmean
 from typing import Literal, Self
 
 from pydantic import Field
@@ -18,13 +18,14 @@ from calibration.profile import (
     PulseUs,
 )
 from calibration.response import step_us
-from calibration.speed_map import FEWEST_RUNS, SpeedMap, SpeedRun, fit_speed_map
-from calibration.steering_map import Circle, SteeringMap, fit_steering_map
+from calibration.speed_map import FEWEST_RUNS, SpeedMap, SpeedRun, fit_speed_map, speed_map_of
+from calibration.steering_map import Circle, SteeringMap, fit_steering_map, steering_map_of, straight_angle_deg
 from calibration.wizard.rules import FURTHEST_REACH_US, LEAST_REACH_US, LIMIT_BEYOND_DEAD_BAND_US, MOST_TRY_US
 from shared.cars import CAR_MODELS
 from shared.errors import CalibrationError
 from shared.settings import Settings, parse_settings
 
+SAME_US, SAME_DEAD_BAND_US = 0.5, 12.0  # a step of the chip is 4.88 us, and nobody sees the first motion exactly
 REST_REACH_US = 50.0  # no pulse of the actuator's own ever goes there: it is not armed for that
 
 
@@ -64,6 +65,7 @@ class Draft(Settings):
     battery_v: float | None = Field(None, ge=0, le=60, description="When the last run was driven.")
     turns: tuple[Turn, ...] = ()
     circles: tuple[Circle, ...] = ()
+    steering_lags_s: tuple[float, ...] = ()
     camera: CameraPose | None = None
     lidar: LidarPose | None = None
 
@@ -125,22 +127,36 @@ class Draft(Settings):
         return within(round(pulse_us / grid_us) * grid_us)
 
     def speed_map(self) -> SpeedMap | None:
-        """From the runs so far; None when they do not tell yet."""
-        if len({run.offset_us for run in self.runs}) < FEWEST_RUNS:
-            return None
-        return _fitted(self.runs, self.dead_band_us)
+        """From the runs so far, or from before while the motor is as it was; None when nothing tells."""
+        if self.has_new_speeds:
+            return _fitted(self.runs, self.dead_band_us)
+        before = self.base.throttle
+        is_same = (
+            before.polarity == self.forward_polarity
+            and abs(before.trimmed_neutral_us - self.neutral_us) < SAME_US
+            and abs(before.dead_band_us - self.dead_band_us) < SAME_DEAD_BAND_US
+        )
+        return speed_map_of(before) if is_same else None
+
+    @property
+    def has_new_speeds(self) -> bool:
+        """Whether enough was driven for a map."""
+        return len({run.offset_us for run in self.runs}) >= FEWEST_RUNS
 
     def straight_deg(self) -> float:
         """Where the wheels really point at the centre, as far as straight runs told."""
         driven_m = sum(turn.driven_m for turn in self.turns)
         if not driven_m:
             return 0.0
-        turned_rad = math.radians(sum(turn.turned_deg for turn in self.turns))
-        return math.degrees(math.atan(self.wheelbase_m * turned_rad / driven_m))
+        return straight_angle_deg(sum(turn.turned_deg for turn in self.turns), driven_m, self.wheelbase_m)
 
     def steering_map(self) -> SteeringMap | None:
-        """From the circles so far; None when there are none."""
-        return fit_steering_map(self.circles, self.centre_us, self.straight_deg()) if self.circles else None
+        """From the circles so far, or from before while it holds for this centre; None when nothing tells."""
+        if self.circles:
+            return fit_steering_map(self.circles, self.centre_us, self.straight_deg())
+        before = self.base.steering
+        is_same = abs(before.trimmed_centre_us - self.centre_us) < SAME_US
+        return steering_map_of(before) if is_same and before.polarity == self.left_polarity else None
 
     def profile(self, board_id: str) -> CalibrationProfile:
         """The calibration, confirmed for this board. CalibrationError when something is still missing."""
@@ -195,20 +211,24 @@ class Draft(Settings):
 
     def _steering(self) -> dict[str, object]:
         steering = self.steering_map()
-        values = {
+        values: dict[str, object] = {
             "left_us": self.left_us,
             "centre_us": self.centre_us,
             "right_us": self.right_us,
             "max_angle_deg": self.max_angle_deg,
-            "lag_s": self.base.steering.lag_s,
+            "lag_s": round(fmean(self.steering_lags_s), 3) if self.steering_lags_s else self.base.steering.lag_s,
         }
         if steering is not None:
             points = steering.points_between(self.right_us, self.left_us)
             angle_deg = min(max(1.0, *(abs(point.angle_deg) for point in points)), 60.0)
-            return {**values, "points": points, "error_deg": steering.error_deg, "max_angle_deg": angle_deg}
+            values |= {"points": points, "error_deg": steering.error_deg, "max_angle_deg": angle_deg}
+        return values if self.circles else {**values, "trim_us": self._trim_us()}
+
+    def _trim_us(self) -> float:
+        """What straight runs told of the centre, where no circles were driven that know of it."""
         reach_us = min(self.left_reach_us, self.right_reach_us)
         trim_us = -self.straight_deg() / self.max_angle_deg * reach_us * self.left_polarity
-        return {**values, "trim_us": round(min(max(trim_us, -50.0), 50.0), 1)}
+        return round(min(max(trim_us, -50.0), 50.0), 1)
 
     def _throttle(self) -> dict[str, object]:
         throttle, speeds = self.base.throttle, self.speed_map()
@@ -229,7 +249,7 @@ class Draft(Settings):
             "points": speeds.points(self.neutral_us, self.forward_polarity, self.forward_us),
             "error_mps": round(speeds.error_mps, 4),
             "lag_s": None if speeds.lag_s is None else round(speeds.lag_s, 3),
-            "battery_v": self.battery_v,
+            "battery_v": self.battery_v if self.has_new_speeds else throttle.battery_v,
         }
 
     def _least_reverse_us(self) -> float:

@@ -34,6 +34,7 @@ from calibration.wizard.motor_steps import Direction, FirstMotion, ReverseWay, T
 from calibration.wizard.mount_steps import CAMERA_STEPS, LidarYaw, Review
 from calibration.wizard.road_steps import Floor, SpeedLadder, SpeedLimit
 from calibration.wizard.rules import KEY_ALIVE_S, LINK_ALIVE_S, LONGEST_PRESS_S
+from calibration.wizard.slalom_step import Slaloms
 from calibration.wizard.steering_steps import Centre, Preflight, SteeringEnd, SteeringSide, Sweep
 from calibration.wizard.step import BACK, NEXT, Press, Sample, Step, WizardState
 from shared.cars import CAR_MODELS
@@ -55,6 +56,7 @@ _ON_THE_FLOOR: tuple[Step, ...] = (
     SpeedLadder(),
     SpeedLimit(),
     Circles(),
+    Slaloms(),
     *CAMERA_STEPS,
     LidarYaw(),
     Review(),

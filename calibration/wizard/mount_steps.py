@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from calibration.camera_pitch import pitch_from_mark_deg
+from calibration.camera_pose import fov_from_width_deg, pitch_from_mark_deg
 from calibration.profile import CameraPose, LidarPose
 from calibration.wall import corrected_yaw_deg
 from calibration.wizard.draft import Draft
@@ -15,6 +15,7 @@ from shared.cars import CAR_MODELS
 from shared.errors import CalibrationError
 
 MARK_M = 0.5
+AS_BEFORE, LOST = "as before", "not kept: {} has changed, measure anew"
 TEST_DRIVE_MPS = 0.5
 TEST_BEYOND_US = 20.0
 
@@ -68,9 +69,16 @@ CAMERA_STEPS = (
         "metres", (-0.4, 0.4), "metres", lambda pose: pose.x_m, lambda pose, value: pose.changed(x_m=value),
     ),
     Measure(
+        "camera_view", "Camera view",
+        f"Lay a tape measure across, squarely, {MARK_M:g} m ahead of the lens, and look at a picture (in another "
+        "terminal: lapwing-car picture). Type how many metres of the tape are seen, from edge to edge of the picture.",
+        "metres", (0.0, 10.0), "degrees", lambda pose: pose.horizontal_fov_deg,
+        lambda pose, value: pose.changed(horizontal_fov_deg=round(fov_from_width_deg(value, MARK_M), 2)),
+    ),
+    Measure(
         "camera_pitch", "Camera pitch",
-        f"Put a mark on the floor {MARK_M:g} m ahead of the lens, look at a picture of 640 x 480, and type the row "
-        "in which it shows, counted from the top.",
+        f"Put a mark on the floor {MARK_M:g} m ahead of the lens, look at a picture of 640 x 480 (in another terminal: "
+        "lapwing-car picture), and type the row in which it shows, counted from the top.",
         "rows", (0, 480), "degrees down", lambda pose: pose.pitch_deg,
         lambda pose, value: pose.changed(pitch_deg=round(pitch_from_mark_deg(pose, MARK_M, value), 2)),
     ),
@@ -140,9 +148,15 @@ class Review(Step):
         except CalibrationError as error:
             return {**rows, "maps": str(error)}
         if speeds is not None:
-            rows["speed map"] = f"{len(draft.runs)} runs, error {speeds.error_mps:.2f} m/s"
+            whence = f"{len(draft.runs)} runs" if draft.has_new_speeds else AS_BEFORE
+            rows["speed map"] = f"{whence}, error {speeds.error_mps:.2f} m/s"
+        elif base.throttle.points:
+            rows["speed map"] = LOST.format("the motor's neutral or first motion")
         if steering is not None:
-            rows["steering map"] = f"{len(draft.circles)} circles, error {steering.error_deg:.1f} degrees"
+            whence = f"{len(draft.circles)} circles" if draft.circles else AS_BEFORE
+            rows["steering map"] = f"{whence}, error {steering.error_deg:.1f} degrees"
+        elif base.steering.points:
+            rows["steering map"] = LOST.format("straight ahead")
         return rows
 
     def controls(self, state: WizardState) -> tuple[Control, ...]:

@@ -28,8 +28,8 @@ class Floor(Promise):
     def text(self, state: WizardState, now_s: float) -> str:
         return (
             "The rest is measured driving; leave it out if you like and go to the end. Put the car on the floor with "
-            "3 m or more free ahead. With a LiDAR: squarely before a flat wall. Without: two marks on the floor, and "
-            "a stopwatch."
+            "3 m or more free ahead. With a LiDAR: squarely before a flat wall. Without: 5 m, with two marks on the "
+            "floor, and a stopwatch."
         )
 
     def values(self, state: WizardState) -> dict[str, str]:
@@ -73,7 +73,7 @@ class SpeedLadder(MeasuredDrives):
                 f"room, then hold the control: it drives for {RUN_S:g} s and stops by itself."
             )
         return (
-            f"Drive {draft.rung + 1} of {RUNGS}. Start the car 1 m or more before the first mark, hold the control "
+            f"Drive {draft.rung + 1} of {RUNGS}. Start the car 1.5 m or more before the first mark, hold the control "
             f"until it is past the second one, and type the seconds between the marks, {draft.marks_m:g} m apart."
         )
 
@@ -101,13 +101,12 @@ class SpeedLadder(MeasuredDrives):
         return self._took(state, run)
 
     def problem(self, state: WizardState, now_s: float) -> str:
-        if len(state.draft.runs) < FEWEST_RUNS:
-            return f"Drive {FEWEST_RUNS} times or more, or go back and leave the measuring out."
         try:
-            state.draft.speed_map()
+            speeds = state.draft.speed_map()
         except CalibrationError as error:
             return str(error)
-        return ""
+        needed = f"Drive {FEWEST_RUNS} times or more, or go back and leave the measuring out."
+        return needed if speeds is None else ""
 
     def throttle_us(self, draft: Draft, press: Press, held_s: float) -> float | None:
         return None if self.is_done(draft) else draft.throttle_us(_rung_us(draft))

@@ -17,7 +17,8 @@ from calibration.profile import CalibrationProfile
 from calibration.profile_file import shipped_profile
 from calibration.pulses import CalibratedPulses
 from calibration.wizard.draft import Draft
-from calibration.wizard.events import Alive, Held, Released, Tap
+from calibration.wizard.events import Alive, Entered, Held, Released, Tap
+from calibration.wizard.step import WizardState
 from shared.cars import DEEPRACER
 from shared.world_link import CarPose
 from trainer.tracks import Track, load_track
@@ -39,7 +40,9 @@ from vehicle.hardware.protocols import Scan
 TICKS_PER_S = 300
 TURN_TICKS, WORLD_TICKS, SCAN_TICKS = 6, 20, 30
 ROOM_M = (-1.5, 6.5, -2.3, 2.6)  # from the start line: behind, ahead, right, left
+STEP_S = WORLD_TICKS / TICKS_PER_S
 WITHIN = 0.05
+RUN_UP_M = 1.5
 
 
 class LocalLink:
@@ -134,6 +137,31 @@ class Garage:
             fastest = speed_mps if abs(speed_mps) > abs(fastest) else fastest
         self.session.hear(Released())
         return fastest
+
+    def seconds_between(self, first_m: float, second_m: float) -> float:
+        """Hold until the car has passed two marks; what a stopwatch says."""
+        start, passed_s, way_m = self.pose, [0.0, 0.0], 0.0
+        while way_m < second_m:
+            before_m, before_s = way_m, self.clock()
+            self.wait(STEP_S, "drive")
+            way_m = math.hypot(self.pose.x_m - start.x_m, self.pose.y_m - start.y_m)
+            for index, mark_m in enumerate((first_m, second_m)):
+                if before_m < mark_m <= way_m:
+                    passed_s[index] = before_s + STEP_S * (mark_m - before_m) / (way_m - before_m)
+        self.session.hear(Released())
+        return passed_s[1] - passed_s[0]
+
+    def across_m(self) -> float:
+        """Hold until the car has driven half a circle; from its middle to its middle by tape measure."""
+        self.wait(1.5, "drive")
+        start, turned_rad = self.pose, 0.0
+        while abs(turned_rad) < math.pi:
+            heading_rad = self.pose.heading_rad
+            self.wait(STEP_S, "drive")
+            turned_rad += math.remainder(self.pose.heading_rad - heading_rad, math.tau)
+        across_m = math.hypot(self.pose.x_m - start.x_m, self.pose.y_m - start.y_m)
+        self.session.hear(Released())
+        return across_m
 
     def tap(self, *controls: str) -> None:
         for control in controls:
@@ -274,10 +302,35 @@ def measure_on_the_floor(garage: Garage) -> CalibrationProfile:
         garage.hold("drive", 14.0)
         garage.let_it_roll_out()
         assert len(garage.session.state.draft.circles) == circle + 1, garage.session.state.note
-    for step in ("camera_height", "camera_ahead", "camera_pitch", "lidar", "review"):
+    garage.go_on("slalom")
+    for slalom in range(2):
+        garage.hold("drive", 3.6)
+        garage.let_it_roll_out()
+        assert len(garage.session.state.draft.steering_lags_s) == slalom + 1, garage.session.state.note
+    for step in ("camera_height", "camera_ahead", "camera_view", "camera_pitch", "lidar", "review"):
         garage.go_on(step)
     garage.tap("save")
     assert garage.session.state.over == "saved", garage.session.state.note
+    return garage.session.state.draft.profile("my-board")
+
+
+def measure_by_hand(garage: Garage) -> CalibrationProfile:
+    """With two marks, a stopwatch and a tape measure, and no LiDAR."""
+    garage.tap("marks")
+    garage.hold("confirm", 2.2)
+    garage.go_on("speed_map")
+    for rung in range(7):
+        seconds = garage.seconds_between(RUN_UP_M, RUN_UP_M + 2.0)
+        garage.session.hear(Entered("seconds", round(seconds, 2)))
+        garage.let_it_roll_out()
+        assert len(garage.session.state.draft.runs) == rung + 1, garage.session.state.note
+    garage.go_on("speed_limit")
+    garage.go_on("circles")
+    for circle in range(6):
+        garage.session.hear(Entered("across", round(garage.across_m(), 2)))
+        garage.let_it_roll_out()
+        assert len(garage.session.state.draft.circles) == circle + 1, garage.session.state.note
+    garage.go_on("camera_height")
     return garage.session.state.draft.profile("my-board")
 
 
@@ -313,6 +366,23 @@ def test_a_wizard_run_finds_what_only_the_world_knows(track: Track) -> None:
     assert profile.throttle.reverse == "direct"
     assert profile.throttle.battery_v == 7.9
     assert profile.throttle.dead_band_us == pytest.approx(14.0, abs=3.0)
+    check_against_the_world(profile, car)
+    # The servo's dead time of 0.05 s and lag of 0.06 s; and this world hears pulses, and is seen, 15 times a second.
+    assert profile.steering.lag_s is not None
+    assert 0.11 <= profile.steering.lag_s <= 0.11 + 2 * STEP_S
+
+
+def test_two_marks_a_stopwatch_and_a_tape_measure_find_it_as_well(track: Track) -> None:
+    car = EmulatedCar()
+    garage = Garage(track, car, shipped_profile("rc_car"))
+    draft = garage.session.state.draft.changed(
+        step="floor", centre_us=1481.0, left_reach_us=190.0, right_reach_us=190.0, forward_reach_us=160.0,
+        dead_band_us=16.0,
+    )  # fmt: skip
+    garage.session.state = WizardState(draft, garage.clock(), garage.clock())
+    garage.wait(1.6)
+    profile = measure_by_hand(garage)
+    assert profile.throttle.lag_s is None
     check_against_the_world(profile, car)
 
 

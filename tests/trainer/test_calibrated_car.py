@@ -49,8 +49,8 @@ def test_a_training_takes_speed_steering_lags_and_mounts_of_the_car(file: Path) 
     dynamics, camera = settings.simulator.dynamics, settings.simulator.camera
     assert dynamics.max_speed_mps == pytest.approx(1.2, abs=0.05)
     assert dynamics.max_steering_angle_deg == pytest.approx(28.0, abs=0.7)
-    assert dynamics.value("steering_lag_s") == 0.11
-    # The lag of the profile begins with the command, the simulator's after its delay of 0.05 s.
+    # The lags of the profile begin with the command, the simulator's after its delay of 0.05 s.
+    assert dynamics.value("steering_lag_s") == pytest.approx(0.06)
     assert dynamics.value("speed_lag_s") == pytest.approx(0.30)
     assert (camera.height_m, camera.x_m, camera.pitch_deg, camera.horizontal_fov_deg) == (0.21, 0.05, 21.0, 71.0)
     assert settings.simulator.randomisation.range_of("camera_yaw_deg") == (1.5, 4.5)

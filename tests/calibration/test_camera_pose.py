@@ -1,4 +1,4 @@
-"""The camera's pitch from a mark on the floor."""
+"""The camera's pitch from a mark on the floor, its angle of view from a tape across."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from calibration.camera_pitch import pitch_from_mark_deg
+from calibration.camera_pose import fov_from_width_deg, pitch_from_mark_deg
 from calibration.profile import CameraPose
 from shared.errors import CalibrationError
 
@@ -26,3 +26,14 @@ def test_a_mark_further_down_is_seen_by_a_camera_that_looks_less_down() -> None:
 def test_a_mark_that_cannot_be_is_refused(mark_m: float, row_px: float) -> None:
     with pytest.raises(CalibrationError):
         pitch_from_mark_deg(POSE, mark_m, row_px)
+
+
+def test_a_camera_that_sees_twice_as_wide_as_far_looks_over_a_right_angle() -> None:
+    assert fov_from_width_deg(1.0, 0.5) == pytest.approx(90.0)
+    assert fov_from_width_deg(0.577, 0.5) == pytest.approx(60.0, abs=0.1)
+
+
+@pytest.mark.parametrize("seen_m", [0.0, -1.0, 0.1, 50.0, math.nan, math.inf])
+def test_a_view_that_no_camera_has_is_refused(seen_m: float) -> None:
+    with pytest.raises(CalibrationError, match="metres"):
+        fov_from_width_deg(seen_m, 0.5)

@@ -1,4 +1,4 @@
-"""How far down the camera looks, from a mark on the floor that shows up in its picture. Pure."""
+"""How far down and how wide the camera looks, from what shows up in its picture. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ import math
 
 from calibration.profile import CameraPose
 from shared.errors import CalibrationError
+
+NARROWEST_DEG, WIDEST_DEG = 20.0, 150.0  # of what a simulator's camera can be
+
+
+def fov_from_width_deg(seen_m: float, ahead_m: float) -> float:
+    """The angle of view, side to side, of a camera that sees so much of a tape laid squarely across, so far ahead."""
+    fov_deg = math.degrees(2.0 * math.atan2(0.5 * seen_m, ahead_m))
+    if not NARROWEST_DEG <= fov_deg <= WIDEST_DEG:
+        raise CalibrationError(
+            f"{seen_m:g} m seen {ahead_m:g} m ahead is a view of {fov_deg:.0f} degrees; cameras have {NARROWEST_DEG:g} "
+            f"to {WIDEST_DEG:g}. Measure again, in metres."
+        )
+    return fov_deg
 
 
 def pitch_from_mark_deg(
