@@ -1,19 +1,15 @@
 """What a drive log holds: one frozen dataclass per channel, written alike by the car and by the simulator.
 
-Steering is in degrees, positive left, everywhere. A new channel is a class and an entry in the table.
+drive_messages.py makes bytes of them. Steering is in degrees, positive left, everywhere. A new channel is a class and
+an entry in the table.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 
 # NaN is written as text, because the moment a model answers NaN is one that the log is for.
 _JSON = ConfigDict(extra="ignore", ser_json_inf_nan="strings")
@@ -21,7 +17,10 @@ _JSON = ConfigDict(extra="ignore", ser_json_inf_nan="strings")
 
 @dataclass(frozen=True, slots=True)
 class CameraFrame:
-    """`/camera/front`: one picture as the camera gave it. sensor_time_ns: the sensor's own clock, raw."""
+    """`/camera/front`: one picture as the camera gave it.
+
+    sensor_time_ns: when the sensor saw it, on the monotonic clock of the car's computer; 0 where nobody says.
+    """
 
     jpeg: bytes
     sequence: int
@@ -97,7 +96,7 @@ class LidarScan:
 
 @dataclass(frozen=True, slots=True)
 class ImuSample:
-    """`/imu`: acceleration and angular rate in the car's frame: x forward, y left, z up."""
+    """`/imu`: acceleration and angular rate in the chip's own axes, x, y and z, however it is mounted."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _JSON
     acceleration_mps2: tuple[float, float, float]
@@ -236,80 +235,3 @@ CHANNELS: dict[str, type[DriveMessage]] = {
     "/system": SystemSample,
 }
 CHANNEL_OF: dict[type[DriveMessage], str] = {kind: channel for channel, kind in CHANNELS.items()}
-
-
-def schema_name(channel: str) -> str:
-    """The name of the channel's JSON schema; the camera's is Foxglove's own: its tools show the picture."""
-    return "foxglove.CompressedImage" if channel == CAMERA_CHANNEL else f"lapwing.{CHANNELS[channel].__name__}"
-
-
-def schema_text(channel: str) -> bytes:
-    """The channel's JSON schema."""
-    if channel == CAMERA_CHANNEL:
-        return json.dumps(_COMPRESSED_IMAGE_SCHEMA).encode()
-    return json.dumps(_adapter(CHANNELS[channel]).json_schema()).encode()
-
-
-def encode_message(message: DriveMessage, log_time_ns: int) -> bytes:
-    """The message as JSON."""
-    if not isinstance(message, CameraFrame):
-        return _adapter(type(message)).dump_json(message)
-    image = {
-        "timestamp": {"sec": log_time_ns // 1_000_000_000, "nsec": log_time_ns % 1_000_000_000},
-        "frame_id": "camera",
-        "format": "jpeg",
-        "sequence": message.sequence,
-        "sensor_time_ns": message.sensor_time_ns,
-        "exposure_us": message.exposure_us,
-        "gain": message.gain,
-    }
-    # The picture is joined on as bytes: as a string of JSON it would be looked at letter by letter, three times.
-    head = json.dumps(image).encode().removesuffix(b"}")
-    return b"".join((head, b', "data": "', base64.b64encode(message.jpeg), b'"}'))
-
-
-def decode_message(channel: str, data: bytes) -> DriveMessage | None:
-    """The message, or None for a channel or content that this version does not know."""
-    kind = CHANNELS.get(channel)
-    try:
-        if kind is CameraFrame:
-            return _camera_frame(json.loads(data))
-        return None if kind is None else _adapter(kind).validate_json(data)
-    except (ValidationError, ValueError, KeyError, TypeError, binascii.Error):
-        return None
-
-
-def _camera_frame(image: Mapping[str, Any]) -> CameraFrame:
-    return CameraFrame(
-        jpeg=base64.b64decode(image["data"], validate=True),
-        sequence=int(image["sequence"]),
-        sensor_time_ns=int(image.get("sensor_time_ns", 0)),
-        exposure_us=image.get("exposure_us"),
-        gain=image.get("gain"),
-    )
-
-
-def _adapter(kind: type[DriveMessage]) -> TypeAdapter[DriveMessage]:
-    return _adapters()[kind]
-
-
-@cache
-def _adapters() -> dict[type, TypeAdapter[DriveMessage]]:
-    return {kind: TypeAdapter[DriveMessage](kind) for kind in CHANNELS.values() if kind is not CameraFrame}
-
-
-# https://docs.foxglove.dev/docs/sdk/schemas/compressed-image
-_COMPRESSED_IMAGE_SCHEMA = {
-    "title": "foxglove.CompressedImage",
-    "type": "object",
-    "properties": {
-        "timestamp": {
-            "type": "object",
-            "title": "time",
-            "properties": {"sec": {"type": "integer"}, "nsec": {"type": "integer"}},
-        },
-        "frame_id": {"type": "string"},
-        "data": {"type": "string", "contentEncoding": "base64"},
-        "format": {"type": "string"},
-    },
-}

@@ -17,16 +17,8 @@ from mcap.records import Attachment, Message, Metadata
 from mcap.well_known import MessageEncoding, SchemaEncoding
 
 from shared.atomic_files import replacing, storage_errors, sync_directory
-from shared.drive_channels import (
-    CAMERA_CHANNEL,
-    CHANNEL_OF,
-    CHANNELS,
-    DriveMessage,
-    decode_message,
-    encode_message,
-    schema_name,
-    schema_text,
-)
+from shared.drive_channels import CAMERA_CHANNEL, CHANNEL_OF, CHANNELS, DriveMessage
+from shared.drive_messages import decode_message, encode_message, schema_name, schema_text
 from shared.mcap_records import RecordCopy, SoundRecords, finish_writer, flush_writer, read_statistics, start_writer
 
 _ABOUT = "drive"

@@ -32,11 +32,9 @@ from shared.drive_channels import (
     OperatorInput,
     PoseSample,
     SystemSample,
-    decode_message,
-    encode_message,
-    schema_text,
 )
 from shared.drive_log import DriveLogWriter, claimed_log, read_drive_log, repair_drive_log, summarise_drive_log
+from shared.drive_messages import decode_message, encode_message, schema_text
 from shared.errors import StorageError
 
 EXAMPLES: tuple[DriveMessage, ...] = (

@@ -9,7 +9,8 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from shared.drive_channels import CHANNEL_OF, CameraFrame, DriveEvent, DriveState, encode_message
+from shared.drive_channels import CHANNEL_OF, CameraFrame, DriveEvent, DriveState
+from shared.drive_messages import encode_message
 from shared.errors import StorageError
 from vehicle.drive.drives import DriveStore, name_now
 from vehicle.drive.open_log import DriveFacts, OpenLog
