@@ -6,6 +6,7 @@ at full size, for recorder and people.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import re
@@ -61,7 +62,7 @@ class UsbCameraDevice:
         """Stop the stream and let go of the device."""
         self._closed.set()
         self._thread.join()
-        if not self._problem:
+        with contextlib.suppress(OSError):  # of one that was unplugged a moment ago
             ask(self._node, v4l2.STREAM_OFF, v4l2.KIND, v4l2.CAPTURE)
         self._node.close()
 

@@ -171,6 +171,16 @@ def test_unplugged_it_says_so_and_another_one_is_opened() -> None:
     rig.camera.close()
 
 
+def test_one_that_is_unplugged_at_the_moment_of_closing_is_let_go_of() -> None:
+    uvc = FakeUvc()
+    device = open_usb_camera(CameraConfig(device=Path("/dev/video0")), lambda frame: None, open_node=lambda path: uvc)
+    device._closed.set()
+    device._thread.join()  # it has not heard of it
+    uvc.unplug()
+    device.close()
+    assert uvc.is_closed
+
+
 def test_the_first_usb_camera_is_taken_and_the_pis_own_devices_are_left_alone() -> None:
     nodes = {
         Path("/dev/video0"): FakeUvc(bus=b"platform:bcm2835-isp"),
