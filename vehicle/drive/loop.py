@@ -19,7 +19,7 @@ from vehicle.actuator.state import Phase
 from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.latency import LatencyRing
 from vehicle.drive.pilot import Pilot
-from vehicle.drive.senses import NO_SCAN, Senses
+from vehicle.drive.senses import NO_SCAN, USUAL_RATE_HZ, Senses
 from vehicle.drive.turn import Decision, Turn
 from vehicle.hardware.camera_watch import NO_PICTURE, CameraVerdict, CameraWatch
 from vehicle.hardware.protocols import Camera, Frame
@@ -27,8 +27,6 @@ from vehicle.supervisor import Supervisor
 
 RENEW_S = 0.020
 EARLY_FRACTION = 0.6  # a picture that comes sooner after the last decision than this share of a period is left out
-LONGEST_MISSING_S = 0.3  # of what belongs to a picture; the throttle is neutral before
-USUAL_RATE_HZ = 15.0  # of a camera while there is no model that says what it needs
 
 NO_MODEL = "No model is in place."
 ARMED = "The car is armed. Stop it, then choose another model."
@@ -80,9 +78,7 @@ class DriveLoop:
         self.latency = LatencyRing()
         self._camera = camera
         self._senses = senses or Senses()
-        if pilot is not None:
-            self._senses.use(pilot.readings)
-        self._watch = CameraWatch(pilot.control_rate_hz if pilot else USUAL_RATE_HZ)
+        self._look_with(pilot)
         self._actuator = actuator
         self._clock = clock
         self._recorder = recorder
@@ -92,7 +88,13 @@ class DriveLoop:
         self._epoch = 0
         self._sequence = 0
         self._looked_at = 0  # sequence of the newest picture seen, whether it was due or not
+        self._is_commanding = False  # whether the last turn sent a command
         self._standing: tuple[Phase, int] | None = None  # of the actuator, as last recorded
+
+    @property
+    def senses_problem(self) -> str:
+        """What the pilot lacks besides the camera's pictures, a sentence; empty while it lacks nothing."""
+        return self._senses.problem
 
     def run(self, stop: threading.Event) -> None:
         """Until stop is set."""
@@ -102,7 +104,8 @@ class DriveLoop:
                 self.turn()
                 self._supervisor.turned(self._clock())
         finally:
-            self._actuator.stop("the drive ended")  # every way out of the loop passes here
+            # Every way out of the loop passes here.
+            self._tell(Turn(None, self._stop("the drive ended"), None), self._clock())
 
     def turn(self) -> ActuatorStatus:
         """Decide if there is a new picture, and renew the lease if this loop drives.
@@ -114,10 +117,13 @@ class DriveLoop:
         seen_at_s, last_looked_at = self._clock(), self._looked_at
         status = self._standing_status()
         frame = self._camera.latest()
+        if not _drives(status):
+            self._watch.forget_size()
+            self._senses.forget_size()
         if self._is_misled(frame) and _drives(status):
             status = self._stop(self.camera_verdict.problem)
         decided = None if frame is None else self._decide(frame)
-        if self._senses.missing_s(self._clock()) >= LONGEST_MISSING_S and _drives(status):
+        if self._senses.ends_drive(self._clock()) and _drives(status):
             status = self._stop(self._senses.problem)
         if self.pilot is None and _drives(status):
             status = self._stop(f"the model failed: {self.model_problem or NO_MODEL}")
@@ -126,7 +132,7 @@ class DriveLoop:
         if self.decision is not None and _drives(status) and not is_stale:
             commanded_at_s, asked = self._clock(), self._scaled(self.decision.action)
             status = self._actuator.command(self._lease(self.decision, asked, commanded_at_s))
-        self.status = status
+        self.status, self._is_commanding = status, commanded_at_s is not None
         self._tell(Turn(decided, status, commanded_at_s, asked), seen_at_s)
         if frame is not None and frame.sequence != last_looked_at:
             self._seen()  # whoever is woken by it competes for the processor: only now
@@ -137,15 +143,17 @@ class DriveLoop:
 
         senses: opened for it; those before are closed by who opened them.
         """
-        self._actuator, self.status, self._standing = actuator, None, None
+        self._actuator, self.status, self._is_commanding, self._standing = actuator, None, False, None
         self._senses = senses
-        self._senses.use(("camera",) if self.pilot is None else self.pilot.readings)
+        self._look_with(self.pilot)
 
     def ask(self, task: Callable[[], ResultT]) -> Future[ResultT]:
-        """Have something done between two turns, by the loop's thread. For other threads."""
+        """Have something done between two turns, by the loop's thread, unless it is cancelled. For other threads."""
         promised: Future[ResultT] = Future()
 
         def do() -> None:
+            if not promised.set_running_or_notify_cancel():
+                return
             try:
                 promised.set_result(task())
             except LapwingError as error:  # it belongs to who asked
@@ -169,17 +177,24 @@ class DriveLoop:
 
     def take(self, pilot: Pilot) -> str:
         """Another pilot, from the next arming on. Why not; empty when it is in place. For the loop's thread."""
-        if _drives(self._actuator.status()):
+        status = self._actuator.status()
+        # A first model comes into place beside a person who drives, so that the drive is recorded.
+        if _drives(status) or (status.phase is Phase.ARMED and self.pilot is not None):
             return ARMED
         self.pilot, self.decision, self.model_problem = pilot, None, ""
-        self._watch = CameraWatch(pilot.control_rate_hz)
-        self._senses.use(pilot.readings)
+        self._look_with(pilot)
         pilot.forget()
         return ""
 
+    def _look_with(self, pilot: Pilot | None) -> None:
+        """Have cameras and LiDAR give what this pilot needs."""
+        readings, rate_hz = (("camera",), USUAL_RATE_HZ) if pilot is None else (pilot.readings, pilot.control_rate_hz)
+        self._watch = CameraWatch(rate_hz)
+        self._senses.use(readings, rate_hz)
+
     def _standing_status(self) -> ActuatorStatus:
-        """How the actuator stands. While this loop drives, the answer to its last command says it."""
-        if self.status is not None and self.decision is not None and _drives(self.status):
+        """How the actuator stands. Where the last turn sent a command, the answer to it says so."""
+        if self._is_commanding and self.status is not None and _drives(self.status):
             return self.status
         status = self._actuator.status()
         if status.epoch != self._epoch:
@@ -231,7 +246,6 @@ class DriveLoop:
     def _begin(self, epoch: int) -> None:
         """Another arming: count from one again, and let the model start as in training, without memory."""
         self._epoch, self._sequence = epoch, 0
-        self._watch.begin()
         if self.pilot is not None:
             self.pilot.forget()
 

@@ -9,11 +9,14 @@ from collections.abc import Callable, Collection
 from shared.actions import STOP, Action
 from shared.cars import DEEPRACER
 from vehicle.drive.turn import Motion, Sight
+from vehicle.hardware.camera_watch import CameraWatch
 from vehicle.hardware.protocols import Camera, Frame, Lidar, Scan
 
 # A LiDAR at 5.5 turns a second whose last turn was lost is 0.37 s behind when the next one is complete.
 OLDEST_SCAN_S = 0.4
+USUAL_RATE_HZ = 15.0  # of a camera while there is no model that says what it needs
 PAIR_S = 0.025  # two pictures of stereo cameras are of one moment, if they are no further apart
+LONGEST_MISSING_S = 0.3  # of what belongs to a picture; the throttle is neutral before
 PAIR_WAIT_S = 0.010  # for the right picture, when the left one came first
 
 # How servo and motor follow their pulses where the calibration does not say: as the simulator's real car does.
@@ -43,6 +46,8 @@ class Senses:
     ) -> None:
         self.problem = ""
         self._missing_since_s = 0.0
+        self._is_misled = False  # there is a right picture, and it must not be driven by
+        self._right_watch = _right_watch(USUAL_RATE_HZ)
         self._open_right_camera, self._open_lidar = open_right_camera, open_lidar
         self._wheelbase_m = wheelbase_m
         self._steering_lag_s, self._speed_lag_s = steering_lag_s, speed_lag_s
@@ -51,9 +56,13 @@ class Senses:
         self._lidar: Lidar | None = None
         self._readings: frozenset[str] = frozenset({"camera"})
 
-    def use(self, readings: Collection[str]) -> None:
-        """What the next pilot drives by, as in shared/sensors.py; what it does not need is closed."""
-        self._readings, self.problem = frozenset(readings), ""
+    def use(self, readings: Collection[str], rate_hz: float = USUAL_RATE_HZ) -> None:
+        """What the next pilot drives by, as in shared/sensors.py; what it does not need is closed.
+
+        rate_hz: how many pictures it needs a second.
+        """
+        self._readings, self.problem, self._is_misled = frozenset(readings), "", False
+        self._right_watch = _right_watch(rate_hz)
         if "stereo" not in readings:
             _close(self._right)
             self._right = None
@@ -78,9 +87,13 @@ class Senses:
         self._note(self._missing(right, scan), now_s)
         return None if self.problem else Sight(frame, scan, right, self._motion(applied, yaw_rate_rps, now_s))
 
-    def missing_s(self, now_s: float) -> float:
-        """For how long something has been missing; 0 while nothing is."""
-        return now_s - self._missing_since_s if self.problem else 0.0
+    def ends_drive(self, now_s: float) -> bool:
+        """Whether a drive must end: something has been missing for too long, or the right pictures mislead."""
+        return bool(self.problem) and (self._is_misled or now_s - self._missing_since_s >= LONGEST_MISSING_S)
+
+    def forget_size(self) -> None:
+        """The car does not drive: the right camera may be exchanged for one with other pictures."""
+        self._right_watch.forget_size()
 
     def is_stale(self, now_s: float) -> bool:
         """Whether a scan that the pilot needs has become too old since the last sight."""
@@ -115,8 +128,14 @@ class Senses:
         return Motion(speed_mps, yaw_rate_rps)
 
     def _missing(self, right: Frame | None, scan: Scan | None) -> str:
-        if "stereo" in self._readings and right is None:
-            return _why(self._right, NO_PAIR)
+        self._is_misled = False
+        if "stereo" in self._readings:
+            if right is None:
+                return _why(self._right, NO_PAIR)
+            verdict = self._right_watch.judge(right, right.taken_at_s)  # its age is that of its partner
+            self._is_misled = verdict.stops
+            if verdict.problem:
+                return verdict.problem
         if "lidar" in self._readings and scan is None:
             return _why(self._lidar, NO_SCAN)
         return ""
@@ -132,6 +151,10 @@ class Senses:
 def _followed(value: float, wanted: float, lag_s: float, passed_s: float) -> float:
     """Where a value is that has been following the wanted one."""
     return wanted + (value - wanted) * math.exp(-max(passed_s, 0.0) / max(lag_s, 1e-3))
+
+
+def _right_watch(rate_hz: float) -> CameraWatch:
+    return CameraWatch(rate_hz, "right camera")
 
 
 def _why(device: Camera | Lidar | None, otherwise: str) -> str:

@@ -69,7 +69,7 @@ class EmulatedBoard:
         self.right_viewers = 0
         self.pose: CarPose | None = None
         self.sensor = FaultySensor(CameraSensor(seed))
-        self._right_sensor = CameraSensor(seed + 1)
+        self.right_sensor = FaultySensor(CameraSensor(seed + 1))
         self._still_scene = still_scene()
         self._clock = clock
         self._moved = Movement()
@@ -119,8 +119,9 @@ class EmulatedBoard:
     def _expose(self, scene: Image, right_scene: Image | None) -> None:
         """The right picture first: who waits for the left one finds its partner there."""
         now_s = self._clock()
-        if right_scene is not None:
-            self.right_camera.put(self._right_sensor.expose(right_scene, now_s))
+        right = None if right_scene is None else self.right_sensor.expose(right_scene, now_s)
+        if right is not None:
+            self.right_camera.put(right)
         frame = self.sensor.expose(scene, now_s)
         if frame is not None:
             self.camera.put(frame)

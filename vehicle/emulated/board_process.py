@@ -22,7 +22,7 @@ from shared.link_socket import SocketLink, connect
 from shared.world_link import Hello, PulseReport, WorldFrame
 from vehicle.emulated.board import REPORT_S, EmulatedBoard
 from vehicle.emulated.camera import RATE_HZ, send_frame
-from vehicle.emulated.camera_fault import CameraFault
+from vehicle.emulated.camera_fault import CameraFault, FaultySensor
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.emulated.i2c import answer_one
 from vehicle.emulated.rplidar import LidarFault
@@ -178,7 +178,7 @@ class BoardProcess:
         """What is so now, and the pulse changes after since_s if the question has one.
 
         At most CHANGES_PER_ANSWER come at once; ask again from the last one on. A question may also do harm, from
-        now on: camera_fault, lidar_fault, chip_faults (by the chip's name), battery_v.
+        now on: camera_fault, right_camera_fault, lidar_fault, chip_faults (by the chip's name), battery_v.
         """
         self._do_harm(question)
         with self._board.wire.quiet():
@@ -190,6 +190,7 @@ class BoardProcess:
             "now_s": self._clock(),
             "esc_armed": self._board.esc.armed,
             "camera_fault": self._board.sensor.fault,
+            "right_camera_fault": self._board.right_sensor.fault,
             "lidar_fault": self._board.lidar.fault,
             "chip_faults": {name: chip.fault for name, chip in self._board.chips.items()},
             "pose": None if pose is None else asdict(pose),
@@ -202,6 +203,8 @@ class BoardProcess:
             self._board.lidar.fault = LidarFault(question["lidar_fault"])
         if "camera_fault" in question:
             self._board.sensor.fault = CameraFault(question["camera_fault"])
+        if "right_camera_fault" in question:
+            self._board.right_sensor.fault = CameraFault(question["right_camera_fault"])
         with self._board.wire.quiet():
             for name, fault in question.get("chip_faults", {}).items():
                 if name not in self._board.chips:
@@ -211,7 +214,10 @@ class BoardProcess:
                 self._board.set_battery_v(float(question["battery_v"]))
 
     def _serve_camera(self, server: socket.socket, stop: threading.Event) -> None:
-        self._serve_viewers(server, lambda connection: self._show_to(connection, self._board.camera, stop), stop)
+        board = self._board
+        self._serve_viewers(
+            server, lambda connection: self._show_to(connection, board.camera, board.sensor, stop), stop
+        )
 
     def _serve_right_camera(self, server: socket.socket, stop: threading.Event) -> None:
         self._serve_viewers(server, lambda connection: self._show_right_to(connection, stop), stop)
@@ -235,11 +241,13 @@ class BoardProcess:
         board = self._board
         board.right_viewers += 1
         try:
-            self._show_to(connection, board.right_camera, stop)
+            self._show_to(connection, board.right_camera, board.right_sensor, stop)
         finally:
             board.right_viewers -= 1
 
-    def _show_to(self, connection: socket.socket, camera: FrameSlot, stop: threading.Event) -> None:
+    def _show_to(
+        self, connection: socket.socket, camera: FrameSlot, sensor: FaultySensor, stop: threading.Event
+    ) -> None:
         """Send each newest picture to one handle, until it goes.
 
         A slow one misses pictures; it never queues them.
@@ -247,7 +255,7 @@ class BoardProcess:
         sent, slow_s = 0, 2.0
         connection.settimeout(slow_s)  # a stopped process must not keep the board from ending
         with connection, contextlib.suppress(OSError):
-            while not stop.is_set() and self._board.sensor.fault is not CameraFault.UNPLUG:
+            while not stop.is_set() and sensor.fault is not CameraFault.UNPLUG:
                 frame = camera.wait_newer(sent, ONE_WAIT_S)
                 if frame is not None:
                     send_frame(connection, frame)

@@ -45,10 +45,11 @@ class CameraVerdict:
 
 
 class CameraWatch:
-    """Judges one camera's pictures. needed_rate_hz: how many the model needs."""
+    """Judges one camera's pictures. needed_rate_hz: how many the model needs. name: of the camera, for people."""
 
-    def __init__(self, needed_rate_hz: float) -> None:
+    def __init__(self, needed_rate_hz: float, name: str = "camera") -> None:
         self._needed_rate_hz = needed_rate_hz
+        self._name = name
         self._sequence: int | None = None
         self._shape: tuple[int, ...] | None = None
         self._rows: NDArray[np.uint8] | None = None
@@ -57,21 +58,25 @@ class CameraWatch:
         self._arrivals: deque[tuple[float, int]] = deque()
         self._verdict = CameraVerdict()
 
-    def begin(self) -> None:
-        """Another arming: the camera may have been exchanged for one with other pictures."""
+    def forget_size(self) -> None:
+        """The car does not drive: the camera may be exchanged for one with other pictures."""
         self._shape = None
 
     def judge(self, frame: Frame | None, now_s: float, device_problem: str = "") -> CameraVerdict:
         """The newest picture, seen before or not, at a time. device_problem: what the camera says of itself."""
         if frame is None:
-            return CameraVerdict(device_problem or NO_PICTURE)
+            return CameraVerdict(device_problem or self._named(NO_PICTURE))
         if frame.sequence != self._sequence:
             self._sequence = frame.sequence
-            problem = self._look(frame)
+            problem = self._named(self._look(frame))
             self._verdict = CameraVerdict(problem, stops=bool(problem))
         if not self._verdict.problem and now_s - frame.taken_at_s > STALE_S:
-            return CameraVerdict(device_problem or STALE)
+            return CameraVerdict(device_problem or self._named(STALE))
         return self._verdict
+
+    def _named(self, sentence: str) -> str:
+        """All of them begin with "The camera"."""
+        return sentence.replace("The camera", f"The {self._name}", 1)
 
     def _look(self, frame: Frame) -> str:
         """Every check that a new picture allows; the first that fails is the one to tell."""
@@ -99,7 +104,7 @@ class CameraWatch:
         if image.shape != self._shape:
             return (
                 f"The camera's pictures changed from {self._shape[1]}x{self._shape[0]} to {width_px}x{height_px}. "
-                "Stop the car, look at the camera, and arm again."
+                "Look at the camera, then arm again."
             )
         return ""
 

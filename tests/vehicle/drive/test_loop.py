@@ -19,8 +19,10 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.engine import open_engine
+from vehicle.drive.loop import ARMED as LOOP_ARMED
 from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
+from vehicle.drive.senses import Senses
 from vehicle.drive.turn import Decision, Sight, Turn
 from vehicle.emulated.camera import CameraSensor, still_scene
 from vehicle.emulated.camera_fault import CameraFault, FaultySensor
@@ -281,6 +283,26 @@ def test_another_pilot_is_taken_only_while_the_car_is_not_driven_by_this_one(rig
     assert (other.decisions, rig.pilot.decisions) == (1, 1)
 
 
+@pytest.mark.parametrize("has_model", [True, False])
+def test_beside_a_person_who_drives_a_first_model_comes_into_place_and_no_second(rig: Rig, has_model: bool) -> None:
+    rig.actuator.now = replace(ARMED, driver=Driver.MANUAL)
+    if not has_model:
+        rig.loop.pilot = None
+    other = ScriptedPilot()
+    assert rig.loop.take(other) == (LOOP_ARMED if has_model else "")
+    assert (rig.loop.pilot is other) != has_model
+
+
+def test_what_was_asked_and_given_up_is_not_done(rig: Rig) -> None:
+    rig.actuator.now = replace(ARMED, phase=Phase.READY, driver=None)
+    rig.picture()
+    rig.loop.turn()
+    armed = rig.loop.ask(lambda: rig.loop.arm(Mode.CRAWL))
+    assert armed.cancel()
+    rig.loop.turn()
+    assert rig.actuator.armings == []
+
+
 def test_pictures_that_came_and_went_unseen_are_counted(rig: Rig) -> None:
     rig.picture()
     rig.loop.turn()
@@ -343,14 +365,17 @@ def test_a_camera_that_cannot_be_driven_by_stops_the_car_and_says_why(
     rig.sensor.fault = fault
     rig.drive(within_s)
     assert len(actuator.stops) == 1
-    assert words in actuator.stops[0] == rig.loop.camera_verdict.problem
+    assert words in actuator.stops[0]
+    # Pictures of another size can be driven by as soon as the car stands.
+    assert rig.loop.camera_verdict.problem == ("" if fault is CameraFault.SMALL else actuator.stops[0])
     leases, decisions = len(actuator.leases), rig.pilot.decisions
     rig.drive(0.3)
-    assert (len(actuator.leases), rig.pilot.decisions) == (leases, decisions)
+    assert len(actuator.leases) == leases
+    assert (rig.pilot.decisions > decisions) == (fault is CameraFault.SMALL)
     rig.sensor.fault = CameraFault.NONE
     rig.loop.turn()
     rig.drive(1.5)
-    assert rig.loop.camera_verdict.problem == "" or fault is CameraFault.SMALL  # that one holds until the next arming
+    assert rig.loop.camera_verdict.problem == ""
     assert len(actuator.leases) == leases  # nothing drives again by itself
 
 
@@ -373,6 +398,32 @@ def test_a_bad_camera_of_a_car_that_stands_stops_nobody(rig: Rig) -> None:
     rig.drive(0.6)
     assert rig.actuator.stops == []
     assert "black" in rig.loop.camera_verdict.problem
+
+
+def test_a_camera_that_was_exchanged_while_the_car_stood_is_driven_by(rig: Rig) -> None:
+    rig.actuator.now = replace(ARMED, phase=Phase.READY, driver=None)
+    rig.drive(0.3)
+    rig.sensor.fault = CameraFault.SMALL  # its pictures are of another size
+    rig.drive(0.3)
+    assert rig.loop.camera_verdict.problem == ""
+    assert rig.loop.arm(Mode.AUTONOMOUS) == ""
+    rig.drive(0.3)
+    assert rig.actuator.stops == []
+    assert rig.loop.decision is not None
+    assert rig.loop.decision.frame.image.shape == (240, 320, 3)
+
+
+def test_the_end_of_a_drive_that_is_ended_on_its_way_is_recorded(clock: Any) -> None:
+    rig = Rig(clock)
+    rig.loop.reach(LatchingActuator(), Senses())
+    rig.picture()
+    rig.loop.turn()
+    stop = threading.Event()
+    stop.set()
+    rig.loop.run(stop)
+    last = rig.recorder.turns[-1]
+    assert last.decision is None
+    assert (last.status.phase, last.status.reason) == (Phase.STOPPING, "the drive ended")
 
 
 def test_every_way_out_of_the_loop_stops_the_car(rig: Rig) -> None:

@@ -15,8 +15,9 @@ from tests.vehicle.drive.test_loop import ARMED, LatchingActuator, ScriptedPilot
 from vehicle.actuator.lease import LONGEST_TTL_S
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
-from vehicle.drive.loop import LONGEST_MISSING_S, DriveLoop
+from vehicle.drive.loop import DriveLoop
 from vehicle.drive.senses import (
+    LONGEST_MISSING_S,
     NO_PAIR,
     NO_SCAN,
     OLDEST_SCAN_S,
@@ -28,6 +29,7 @@ from vehicle.drive.senses import (
 )
 from vehicle.drive.turn import Motion
 from vehicle.emulated.camera import CameraSensor, still_scene
+from vehicle.emulated.camera_fault import CameraFault, FaultySensor
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame, Scan
 from vehicle.hardware.scan_slot import ScanSlot
@@ -234,18 +236,20 @@ def test_the_loop_hands_on_what_the_actuator_says_of_the_motion(clock: Any) -> N
     assert 0.5 < felt.wheel_speed_mps < 1.0  # it follows what this actuator applies: the pilot's 1 m/s
 
 
-def test_how_long_something_is_missing_counts_from_the_first_picture_without_it(devices: Devices) -> None:
+def test_how_long_something_may_be_missing_counts_from_the_first_picture_without_it(devices: Devices) -> None:
     devices.senses.use({"camera", "lidar"})
-    assert devices.senses.missing_s(100.0) == 0.0
-    devices.senses.sight(frame(100.0), STOP, 100.0)
-    devices.senses.sight(frame(100.1), STOP, 100.1)
-    assert devices.senses.missing_s(100.25) == pytest.approx(0.25)
-    devices.lidar.put(scan(100.2))
-    devices.senses.sight(frame(100.25), STOP, 100.26)
-    assert devices.senses.missing_s(100.3) == 0.0
-    devices.senses.sight(frame(101.0), STOP, 101.0)
+    assert not devices.senses.ends_drive(0.0)
+    devices.senses.sight(frame(0.0), STOP, 0.0)
+    devices.senses.sight(frame(0.1), STOP, 0.1)
+    assert not devices.senses.ends_drive(LONGEST_MISSING_S - A_LITTLE_S)
+    assert devices.senses.ends_drive(LONGEST_MISSING_S)
+    devices.lidar.put(scan(0.2))
+    devices.senses.sight(frame(0.25), STOP, 0.26)
+    assert not devices.senses.ends_drive(1.0)
+    devices.senses.sight(frame(1.0), STOP, 1.0)
+    assert devices.senses.ends_drive(2.0)
     devices.senses.use({"camera"})
-    assert devices.senses.missing_s(102.0) == 0.0
+    assert not devices.senses.ends_drive(2.0)
 
 
 class Rig:
@@ -257,6 +261,8 @@ class Rig:
         self.pilot.readings = ("camera", *readings)
         self.scans, self.pairs = "lidar" in readings, "stereo" in readings
         self.loop = DriveLoop(self.camera, self.pilot, self.actuator, clock=clock, senses=self.devices.senses)
+        self.right = FaultySensor(CameraSensor(seed=1))
+        self.sees = True
         self._sensor, self._ticks = CameraSensor(seed=0), 0
 
     def drive(self, duration_s: float) -> None:
@@ -264,11 +270,11 @@ class Rig:
             self._ticks += 1
             if self.scans and self._ticks % 5 == 0:
                 self.devices.lidar.put(scan(self.clock(), self._ticks))
-            if self._ticks * 3 % 10 < 3:
-                taken = self._sensor.expose(still_scene(), self.clock())
-                if self.pairs:
-                    self.devices.right.put(taken)
-                self.camera.put(taken)
+            if self.sees and self._ticks * 3 % 10 < 3:
+                right = self.right.expose(still_scene(), self.clock()) if self.pairs else None
+                if right is not None:
+                    self.devices.right.put(right)
+                self.camera.put(self._sensor.expose(still_scene(), self.clock()))
             self.loop.turn()
             self.clock.sleep(0.02)
 
@@ -312,6 +318,48 @@ def test_a_right_camera_that_fails_ends_the_drive_too(clock: Any) -> None:
     assert rig.actuator.stops == []
     rig.drive(0.4)
     assert rig.actuator.stops == [NO_PAIR]
+
+
+@pytest.mark.parametrize(
+    ("fault", "within_s", "problem"),
+    [
+        (CameraFault.FREEZE, 0.45, "The right camera has frozen"),
+        (CameraFault.BLACK, 0.45, "The right camera sees nothing but black"),
+        (CameraFault.SMALL, 0.1, "The right camera's pictures changed from 640x480 to 320x240"),
+        (CameraFault.HALF_RATE, 1.3, "The right camera gives fewer than 9 pictures a second"),
+    ],
+)
+def test_right_pictures_that_must_not_be_driven_by_end_the_drive_and_say_which_camera(
+    clock: Any, fault: CameraFault, within_s: float, problem: str
+) -> None:
+    rig = Rig(clock, "stereo")
+    rig.drive(1.0)
+    rig.right.fault = fault
+    rig.drive(within_s)
+    (reason,) = rig.actuator.stops
+    assert reason.startswith(problem)
+
+
+def test_a_right_camera_that_was_exchanged_while_the_car_stood_is_driven_by(clock: Any) -> None:
+    rig = Rig(clock, "stereo")
+    rig.actuator.now = replace(ARMED, phase=Phase.READY, driver=None)
+    rig.drive(0.3)
+    rig.right.fault = CameraFault.SMALL
+    rig.drive(0.3)
+    assert rig.loop.arm(Mode.AUTONOMOUS) == ""
+    rig.drive(0.3)
+    assert rig.actuator.stops == []
+
+
+def test_a_loop_that_commands_nothing_any_more_hears_what_became_of_the_car(clock: Any) -> None:
+    rig = Rig(clock, "lidar")
+    rig.drive(0.5)
+    rig.sees = rig.scans = False  # both hang on one plug
+    rig.drive(0.6)
+    rig.actuator.now = replace(ARMED, phase=Phase.SAFE, driver=None, reason="the camera stands still")
+    rig.drive(0.02)
+    assert rig.loop.status is not None
+    assert rig.loop.status.phase is Phase.SAFE
 
 
 def test_a_car_whose_model_lacks_a_sensor_is_not_armed_and_says_which(clock: Any) -> None:

@@ -39,6 +39,13 @@ def test_no_picture_is_no_reason_to_stop_but_is_told_with_what_the_camera_says()
     assert watch.judge(None, 100.0, "It is unplugged.") == CameraVerdict("It is unplugged.")
 
 
+def test_a_second_camera_is_called_by_its_name() -> None:
+    watch = CameraWatch(15.0, "right camera")
+    assert watch.judge(None, 100.0).problem == "The right camera has not given a picture yet."
+    small = watch.judge(Frame(np.zeros((100, 100), np.uint8), 100.0, 1), 100.0)
+    assert small.problem.startswith("The right camera's pictures of 100x100 are too small")
+
+
 def test_a_picture_is_stale_after_as_long_as_the_lease_lets_it_count() -> None:
     watch, frame = CameraWatch(15.0), Frame(next(noisy()), 100.0, 1)
     assert watch.judge(frame, 100.169) == WELL
@@ -111,12 +118,12 @@ def test_what_is_no_picture_for_a_model_stops_at_once(image: NDArray[np.uint8]) 
     assert CameraWatch(15.0).judge(Frame(image, 100.0, 1), 100.0).stops
 
 
-def test_another_size_is_a_fault_while_driving_and_none_after_the_next_arming() -> None:
+def test_another_size_is_a_fault_while_driving_and_none_of_a_car_that_stands() -> None:
     watch = CameraWatch(15.0)
     large, small = noisy(), noisy(size=(240, 320))
     assert judged(watch, [next(large)]) == [""]
     assert "from 640x480 to 320x240" in judged(watch, [next(small)], begin=1)[0]
-    watch.begin()
+    watch.forget_size()
     assert judged(watch, [next(small)], begin=2) == [""]
 
 
