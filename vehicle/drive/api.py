@@ -127,6 +127,18 @@ class BookmarkRequest:
     kind: Literal["bookmark"] = "bookmark"
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorRequest:
+    """What a person's stick and buttons say, for the log: -1 to 1, left and forward positive. client: whose."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    steering_fraction: Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
+    throttle_fraction: Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
+    buttons: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=16)] = ()
+    client: Annotated[str, Field(max_length=200)] = ""
+    kind: Literal["operator"] = "operator"
+
+
 Request = (
     StateRequest
     | PictureRequest
@@ -138,6 +150,7 @@ Request = (
     | SpeedScaleRequest
     | RecordRequest
     | BookmarkRequest
+    | OperatorRequest
 )
 
 

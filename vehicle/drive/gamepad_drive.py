@@ -23,6 +23,8 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.actuator.status import ActuatorStatus
 from vehicle.config import GamepadConfig
+from vehicle.drive.api import OperatorRequest
+from vehicle.drive.operator_line import OperatorLine
 from vehicle.hardware.assembly import Car, open_gamepad
 from vehicle.hardware.protocols import Gamepad, PadState
 from vehicle.supervisor import Supervisor
@@ -52,8 +54,9 @@ class GamepadDrive:
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = lambda sentence: None,
         supervisor: Supervisor | None = None,
+        shown: Callable[[PadState], None] = lambda state: None,
     ) -> None:
-        """supervisor: hears of every turn."""
+        """supervisor: hears of every turn. shown: hears what the pad says."""
         self._pad = pad
         self._actuator = actuator
         self._config = config
@@ -61,6 +64,7 @@ class GamepadDrive:
         self._clock = clock
         self._tell = tell
         self._supervisor = supervisor or Supervisor({})
+        self._shown = shown
         self._last: PadState | None = None
         self._epoch: int | None = None  # of the arming that is ours
         self._sequence = 0
@@ -84,6 +88,7 @@ class GamepadDrive:
             self._end("the gamepad is gone")
             raise
         now_s = self._clock()
+        self._shown(state)
         # Buttons that were down before we looked were not pressed for us.
         last, self._last = self._last or state, state
         if state.stop and not last.stop:
@@ -143,6 +148,13 @@ class GamepadDrive:
             self._actuator.ask(StopRequest(reason))
 
 
+def hands_on(pad_name: str, state: PadState) -> OperatorRequest:
+    """What a pad says, as the drive's log has it."""
+    buttons = {"dead_man": state.dead_man, "arm": state.arm, "stop": state.stop}
+    down = tuple(name for name, is_down in buttons.items() if is_down)
+    return OperatorRequest(state.steering, state.throttle, down, pad_name)
+
+
 def run_gamepad(
     car: Car,
     tell: Callable[[str], None],
@@ -159,21 +171,33 @@ def run_gamepad(
                 exits.callback(pad.close)
                 actuator = ActuatorClient(car.folder.actuator)
                 exits.callback(actuator.close)
+                line = OperatorLine(car.folder.drive).start()
+                exits.callback(line.close)
                 tell(f"{pad.name}: start arms, the right shoulder button permits driving, the right face button stops.")
-                angle_deg = car.config.limits.max_steering_angle_deg
-                drive = GamepadDrive(
-                    pad,
-                    actuator,
-                    car.config.devices.gamepad,
-                    largest_angle_deg=angle_deg,
-                    tell=tell,
-                    supervisor=supervisor,
-                )
                 told = ""
-                drive.run(stop)
+                _drive_by(pad, actuator, line, car, tell, supervisor).run(stop)
         except (HardwareError, LinkError) as error:
             if str(error) != told:
                 told = str(error)
                 tell(told)
             supervisor.turned(time.monotonic())  # waiting for a pad is what it should do
             stop.wait(RETRY_S)
+
+
+def _drive_by(
+    pad: Gamepad,
+    actuator: ActuatorLine,
+    line: OperatorLine,
+    car: Car,
+    tell: Callable[[str], None],
+    supervisor: Supervisor,
+) -> GamepadDrive:
+    return GamepadDrive(
+        pad,
+        actuator,
+        car.config.devices.gamepad,
+        largest_angle_deg=car.config.limits.max_steering_angle_deg,
+        tell=tell,
+        supervisor=supervisor,
+        shown=lambda state: line.say(hands_on(pad.name, state)),
+    )

@@ -86,11 +86,12 @@ def run_drive(
             stop_car=lambda reason: stop_car(car, reason),
             recorder=recorder,
             placed=placed,
+            speed_scale=car.config.drive.speed_scale,
         )
         server = ApiServer(service, car.folder.drive)
         exits.callback(server.close)
         server.start()
-        service.begin()
+        service.models.begin()
 
         def reached() -> None:
             pilot = service.loop.pilot if service.loop is not None else None
@@ -133,7 +134,7 @@ def keep_driving(
                         actuator,
                         recorder=service,
                         supervisor=supervisor,
-                        speed_scale=car.config.drive.speed_scale,
+                        speed_scale=service.speed_scale,
                         seen=server.wake,
                     )
                 service.loop.reach(actuator, senses)
@@ -194,8 +195,9 @@ class Starting:
                 # A picture that was late is no reason to give up yet, a calibration that is missing soon is.
                 refused_since_s = refused_since_s or now_s
             is_refused = refused_since_s is not None and now_s - refused_since_s > REFUSED_S
-            if is_refused or self._service.is_hopeless() or now_s > gives_up_at_s:
-                self._problem = problem
+            hopeless = self._service.why_no_model()
+            if is_refused or hopeless or now_s > gives_up_at_s:
+                self._problem = hopeless or problem
                 self._stop.set()
 
 

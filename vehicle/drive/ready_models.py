@@ -7,14 +7,23 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from shared.errors import LapwingError
 from vehicle.drive.pilot import ModelPilot
 
 LONGEST_WAIT_S = 3.0
+THE_NEXT = "that drives next"  # what is said of a model whose name is not known yet
 MOST_READY = 2  # besides the one that drives; each keeps its network in memory
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    name: str
+    then: Callable[[ModelPilot], None]
+    otherwise: Callable[[], None]
 
 
 class ReadyModels:
@@ -30,19 +39,33 @@ class ReadyModels:
         self._ready: OrderedDict[str, ModelPilot] = OrderedDict()
         self._preparing: list[str] = []
         self._problems: dict[str, str] = {}
-        self._wanted: queue.SimpleQueue[tuple[str, Callable[[ModelPilot], None] | None] | None] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[_Wanted | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
         self._thread.start()
 
-    def prepare(self, name: str, then: Callable[[ModelPilot], None] | None = None) -> None:
+    def prepare(
+        self,
+        name: str,
+        then: Callable[[ModelPilot], None] | None = None,
+        otherwise: Callable[[], None] = lambda: None,
+    ) -> None:
         """Make it ready in the background, from the disk, even if it is ready already: it may be another by now.
 
-        then: called with it by the thread that prepares; without it, it is kept for `take`.
+        then: called with it by the thread that prepares; without it, it is kept for `take`. otherwise: called where
+        it cannot be made ready.
         """
         with self._lock:
             self._preparing.append(name)
             self._problems.pop(name, None)
-        self._wanted.put((name, then))
+        self._wanted.put(_Wanted(name, then or (lambda pilot: self.keep(name, pilot)), otherwise))
+
+    def keep(self, name: str, pilot: ModelPilot) -> None:
+        """One that is ready, for `take`; the oldest of too many is let go of."""
+        with self._lock:
+            self._ready[name] = pilot
+            self._ready.move_to_end(name)
+            while len(self._ready) > MOST_READY:
+                self._ready.popitem(last=False)
 
     def take(self, name: str, sha256: str) -> ModelPilot | None:
         """The model, which is then no longer kept; None when it is not ready, or was another one."""
@@ -70,24 +93,14 @@ class ReadyModels:
 
     def _run(self) -> None:
         while (wanted := self._wanted.get()) is not None and not self.closed.is_set():
-            name, then = wanted
+            name = wanted.name
             try:
-                pilot = self._load(name)
-                if then is not None:
-                    then(pilot)
-                else:
-                    self._keep(name, pilot)
+                wanted.then(self._load(name))
             except LapwingError as error:  # an edge: it is told to whoever looks
-                log.warning("The model %s is not ready: %s", name or "that drives next", error)
+                log.warning("The model %s is not ready: %s", name or THE_NEXT, error)
                 with self._lock:
                     self._problems[name] = str(error)
+                wanted.otherwise()
             finally:
                 with self._lock:
                     self._preparing.remove(name)
-
-    def _keep(self, name: str, pilot: ModelPilot) -> None:
-        with self._lock:
-            self._ready[name] = pilot
-            self._ready.move_to_end(name)
-            while len(self._ready) > MOST_READY:
-                self._ready.popitem(last=False)

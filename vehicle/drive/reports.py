@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from vehicle.drive.api import DecisionReport, ModelReport
 from vehicle.drive.confidence import confidence_of
-from vehicle.drive.loop import NO_MODEL, DriveLoop
+from vehicle.drive.loop import DriveLoop
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.turn import Decision
 from vehicle.hardware.protocols import Camera
@@ -42,19 +40,16 @@ def decision_report(decision: Decision | None, pilot: ModelPilot | None, now_s: 
     )
 
 
-def missing_parts(
-    loop: DriveLoop | None, camera: Camera, actuator_problem: str, coming: str, model_problems: Sequence[str]
-) -> tuple[str, ...]:
+def missing_parts(loop: DriveLoop | None, camera: Camera, actuator_problem: str, no_model: str) -> tuple[str, ...]:
     """What the car waits for before it can drive, sentences; empty when all is there.
 
-    coming: what is said of a model that is on its way. model_problems: why models could not be made ready, the
-    newest last. Both empty where there is nothing to say.
+    no_model: what is said where no model is in place.
     """
     missing = [actuator_problem]
     if loop is None:
         missing.append(camera.problem)
     else:
-        missing.append(loop.camera_verdict.problem)
+        missing.append(loop.camera_verdict.problem or loop.senses_problem)
         if loop.pilot is None:
-            missing.append(coming or loop.model_problem or " ".join([NO_MODEL, *model_problems[-1:]]))
+            missing.append(no_model)
     return tuple(sentence for sentence in missing if sentence)

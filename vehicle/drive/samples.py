@@ -15,6 +15,7 @@ from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.messages import DevicesRequest
 from vehicle.actuator.slack import Reading
+from vehicle.drive.load import Load, LoadMeter
 from vehicle.drive.turn_messages import TimedMessage
 
 SYSTEM_S = 1.0
@@ -33,7 +34,7 @@ class Samples:
         self._root = root
         self._read_at_s: dict[str, float] = {}
         self._system_at_s = float("-inf")
-        self._ticks = (0, 0)
+        self._meter = LoadMeter(root / "proc")
 
     def __call__(self, now_s: float, jitter_p99_ms: float | None) -> list[TimedMessage]:
         """Battery and IMU when they were read again, the computer once a second."""
@@ -49,44 +50,23 @@ class Samples:
         if now_s - self._system_at_s >= SYSTEM_S:
             self._system_at_s = now_s
             computer = readings.get(COMPUTER, Reading({}, now_s)).values
-            messages.append((now_s, self._system(computer, jitter_p99_ms)))
+            messages.append((now_s, self._system(computer, jitter_p99_ms, self._meter.read(now_s))))
         return messages
 
-    def _system(self, computer: Mapping[str, float], jitter_p99_ms: float | None) -> SystemSample:
+    def _system(self, computer: Mapping[str, float], jitter_p99_ms: float | None, load: Load) -> SystemSample:
         bits = computer.get("throttled_bits")
         return SystemSample(
-            cpu_percent=self._cpu_percent(),
+            cpu_percent=load.cpu_percent,
             cpu_temperature_c=computer.get("temperature_c", self._temperature_c()),
-            memory_percent=self._memory_percent(),
+            memory_percent=load.memory_percent,
             throttled_bits=None if bits is None else int(bits),
             loop_jitter_p99_ms=jitter_p99_ms,
             wifi_rssi_dbm=self._wifi_rssi_dbm(),
         )
 
-    def _cpu_percent(self) -> float | None:
-        """Of all cores, since it was asked last."""
-        words = self._lines("proc/stat")[:1]
-        if not words:
-            return None
-        ticks = [int(word) for word in words[0].split()[1:9]]
-        idle, total = ticks[3] + ticks[4], sum(ticks)
-        idle_before, total_before = self._ticks
-        self._ticks = (idle, total)
-        passed = total - total_before
-        return 100.0 * (1 - (idle - idle_before) / passed) if total_before and passed else None
-
     def _temperature_c(self) -> float | None:
         zones = [self._lines(f"sys/class/thermal/thermal_zone{number}/temp") for number in range(2)]
         return max((float(zone[0]) / 1000 for zone in zones if zone), default=None)
-
-    def _memory_percent(self) -> float | None:
-        """In use, as a share of all: what programs could not have."""
-        values = dict(line.split(":", 1) for line in self._lines("proc/meminfo") if ":" in line)
-        try:
-            total, available = (float(values[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
-        except (KeyError, ValueError, IndexError):
-            return None
-        return 100.0 * (1 - available / total) if total else None
 
     def _wifi_rssi_dbm(self) -> float | None:
         """Of the first wireless interface; two lines of titles come before it."""

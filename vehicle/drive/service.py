@@ -5,13 +5,13 @@ The socket's thread calls it. It looks at what the loop has done last, and has t
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Protocol
 
-from shared.errors import ArchiveError, LinkError
+from shared.drive_channels import DriveMessage, OperatorInput
+from shared.errors import LinkError
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.api import (
@@ -19,6 +19,7 @@ from vehicle.drive.api import (
     BookmarkRequest,
     ChooseRequest,
     DriveReport,
+    OperatorRequest,
     PictureRequest,
     PrepareRequest,
     RecordRequest,
@@ -31,7 +32,8 @@ from vehicle.drive.api import (
 )
 from vehicle.drive.latency import LatencyReport
 from vehicle.drive.load import Load, LoadMeter
-from vehicle.drive.loop import ARMED, DriveLoop, DriveRecorder
+from vehicle.drive.loop import ARMED, NO_MODEL, DriveLoop, DriveRecorder
+from vehicle.drive.model_choice import ModelChoice, Models
 from vehicle.drive.pilot import ModelPilot
 from vehicle.drive.ready_models import ReadyModels
 from vehicle.drive.reports import decision_report, missing_parts, model_report
@@ -41,30 +43,6 @@ from vehicle.hardware.protocols import Camera
 
 LOOP_TIMEOUT_S = 2.0
 LOOKED_EVERY_S = 0.5  # load and latency are worked out no more often, however many ask
-BETWEEN_TRIES_S = 0.1
-THE_NEXT = "that drives next"  # what is said of a model whose name is not known yet
-
-
-class Installed(Protocol):
-    """One model of the store."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sha256(self) -> str: ...
-
-
-class Models(Protocol):
-    """The installed models."""
-
-    def installed(self) -> Sequence[Installed]:
-        """Every one, by name."""
-        ...
-
-    def choose(self, name: str) -> None:
-        """The model that drives next, also after a restart."""
-        ...
 
 
 class RecordingStatus(Protocol):
@@ -87,6 +65,10 @@ class Recordings(DriveRecorder, Protocol):
         """Keep this moment. StorageError says why not."""
         ...
 
+    def add(self, message: DriveMessage) -> None:
+        """One more message for the log, of now. Never waits."""
+        ...
+
     def status(self) -> RecordingStatus: ...
 
 
@@ -106,20 +88,19 @@ class DriveService:
         stop_car: Callable[[str], None],
         recorder: Recordings | None = None,
         placed: Callable[[ModelPilot], None] = lambda pilot: None,
+        speed_scale: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """placed: hears of every model put in place."""
+        """placed: hears of every model put in place. speed_scale: of the loop, before there is one too."""
         self.loop: DriveLoop | None = None
+        self.speed_scale = speed_scale
         self.actuator_problem = "There is no actuator yet."
         self.camera = camera
+        self.models = ModelChoice(ready, models, lambda pilot: self._by_loop(lambda loop: loop.take(pilot)), placed)
         self._ready = ready
-        self._models = models
         self._stop_car = stop_car
         self._recorder = recorder
-        self._placed = placed
         self._clock = clock
-        self._choosing = threading.Lock()
-        self._coming = ""  # the model that was chosen and is still being prepared
         self._decided: Decision | None = None
         self._views = Views(camera)
         self._meter = LoadMeter()
@@ -153,7 +134,7 @@ class DriveService:
             preparing=preparing,
             ready=ready,
             problems=self._ready.problems(),
-            speed_scale=1.0 if loop is None else loop.speed_scale,
+            speed_scale=self.speed_scale,
             recording=None if self._recorder is None else self._recorder.status().name,
             latency=latency,
             load=load,
@@ -161,13 +142,12 @@ class DriveService:
 
     def start(self, mode: Mode, model: str | None = None) -> str:
         """Arm the car and let the model drive. Why not; empty when it does."""
-        if self._coming:
-            return f"The model {self._coming} is being prepared. Wait a moment, then start again."
-        if model is not None and not self._is_in_place(model):
-            if problem := self.choose(model):
+        if model is not None and not self.models.coming and not self._is_in_place(model):
+            problem = self.choose(model)
+            if problem:
                 return problem
-            if self._coming:
-                return f"The model {model} is being prepared. Wait a moment, then start again."
+        if coming := self.models.coming:
+            return f"The model {coming} is being prepared. Wait a moment, then start again."
         return self._by_loop(lambda loop: loop.arm(mode))
 
     def choose(self, name: str) -> str:
@@ -175,19 +155,7 @@ class DriveService:
         loop = self.loop
         if loop is not None and loop.status is not None and loop.status.phase is Phase.ARMED:
             return ARMED
-        sha256 = self._sha256_of(name)
-        with self._choosing:
-            pilot = self._ready.take(name, sha256)
-            if pilot is None:
-                self._coming = name
-                self._ready.prepare(name, lambda prepared: self._place_when_possible(name, prepared))
-                return ""
-            return self._place(name, pilot)
-
-    def begin(self) -> None:
-        """At the start: have the model that drives next put in place as soon as it is ready."""
-        self._coming = THE_NEXT
-        self._ready.prepare("", lambda prepared: self._place_when_possible("", prepared))
+        return self.models.choose(name)
 
     def waits_for(self) -> str:
         """What has to come before the car can be started; empty when all is there."""
@@ -200,9 +168,9 @@ class DriveService:
             return f"The actuator is not ready: {loop.status.reason or loop.status.phase}."
         return ""
 
-    def is_hopeless(self) -> bool:
-        """Whether there is no model, and none to come."""
-        return not self._coming and self._pilot() is None
+    def why_no_model(self) -> str:
+        """Why there is no model and none is to come; empty while there may be one."""
+        return "" if self.models.coming or self._pilot() is not None else self._no_model()
 
     def start_or_say(self, mode: Mode) -> str:
         """As start; that there is no loop is a reason like others."""
@@ -219,14 +187,17 @@ class DriveService:
             case StopRequest():
                 self._stop_car(request.reason)
             case PrepareRequest():
-                self._sha256_of(request.model)
+                self.models.sha256_of(request.model)
                 self._ready.prepare(request.model)
             case ChooseRequest():
                 return self.choose(request.model)
             case SpeedScaleRequest():
-                if self.loop is None:
-                    return self.actuator_problem
-                self.loop.speed_scale = request.speed_scale
+                self.speed_scale = request.speed_scale
+                if self.loop is not None:
+                    self.loop.speed_scale = request.speed_scale
+            case OperatorRequest(steering, throttle, buttons, client):
+                if self._recorder is not None:
+                    self._recorder.add(OperatorInput(steering, throttle, buttons, client))
             case RecordRequest() | BookmarkRequest():
                 return self._record(request)
         return ""
@@ -245,51 +216,21 @@ class DriveService:
             return f"{recording} is being recorded. End that first."
         return ""
 
-    def _place_when_possible(self, name: str, pilot: ModelPilot) -> None:
-        """In the thread that prepares: nobody can start meanwhile, but there may be no loop yet."""
-        try:
-            while True:
-                try:
-                    if not self._place(name, pilot):
-                        return
-                except LinkError:
-                    pass  # there is no loop at the moment
-                if self._ready.closed.wait(BETWEEN_TRIES_S):
-                    return
-        finally:
-            if self._coming == (name or THE_NEXT):
-                self._coming = ""
-
-    def _place(self, name: str, pilot: ModelPilot) -> str:
-        """Hand the model to the loop, and remember it for the next start. Why not; empty when it is in place."""
-        problem = self._by_loop(lambda loop: loop.take(pilot))
-        if not problem:
-            self._coming = ""
-            if name:
-                self._models.choose(name)
-            self._placed(pilot)
-        return problem
-
     def _by_loop(self, task: Callable[[DriveLoop], str]) -> str:
         """Have the loop do something between two turns. LinkError when there is none that turns."""
         loop = self.loop
         if loop is None or self.actuator_problem:
             raise LinkError(self.actuator_problem)
+        promised = loop.ask(lambda: task(loop))
         try:
-            return loop.ask(lambda: task(loop)).result(LOOP_TIMEOUT_S)
+            return promised.result(LOOP_TIMEOUT_S)
         except FutureTimeoutError:
+            promised.cancel()  # a loop that turns again must not arm the car for somebody who was refused
             raise LinkError("The control loop does not answer. Look at its log, then restart the drive.") from None
 
     def _is_in_place(self, name: str) -> bool:
         pilot = self._pilot()
-        return pilot is not None and pilot.archive.name == name and pilot.archive.sha256 == self._sha256_of(name)
-
-    def _sha256_of(self, name: str) -> str:
-        """Of the archive installed under this name; ArchiveError when there is none."""
-        hashes = {model.name: model.sha256 for model in self._models.installed()}
-        if name not in hashes:
-            raise ArchiveError(f"The model {name!r} is not installed. Installed: {', '.join(hashes) or 'none'}.")
-        return hashes[name]
+        return pilot is not None and pilot.archive.name == name and pilot.archive.sha256 == self.models.sha256_of(name)
 
     def _pilot(self) -> ModelPilot | None:
         pilot = None if self.loop is None else self.loop.pilot
@@ -297,9 +238,14 @@ class DriveService:
 
     def _missing(self) -> tuple[str, ...]:
         """What the car waits for before it can drive."""
-        problems = list(self._ready.problems().values())
-        coming = f"The model {self._coming} is being prepared." if self._coming else ""
-        return missing_parts(self.loop, self.camera, self.actuator_problem, coming, problems)
+        coming = self.models.coming
+        no_model = f"The model {coming} is being prepared." if coming else self._no_model()
+        return missing_parts(self.loop, self.camera, self.actuator_problem, no_model)
+
+    def _no_model(self) -> str:
+        """Why no model is in place while none is."""
+        taken_out = "" if self.loop is None else self.loop.model_problem
+        return taken_out or " ".join([NO_MODEL, *list(self._ready.problems().values())[-1:]])
 
     def _figures(self) -> tuple[LatencyReport, Load]:
         now_s = self._clock()

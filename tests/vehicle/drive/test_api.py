@@ -29,6 +29,7 @@ from vehicle.drive.api import (
     ChooseRequest,
     DecisionReport,
     DriveReport,
+    OperatorRequest,
     PictureRequest,
     PrepareRequest,
     RecordRequest,
@@ -67,6 +68,7 @@ REQUESTS: list[Request] = [
     SpeedScaleRequest(0.25),
     RecordRequest(is_on=True, name="first"),
     BookmarkRequest("it hit the cone"),
+    OperatorRequest(-0.5, 0.25, ("dead_man",), "pad"),
 ]
 STATUS = ActuatorStatus(Phase.ARMED, Driver.AUTONOMOUS, 7, "", "", Action(1.0, 2.0), 1500.0, 1500.0, 0, 0.0)
 REPORT = DriveReport(

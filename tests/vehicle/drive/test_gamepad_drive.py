@@ -15,7 +15,8 @@ from vehicle.actuator.messages import Answer, ArmRequest, Request, StopRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.config import CarConfig, GamepadConfig
-from vehicle.drive.gamepad_drive import IDLE_S, RENEW_S, GamepadDrive, run_gamepad
+from vehicle.drive.api import OperatorRequest
+from vehicle.drive.gamepad_drive import IDLE_S, RENEW_S, GamepadDrive, hands_on, run_gamepad
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.hardware.assembly import Car
 from vehicle.hardware.protocols import PadState
@@ -202,6 +203,13 @@ def test_ending_the_driver_stops_the_car(car: Driven) -> None:
     stop.set()
     car.drive.run(stop)
     assert car.rig.core.state.reason == "the gamepad's driver ended"
+
+
+def test_what_the_hands_do_is_shown_whoever_drives_and_told_in_the_words_of_the_log(car: Driven) -> None:
+    shown: list[PadState] = []
+    car.drive._shown = shown.append
+    car.turns(RENEW_S, steering=0.5, throttle=-0.25, dead_man=True)
+    assert hands_on("pad", shown[-1]) == OperatorRequest(0.5, -0.25, ("dead_man",), "pad")
 
 
 @pytest.fixture
