@@ -122,3 +122,15 @@ def test_camera_and_lidar_drive_a_lap(virtual_car: MakeCar) -> None:
     car = virtual_car(pilot=ModelPilot(archive, open_engine(archive)), preset="light", seed=7)
     assert car.drive_lap()
     assert car.loop.decision.sight.scan is not None
+
+
+def test_a_model_whose_actions_are_ranges_drives_too(virtual_car: MakeCar) -> None:
+    archive = read_archive(MODELS / "avoid_objects_continuous.tar.gz")
+    witness = Witness()
+    witness.car = virtual_car(pilot=ModelPilot(archive, open_engine(archive)), recorder=witness, preset="light", seed=7)
+    witness.car.arm()
+    witness.car.run(6.0)
+    assert witness.car.is_armed()
+    assert witness.car.pose.off_track_count == 0
+    assert witness.car.pose.progress_percent > 10.0
+    assert len({decision.action for decision in witness.decisions}) > 0.8 * len(witness.decisions)

@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.errors import HardwareError, LinkError
+from shared.errors import HardwareError, LapwingError, LinkError
+from shared.sensors import SENSORS
 from vehicle.car_options import car_options
 from vehicle.hardware.assembly import Car
+from vehicle.hardware.finding import JOIN, Finding, Verdict, failed
 
 if TYPE_CHECKING:
     from vehicle.drive.api import DriveReport
-    from vehicle.hardware.doctor import Finding
 
 WORDS = {"good": "ok", "note": "-", "warning": "warning", "problem": "PROBLEM"}
 COLOURS = {"good": "green", "note": "bright_black", "warning": "yellow", "problem": "red"}
+READINGS = frozenset(spec.reading for spec in SENSORS.values())
 WORD_WIDTH, NAME_WIDTH, WIDEST = 9, 13, 100
 
 
@@ -53,28 +55,45 @@ def examine(car: Car) -> Iterator[Finding]:
     """Devices, model, computer. What belongs to the drive is asked of the drive, where one runs."""
     from vehicle.hardware.doctor import Doctor
     from vehicle.hardware.doctor_computer import examine_computer
+    from vehicle.hardware.doctor_sensors import examine_sensors
 
+    yield from Doctor(car).examine()
     drive = _drive(car)
-    yield from Doctor(car, opens_sensors=drive is None).examine()
-    yield from [_model(car)] if drive is None else _driving(drive)
+    if drive is None:
+        yield from examine_sensors(car)
+        yield _model(car)
+    elif isinstance(drive, Finding):
+        yield drive
+        yield from examine_sensors(car, in_use=READINGS)
+    else:
+        yield from _driving(drive)
+        yield from examine_sensors(car, in_use=_in_use(drive))
     yield from examine_computer(car)
 
 
-def _drive(car: Car) -> DriveReport | None:
-    """How the drive stands; None where none runs."""
+def _drive(car: Car) -> DriveReport | Finding | None:
+    """How the drive stands, or why it does not say; None where none runs."""
     from vehicle.drive.client import DriveClient
 
     try:
         client = DriveClient(car.folder.drive)
-    except LinkError:
-        return None
+    except LinkError as error:
+        is_forbidden = isinstance(error.__cause__, PermissionError)
+        return Finding("drive", Verdict.WARNING, "This user may not ask it.", JOIN) if is_forbidden else None
     with contextlib.closing(client):
-        return client.state()
+        try:
+            return client.state()
+        except LinkError as error:
+            return failed("drive", error)
+
+
+def _in_use(drive: DriveReport) -> set[str]:
+    """What it has open of the sensors."""
+    sensors = () if drive.model is None else drive.model.sensors
+    return {"camera", *(SENSORS[name].reading for name in sensors)}
 
 
 def _driving(drive: DriveReport) -> Iterator[Finding]:
-    from vehicle.hardware.doctor import Finding, Verdict, failed
-
     for missing in drive.missing:
         yield failed("drive", missing)
     if not drive.missing:
@@ -85,9 +104,7 @@ def _driving(drive: DriveReport) -> Iterator[Finding]:
 
 
 def _model(car: Car) -> Finding:
-    from shared.errors import LapwingError
     from vehicle.drive.process import load_model, open_pilot
-    from vehicle.hardware.doctor import Finding, Verdict, failed
 
     try:
         archive = load_model(car, None)

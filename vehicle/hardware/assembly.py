@@ -13,7 +13,7 @@ from calibration.pulses import throttle_pulse_us
 from calibration.store import CalibrationStore
 from shared.atomic_files import storage_errors
 from shared.cars import CAR_MODELS
-from shared.errors import HardwareError
+from shared.errors import CalibrationError, HardwareError
 from vehicle.config import BatteryConfig, CameraConfig, CarConfig
 from vehicle.emulated.camera import EmulatedCamera
 from vehicle.emulated.i2c import SocketI2C
@@ -28,6 +28,7 @@ from vehicle.hardware.i2c_bus import I2CBus, LinuxI2C, kernel_driver_of
 from vehicle.hardware.lidar_mount import ScanFrame
 from vehicle.hardware.mpu6050 import Mpu6050
 from vehicle.hardware.no_lidar import NoLidar
+from vehicle.hardware.output_enable import open_output_enable
 from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, ticks_for
 from vehicle.hardware.pi_health import PiHealth
 from vehicle.hardware.picamera import PicameraDevice
@@ -123,6 +124,16 @@ def arming_obstacle(car: Car, profile: CalibrationProfile) -> str | None:
     )
 
 
+def pulses_are_known(car: Car) -> bool:
+    """Whether anybody has said yet which pulses this car takes; a calibration that is damaged says nothing."""
+    if car.folder.calibrating.exists():
+        return True
+    try:
+        return profile_in_force(car) is not None
+    except CalibrationError:
+        return False
+
+
 def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
     """The servo board, not started, claimed for this process. HardwareError when it is not to be had.
 
@@ -142,7 +153,7 @@ def open_servo_board(car: Car, profile: CalibrationProfile) -> ServoBoard:
         bus.deinit()
         raise
     board = Pca9685Board(bus, address=settings.address, oscillator_hz=profile.chip_clock_hz)
-    return board if _is_known(car) else SilentBoard(board)
+    return board if pulses_are_known(car) else SilentBoard(board)
 
 
 def open_bus(car: Car, number: int) -> I2CBus:
@@ -155,7 +166,7 @@ def neutral_ticks(car: Car, profile: CalibrationProfile) -> int:
 
     NO_NEUTRAL_TICKS for a car that was never calibrated.
     """
-    if not _is_known(car):
+    if not pulses_are_known(car):
         return NO_NEUTRAL_TICKS
     return ticks_for(throttle_pulse_us(profile, 0.0, 1.0), profile.chip_clock_hz)
 
@@ -163,18 +174,32 @@ def neutral_ticks(car: Car, profile: CalibrationProfile) -> int:
 def guard_arguments(car: Car, profile: CalibrationProfile) -> list[str]:
     """All that the guard must know, as its command line: it reads no settings and no calibration itself."""
     settings = car.config.servo_board
-    wiring: str = settings.output_enable
-    if wiring != "none":
-        wiring += f":{settings.output_enable_chip}:{settings.output_enable_line}"
     values = {
         "--socket": str(car.folder.guard),
         "--bus": f"emulated:{car.folder.board_i2c}" if car.emulated else f"i2c:{settings.bus}",
         "--address": str(settings.address),
         "--prescale": str(prescale_for(profile.chip_clock_hz)),
         "--neutral-ticks": str(neutral_ticks(car, profile)),
-        "--output-enable": "none" if car.emulated else wiring,
+        "--output-enable": _enable_line(car),
     }
     return [word for pair in values.items() for word in pair]
+
+
+def try_enable_line(car: Car) -> str:
+    """How the servo board's /OE pin is wired. HardwareError when its line is not to be had; a guard that runs has it.
+
+    The line is let go of at once; every output is off meanwhile.
+    """
+    open_output_enable(_enable_line(car)).close()
+    return "none" if car.emulated else car.config.servo_board.output_enable
+
+
+def _enable_line(car: Car) -> str:
+    """As the guard takes it."""
+    settings = car.config.servo_board
+    if car.emulated or settings.output_enable == "none":
+        return "none"
+    return f"{settings.output_enable}:{settings.output_enable_chip}:{settings.output_enable_line}"
 
 
 def open_bus_devices(car: Car, exits: ExitStack) -> list[BusDevice]:
@@ -283,11 +308,6 @@ def open_lidar(car: Car, profile: CalibrationProfile | None = None) -> Lidar:
     path, baud_rate = (car.folder.board_lidar, BAUD_RATE) if car.emulated else (config.port, config.baud_rate)
     frame = ScanFrame(profile.lidar or LidarPose(), CAR_MODELS[profile.car_model].lidar, config.masks_deg)
     return Rplidar(lambda: RplidarPort(str(path), (baud_rate,) if baud_rate else BAUD_RATES), frame)
-
-
-def _is_known(car: Car) -> bool:
-    """Whether anybody has said yet which pulses this car takes."""
-    return car.folder.calibrating.exists() or profile_in_force(car) is not None
 
 
 def _open_camera_device(config: CameraConfig, deliver: DeliverFrame) -> CameraDevice:

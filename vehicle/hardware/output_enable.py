@@ -36,6 +36,9 @@ class NotWired:
     def forbid(self) -> None:
         """Nothing that could be done."""
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
 
 class EnableLine:
     """A plain output: its level is the permission."""
@@ -51,6 +54,10 @@ class EnableLine:
     def forbid(self) -> None:
         """Outputs off."""
         self._set(OFF)
+
+    def close(self) -> None:
+        """Let go of the line."""
+        self._line.close()
 
     def _set(self, level: int) -> None:
         if level != self._level:
@@ -72,6 +79,10 @@ class DeadManLine:
 
     def forbid(self) -> None:
         """No more edges."""
+
+    def close(self) -> None:
+        """Let go of the line."""
+        self._line.close()
 
 
 class GpioLine:
@@ -107,6 +118,10 @@ class GpioLine:
     def set(self, level: int) -> None:
         """0 or 1."""
         self._ioctl(self._fd, GPIO_V2_LINE_SET_VALUES_IOCTL, bytearray(struct.pack("QQ", level, 1)))
+
+    def close(self) -> None:
+        """Let go of it. Its level is then the pull-up's."""
+        os.close(self._fd)
 
 
 def open_output_enable(name: str) -> NotWired | EnableLine | DeadManLine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from vehicle.actuator.server import ActuatorServer
 from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import Phase
 from vehicle.cli import run
+from vehicle.commands.doctor import examine as examine_all
 from vehicle.commands.doctor import told
 from vehicle.config import CarConfig
 from vehicle.emulated.board import EmulatedBoard
@@ -36,18 +38,20 @@ from vehicle.hardware.assembly import (
     open_bus_devices,
     open_servo_board,
 )
-from vehicle.hardware.doctor import Doctor, Finding, Verdict
+from vehicle.hardware.doctor import Doctor, examine_enable_line
 from vehicle.hardware.doctor_computer import LOW_DISK_BYTES, examine_computer
-from vehicle.runtime_folder import RuntimeFolder
+from vehicle.hardware.doctor_sensors import examine_sensors
+from vehicle.hardware.finding import Finding, Verdict
+from vehicle.runtime_folder import RuntimeFolder, listen
 
 DEVICES = {"battery": {"gauge": "ina219"}, "imu": {"chip": "mpu6050"}, "tail_light": {"wiring": "servo_board"}}
 
 
 @pytest.fixture(autouse=True)
 def _short_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vehicle.hardware.doctor.LOOK_S", 0.4)
-    monkeypatch.setattr("vehicle.hardware.doctor.PICTURE_TIMEOUT_S", 0.3)
-    monkeypatch.setattr("vehicle.hardware.doctor.SCAN_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("vehicle.hardware.doctor_sensors.LOOK_S", 0.4)
+    monkeypatch.setattr("vehicle.hardware.doctor_sensors.PICTURE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("vehicle.hardware.doctor_sensors.SCAN_TIMEOUT_S", 2.0)
 
 
 @pytest.fixture
@@ -100,8 +104,13 @@ def core(car: Car, board: EmulatedBoard) -> Iterator[ActuatorCore]:
     exits.close()
 
 
-def examine(car: Car) -> dict[str, Finding]:
+def devices(car: Car) -> dict[str, Finding]:
+    """What is said of all but the sensors."""
     return {finding.name: finding for finding in Doctor(car, sleep=lambda s: time.sleep(s / 20)).examine()}
+
+
+def examine(car: Car) -> dict[str, Finding]:
+    return devices(car) | {finding.name: finding for finding in examine_sensors(car)}
 
 
 def verdicts(findings: dict[str, Finding]) -> dict[str, str]:
@@ -119,8 +128,10 @@ def test_a_car_that_is_well_and_stands_alone(car: Car, board: EmulatedBoard) -> 
         "computer": "note",
         "tail light": "good",
         "camera": "good",
+        "right camera": "good",
         "lidar": "good",
     }
+    assert findings["servo board"].found == "It answers, and keeps its settings. No actuator runs."
     assert findings["battery"].found == "7.90 V, 0.00 A, about 71 %."
     assert findings["camera"].found.startswith("640x480, ")
     assert [change for change in board.chip.settled_history() if change.channel < 2 and change.width_us] == []
@@ -214,10 +225,67 @@ def test_a_calibration_that_was_damaged_on_the_disk_is_told(car: Car, board: Emu
     assert "history" not in examine(car)
 
 
-def test_what_the_drive_has_is_not_opened(car: Car, board: EmulatedBoard) -> None:
-    names = {finding.name for finding in Doctor(car, sleep=lambda s: None, opens_sensors=False).examine()}
-    assert "imu" in names
-    assert not names & {"camera", "lidar"}
+def test_a_board_that_nobody_calibrated_is_not_said_to_have_been_tried(car: Car, board: EmulatedBoard) -> None:
+    new = replace(car, config=car.config.changed(starting_profile="rc_car"))
+    findings = devices(new)
+    assert findings["calibration"].verdict is Verdict.PROBLEM
+    assert findings["servo board"].found == (
+        "It answers. Its outputs stay off until the car is calibrated, and its settings were not tried. "
+        "No actuator runs."
+    )
+    assert board.chip.settled_history() == []
+
+
+def test_with_a_calibration_that_is_damaged_the_other_devices_are_looked_at(
+    car: Car, board: EmulatedBoard, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text("{")
+    findings = devices(replace(car, config=car.config.changed(calibration=str(damaged))))
+    assert findings["calibration"].verdict is Verdict.PROBLEM
+    assert {findings[name].verdict for name in ("servo board", "battery", "imu")} == {Verdict.GOOD}
+
+
+def test_an_actuator_that_hangs_is_a_finding_and_its_bus_left_alone(car: Car, board: EmulatedBoard) -> None:
+    before = board.wire.transactions
+    hung = listen(car.folder.actuator, socket.SOCK_SEQPACKET)
+    threading.Thread(target=lambda: hung.accept()[0].close()).start()
+    findings = devices(car)
+    hung.close()
+    assert findings["actuator"].verdict is Verdict.PROBLEM
+    assert "servo board" not in findings
+    assert board.wire.transactions == before
+
+
+def test_an_enable_line_that_is_not_there_is_a_problem_and_one_that_is_not_wired_a_note(folder: RuntimeFolder) -> None:
+    def said(**settings: object) -> Finding:
+        return examine_enable_line(Car(CarConfig().changed(servo_board=settings), folder, emulated=False))
+
+    missing = said(output_enable="line", output_enable_chip=63)
+    assert (missing.name, missing.verdict) == ("enable line", Verdict.PROBLEM)
+    assert "output_enable_chip" in missing.advice
+    assert (said(output_enable="none").name, said(output_enable="none").verdict) == ("safety L0", Verdict.NOTE)
+
+
+@pytest.mark.parametrize("in_use", [set(), {"camera"}, {"camera", "lidar"}, {"camera", "stereo"}])
+def test_what_the_drive_has_open_is_left_alone_and_the_rest_looked_at(
+    car: Car, board: EmulatedBoard, in_use: set[str]
+) -> None:
+    names = {finding.name for finding in examine_sensors(car, in_use)} - {"gamepad"}
+    called = {"camera": "camera", "stereo": "right camera", "lidar": "lidar"}
+    assert names == {called[reading] for reading in called if reading not in in_use}
+
+
+def test_a_second_camera_that_fails_is_a_warning_and_where_none_is_set_a_note(
+    car: Car, board: EmulatedBoard, folder: RuntimeFolder
+) -> None:
+    board.right_sensor.fault = CameraFault.BLACK
+    right = {finding.name: finding for finding in examine_sensors(car, {"camera", "lidar"})}["right camera"]
+    assert right.verdict is Verdict.WARNING
+    assert right.found == "The right camera sees nothing but black."
+    real = Car(CarConfig(), folder, emulated=False)
+    right = {finding.name: finding for finding in examine_sensors(real, {"camera", "lidar"})}["right camera"]
+    assert right.verdict is Verdict.NOTE
 
 
 def test_nothing_fitted_is_nothing_wrong(car: Car, board: EmulatedBoard) -> None:
@@ -304,3 +372,14 @@ def test_the_verb_tells_json_and_its_exit_code_whether_the_car_can_drive(
     assert "lapwing-car board" in by_name["servo board"]["advice"]
     assert by_name["model"]["verdict"] == "good"
     assert "cannot drive: servo board, camera" in shown.err
+
+
+def test_a_drive_that_hangs_is_a_finding_and_what_it_may_have_is_left_alone(car: Car) -> None:
+    hung = listen(car.folder.drive, socket.SOCK_STREAM)
+    threading.Thread(target=lambda: hung.accept()[0].close()).start()
+    findings = {finding.name: finding for finding in examine_all(car)}
+    hung.close()
+    assert findings["drive"].verdict is Verdict.PROBLEM
+    assert "restart it" in findings["drive"].advice
+    assert not findings.keys() & {"camera", "right camera", "lidar", "model"}
+    assert "disk" in findings
