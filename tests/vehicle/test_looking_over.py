@@ -22,7 +22,8 @@ from vehicle.config import CarConfig
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.board_process import BoardProcess
 from vehicle.hardware.assembly import Car
-from vehicle.hardware.doctor import Doctor, Finding, Verdict
+from vehicle.hardware.doctor import Doctor
+from vehicle.hardware.finding import Finding, Verdict
 from vehicle.runtime_folder import RuntimeFolder
 
 EMPTY = Finding("battery", Verdict.PROBLEM, "6.1 V, empty: the car does not drive.", "Charge it.")
@@ -96,7 +97,7 @@ def test_it_is_looked_at_again_until_nothing_is_wrong(monkeypatch: pytest.Monkey
 
 def test_an_emulated_car_is_good_as_soon_as_its_board_is_on(folder: RuntimeFolder, tmp_path: Path) -> None:
     car = Car(CarConfig(calibrations=tmp_path / "calibrations"), folder, emulated=True)
-    doctor = Doctor(car, sleep=lambda _: None, opens_sensors=False)
+    doctor = Doctor(car, sleep=lambda _: None)
     assert "servo board" in checked(doctor.examine()).problems[0]
     stop = threading.Event()
     board = BoardProcess(EmulatedBoard(time.monotonic), folder, None, lambda _: None)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 from calibration.wizard.events import Checked
 from shared.errors import LapwingError
-from vehicle.hardware.doctor import Finding, Verdict
+from vehicle.hardware.finding import Finding, Verdict
 
 AGAIN_S = 3.0
 FIRST = Checked(("The car is being looked over.",))
-# A calibration is what is being made, and nobody drives by a gamepad. The actuator's own warnings stand below the page.
-NOT_ASKED = ("calibration", "history", "gamepad", "actuator", "safety")
+# A calibration is what is being made. The actuator's own warnings stand below the page.
+NOT_ASKED = ("calibration", "history", "actuator", "safety")
 TOLD = (Verdict.WARNING, Verdict.PROBLEM)
 
 

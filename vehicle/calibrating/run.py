@@ -66,7 +66,7 @@ def calibrate(
         exits.callback(logging.disable, logging.NOTSET)
         lidar = LateLidar(lambda: open_lidar(car, draft.base))
         exits.callback(lidar.close)
-        checks = LookingOver(Doctor(car, opens_sensors=False).examine)
+        checks = LookingOver(Doctor(car).examine)
         exits.callback(checks.end)
         onlooker = _Onlooker(car)
         session = CalibrationSession(

@@ -67,7 +67,7 @@ class Doctor:
             try:
                 answer = actuator.ask(DevicesRequest())
             except LinkError as error:
-                yield failed("actuator", error)
+                yield failed("servo board", error)
             else:
                 yield from self._by_the_actuator(answer)
 
