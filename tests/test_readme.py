@@ -36,6 +36,12 @@ def test_a_command_and_its_options_exist(typed: str) -> None:
     assert {word for word in words if word.startswith("-")} <= known
 
 
+@pytest.mark.parametrize("typed", [typed for typed in COMMANDS if typed.startswith("lapwing train")])
+def test_a_training_is_named(typed: str) -> None:
+    name = shlex.split(typed)[2]
+    assert not name.startswith("-") or name in ("--name", "--resume")
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_runs(program: str) -> None:
     exec(compile(program, "README.md", "exec"), {})

@@ -12,6 +12,7 @@ def command() -> None:
     """Compile the simulator's kernels now (about a minute the first time, a second when cached)."""
     from trainer.simulator import compile_kernels
 
+    click.echo("Compiling the simulator's kernels: about a minute the first time, a second afterwards")
     begun = time.perf_counter()
     compile_kernels()
     click.echo(f"Kernels ready after {time.perf_counter() - begun:.1f} s")

@@ -27,11 +27,11 @@ def list_command() -> None:
     """All sample models: what they see, what they do, how long they learned, how well they drove then."""
     names = sample_names()
     width = max(map(len, names), default=4)
-    click.echo(f"{'name':<{width}}  {'actions':<10}  trained  laps in evaluation  sensors")
+    click.echo(f"{'name':<{width}}  {'actions':<10}   trained  laps in evaluation  sensors")
     for name in names:
         archive = read_archive(sample_path(name))
         actions = archive.metadata.action_space.kind
-        line = f"{name:<{width}}  {actions:<10}  {_minutes(archive):>7}  {_laps(archive):>18}"
+        line = f"{name:<{width}}  {actions:<10}  {_minutes(archive):>8}  {_laps(archive):>18}"
         click.echo(f"{line}  {', '.join(archive.metadata.sensors)}")
 
 
