@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -35,12 +36,16 @@ WORD_WIDTH, NAME_WIDTH, WIDEST = 9, 13, 100
 def command(car: Car, as_json: bool) -> None:
     """Look at every device and say what to do. Exit code 1: something keeps the car from driving."""
     findings = []
+    logging.disable()  # what is not well is a finding
     is_colourful = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     width = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
-    for finding in examine(car):
-        findings.append(finding)
-        if not as_json:
-            click.echo(told(finding, width, is_colourful), color=is_colourful)
+    try:
+        for finding in examine(car):
+            findings.append(finding)
+            if not as_json:
+                click.echo(told(finding, width, is_colourful), color=is_colourful)
+    finally:
+        logging.disable(logging.NOTSET)
     problems = list(dict.fromkeys(finding.name for finding in findings if finding.verdict == "problem"))
     if as_json:
         report = {"can_drive": not problems, "findings": [asdict(finding) for finding in findings]}

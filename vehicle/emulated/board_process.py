@@ -248,11 +248,12 @@ class BoardProcess:
     def _show_to(
         self, connection: socket.socket, camera: FrameSlot, sensor: FaultySensor, stop: threading.Event
     ) -> None:
-        """Send each newest picture to one handle, until it goes.
+        """Send each newest picture to one handle, from the next one on, until it goes.
 
         A slow one misses pictures; it never queues them.
         """
-        sent, slow_s = 0, 2.0
+        before, slow_s = camera.latest(), 2.0
+        sent = 0 if before is None else before.sequence
         connection.settimeout(slow_s)  # a stopped process must not keep the board from ending
         with connection, contextlib.suppress(OSError):
             while not stop.is_set() and sensor.fault is not CameraFault.UNPLUG:

@@ -42,7 +42,8 @@ def _camera(name: str, open_one: Callable[[], Camera], otherwise: Verdict = Verd
         if first is None:
             problem = camera.problem or f"The {name} gives no picture. Check its cable at both ends."
             return failed(name, problem, otherwise)
-        watch, newest, problem = CameraWatch(NEEDED_RATE_HZ, name), first, ""
+        watch, newest = CameraWatch(NEEDED_RATE_HZ, name), first
+        problem = watch.judge(first, first.taken_at_s).problem
         while not problem and newest.taken_at_s - first.taken_at_s < LOOK_S:
             frame = camera.wait_newer(newest.sequence, PICTURE_TIMEOUT_S)
             if frame is None:

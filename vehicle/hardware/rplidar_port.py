@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import select
 from collections.abc import Callable, Sequence
@@ -86,6 +87,11 @@ class RplidarPort:
 class _Device(RPLidar):  # type: ignore[misc]
     """The library's device without its traps."""
 
+    def __init__(self, path: str, baud_rate: int) -> None:
+        logger = logging.getLogger("rplidar")
+        logger.setLevel(logging.WARNING)  # it says of every motor and scan that it starts or stops it
+        super().__init__(path, baud_rate, timeout=ANSWER_TIMEOUT_S, logger=logger)
+
     def descriptor(self) -> int:
         return int(self._serial.fileno())
 
@@ -126,7 +132,7 @@ def _found(path: str, baud_rates: Sequence[int]) -> tuple[_Device, RplidarInfo, 
     last: Exception | None = None
     for baud_rate in baud_rates:
         try:
-            device = _Device(path, baud_rate, timeout=ANSWER_TIMEOUT_S)
+            device = _Device(path, baud_rate)
         except Errors as error:
             raise HardwareError(
                 f"The LiDAR's port {path} cannot be opened ({_reason(error)}). Check its cable, and lidar.port."

@@ -96,6 +96,15 @@ def test_without_a_world_the_camera_shows_a_still_scene_that_never_repeats(board
     camera.close()
 
 
+def test_who_opens_a_camera_is_shown_nothing_of_what_was_before(board: Running) -> None:
+    for name in (board.folder.board_camera, board.folder.board_right_camera):
+        for _ in range(2):
+            opened_at_s = time.monotonic()
+            camera = EmulatedCamera(name)
+            assert next_frame(camera).taken_at_s > opened_at_s
+            camera.close()
+
+
 def test_a_camera_without_a_board_grows_old_and_says_so_when_it_is_opened(folder: RuntimeFolder) -> None:
     running = Running(folder, None)
     camera = EmulatedCamera(folder.board_camera)
@@ -121,6 +130,18 @@ def test_the_pictures_come_back_with_the_board(folder: RuntimeFolder) -> None:
     assert next_frame(camera, newest.sequence).sequence > newest.sequence
     camera.close()
     running.end()
+
+
+def test_the_right_camera_has_faults_of_its_own(board: Running) -> None:
+    left, right = (EmulatedCamera(name) for name in (board.folder.board_camera, board.folder.board_right_camera))
+    options = ["--emulated", "--runtime", str(board.folder.path)]
+    assert run(["fault", "--right", "small", *options]) == 0
+    while next_frame(right, next_frame(right).sequence).image.shape[0] == 480:
+        pass
+    assert next_frame(left, next_frame(left).sequence).image.shape[0] == 480
+    assert run(["fault", "--right", "none", *options]) == 0
+    for camera in (left, right):
+        camera.close()
 
 
 def say_fault(board: Running, fault: CameraFault) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from calibration.pulses import CalibratedPulses
@@ -42,6 +43,8 @@ from vehicle.hardware.doctor import Doctor, examine_enable_line
 from vehicle.hardware.doctor_computer import LOW_DISK_BYTES, examine_computer
 from vehicle.hardware.doctor_sensors import examine_sensors
 from vehicle.hardware.finding import Finding, Verdict
+from vehicle.hardware.frame_slot import FrameSlot
+from vehicle.hardware.protocols import Frame
 from vehicle.runtime_folder import RuntimeFolder, listen
 
 DEVICES = {"battery": {"gauge": "ina219"}, "imu": {"chip": "mpu6050"}, "tail_light": {"wiring": "servo_board"}}
@@ -69,6 +72,14 @@ def board(car: Car) -> Iterator[EmulatedBoard]:
     yield board
     stop.set()
     thread.join()
+
+
+class SlowCamera(FrameSlot):
+    """A picture every two seconds."""
+
+    def wait_newer(self, sequence: int, timeout_s: float) -> Frame | None:
+        image = np.random.default_rng(sequence).integers(0, 256, (120, 160), dtype=np.uint8)
+        return Frame(image, 2.0 * sequence, sequence + 1)
 
 
 class LineGuard(SameProcess):
@@ -274,6 +285,15 @@ def test_what_the_drive_has_open_is_left_alone_and_the_rest_looked_at(
     names = {finding.name for finding in examine_sensors(car, in_use)} - {"gamepad"}
     called = {"camera": "camera", "stereo": "right camera", "lidar": "lidar"}
     assert names == {called[reading] for reading in called if reading not in in_use}
+
+
+def test_a_camera_that_gives_hardly_any_pictures_is_a_problem(
+    car: Car, board: EmulatedBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vehicle.hardware.doctor_sensors.open_camera", lambda car: SlowCamera())
+    found = next(examine_sensors(car, {"stereo", "lidar"}))
+    assert (found.name, found.verdict) == ("camera", Verdict.PROBLEM)
+    assert "fewer than 9 pictures a second" in found.found
 
 
 def test_a_second_camera_that_fails_is_a_warning_and_where_none_is_set_a_note(
