@@ -133,4 +133,6 @@ def test_a_model_whose_actions_are_ranges_drives_too(virtual_car: MakeCar) -> No
     assert witness.car.is_armed()
     assert witness.car.pose.off_track_count == 0
     assert witness.car.pose.progress_percent > 10.0
-    assert len({decision.action for decision in witness.decisions}) > 0.8 * len(witness.decisions)
+    assert len({decision.action for decision in witness.decisions}) > 0.5 * len(
+        witness.decisions
+    )  # the others are at an end of a range
