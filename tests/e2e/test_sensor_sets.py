@@ -15,9 +15,9 @@ from shared.model_archive import read_archive
 from shared.sensors import (
     DISCRETIZED_SECTOR_LIDAR,
     FRONT_CAMERA,
-    LEFT_CAMERA,
     LIDAR,
     SECTOR_LIDAR,
+    SENSORS,
     STEREO_CAMERAS,
     WHEEL_SPEED_AND_YAW_RATE,
 )
@@ -71,8 +71,10 @@ def driven(make_car: MakeCar, duration_s: float, *sensors: str, **world: Any) ->
     return witness
 
 
-def test_a_model_whose_camera_is_called_the_left_one_drives(virtual_car: MakeCar) -> None:
-    driven(virtual_car, 5.0, LEFT_CAMERA)
+@pytest.mark.parametrize("sensor", [name for name in SENSORS if name != FRONT_CAMERA])
+def test_with_every_sensor_a_model_drives_a_lap(virtual_car: MakeCar, sensor: str) -> None:
+    sensors = (sensor,) if SENSORS[sensor].kind == "camera" else (FRONT_CAMERA, sensor)
+    assert virtual_car(pilot=pilot_with(*sensors), preset="light", seed=7).drive_lap()
 
 
 def test_stereo_cameras_drive_by_two_pictures_of_one_moment(virtual_car: MakeCar) -> None:
