@@ -18,6 +18,7 @@ UNREADABLE_S = 2.0  # bytes come, but no whole turn of them
 SPIN_UP_S = 3.0  # before the first turn is complete, from a standing motor
 READ_EVERY_S = 0.010  # bytes come one by one; this many milliseconds of them are read at once
 WAIT_FOR_BYTES_S = 0.1
+LONGEST_CLOSE_S = 0.5
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.2, 5.0
 
 SILENT = "The LiDAR has gone silent. See that its head can turn, and check its cable."
@@ -82,9 +83,9 @@ class Rplidar(ScanSlot):
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the motor and let go of the device."""
+        """Stop the motor and let go of the device. Where a wrong device is being asked who it is, a moment later."""
         self._closed.set()
-        self._thread.join()
+        self._thread.join(LONGEST_CLOSE_S)  # the control loop waits for this
 
     def _run(self) -> None:
         """Until closed."""

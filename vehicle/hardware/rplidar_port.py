@@ -10,6 +10,7 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import select
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -134,9 +135,7 @@ def _found(path: str, baud_rates: Sequence[int]) -> tuple[_Device, RplidarInfo, 
         try:
             device = _Device(path, baud_rate)
         except Errors as error:
-            raise HardwareError(
-                f"The LiDAR's port {path} cannot be opened ({_reason(error)}). Check its cable, and lidar.port."
-            ) from error
+            raise HardwareError(_why_not_open(path, error)) from error
         _claim(device, path)
         try:
             device.stop()  # one whose master died still scans
@@ -187,5 +186,12 @@ def _has_modem_lines(word: Callable[[], None]) -> bool:
     return True
 
 
-def _reason(error: Exception) -> str:
-    return str(error).rpartition("due to: ")[2]
+def _why_not_open(path: str, error: Exception) -> str:
+    """The libraries say it three times over; the last is the kernel's word."""
+    reasons = re.findall(r"\[Errno \d+\] ([^:\[]+)", str(error))
+    reason = reasons[-1].strip() if reasons else str(error)
+    if reason == os.strerror(errno.EACCES):
+        what_to_do = "Add this user to the group dialout: sudo usermod -aG dialout $USER"
+    else:
+        what_to_do = "Check its cable, and lidar.port."
+    return f"The LiDAR's port {path} cannot be opened: {reason}. {what_to_do}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rplidar import RPLidarException
 
 from calibration.profile import LidarPose
 from shared.cars import DEEPRACER
@@ -19,7 +20,7 @@ from vehicle.hardware.lidar_mount import ScanFrame
 from vehicle.hardware.no_lidar import NoLidar
 from vehicle.hardware.protocols import Scan
 from vehicle.hardware.rplidar import SILENCE_S, SILENT, SPIN_UP_S, UNREADABLE, UNREADABLE_S, Rplidar, TurnWatch
-from vehicle.hardware.rplidar_port import RplidarPort
+from vehicle.hardware.rplidar_port import RplidarPort, _why_not_open
 
 FRAME = ScanFrame(LidarPose(), DEEPRACER.lidar)
 LONG_S = 20.0
@@ -178,5 +179,40 @@ def test_a_broken_device_and_an_absent_port_are_told(tmp_path: Path) -> None:
         device.fault = LidarFault.BROKEN
         with pytest.raises(HardwareError, match=r"reports a fault .*0x8001"):
             RplidarPort(str(path), (BAUD_RATE,))
-    with pytest.raises(HardwareError, match=r"cannot be opened .*lidar\.port"):
+    with pytest.raises(HardwareError) as caught:
         RplidarPort(str(path))
+    assert str(caught.value) == (
+        f"The LiDAR's port {path} cannot be opened: No such file or directory. Check its cable, and lidar.port."
+    )
+
+
+def test_who_may_not_open_the_port_is_told_how_to_get_in() -> None:
+    refused = RPLidarException(
+        "Failed to connect to the sensor due to: [Errno 13] could not open port /dev/ttyUSB0: "
+        "[Errno 13] Permission denied: '/dev/ttyUSB0'"
+    )
+    assert "cannot be opened: Permission denied. Add this user to the group dialout" in _why_not_open("it", refused)
+
+
+def test_nobody_waits_for_a_device_that_does_not_say_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vehicle.hardware.rplidar.LONGEST_CLOSE_S", 0.001)
+    asked, answers, let_go = threading.Event(), threading.Event(), threading.Event()
+
+    class Port:
+        def read(self, timeout_s: float) -> bytes:
+            raise AssertionError("the LiDAR was closed")
+
+        def close(self) -> None:
+            let_go.set()
+
+    def open_port() -> Port:
+        asked.set()
+        assert answers.wait(LONG_S)
+        return Port()
+
+    lidar = Rplidar(open_port, FRAME)
+    assert asked.wait(LONG_S)
+    lidar.close()
+    assert not let_go.is_set()
+    answers.set()
+    assert let_go.wait(LONG_S)
