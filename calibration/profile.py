@@ -26,6 +26,8 @@ SMALLEST_SPAN_US = 20.0
 
 PulseUs = Annotated[float, Field(ge=SHORTEST_PULSE_US, le=LONGEST_PULSE_US)]
 TrimUs = Annotated[float, Field(ge=-100, le=100)]
+# Seconds; "holds": it goes on with its last pulse; None: nobody has looked.
+StopsWithoutPulses = Annotated[float, Field(ge=0, le=60)] | Literal["holds"] | None
 
 
 class SteeringPoint(Settings):
@@ -98,6 +100,9 @@ class ThrottleCalibration(Settings):
         None, ge=0, le=5, description="How far the speed lags behind the pulse: dead time and time constant together."
     )
     battery_v: float | None = Field(None, ge=0, le=60, description="Voltage of the battery when the map was measured.")
+    stops_without_pulses_s: StopsWithoutPulses = Field(
+        None, description="How long after its last pulse the wheels stand; 'holds': the motor goes on with that pulse."
+    )
 
     @property
     def polarity(self) -> Literal[-1, 1]:
@@ -185,6 +190,13 @@ class CalibrationProfile(Settings):
     def sha256(self) -> str:
         """Hash of what the profile says, for every drive log; the same however its file is written."""
         return canonical_sha256(self.model_dump(mode="json"))
+
+
+def without_pulses(known: StopsWithoutPulses) -> str:
+    """What a speed controller does when its pulses stop, in words."""
+    if known is None:
+        return "not known"
+    return "goes on turning" if known == "holds" else f"stops within {known:g} s"
 
 
 def canonical_sha256(values: Mapping[str, Any]) -> str:

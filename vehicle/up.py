@@ -18,7 +18,7 @@ from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.messages import StopRequest
 from vehicle.actuator.neutral import rest_on_the_bus
-from vehicle.actuator.safety_level import SafetyLevel, meaning_of
+from vehicle.actuator.safety_level import SafetyLevel, advice_on, meaning_of
 from vehicle.actuator.state import Phase
 from vehicle.actuator.status import ActuatorStatus
 from vehicle.hardware.assembly import Car
@@ -180,8 +180,10 @@ def board_status(path: Path, **question: Any) -> dict[str, Any]:
 
 def about_safety(status: ActuatorStatus) -> list[str]:
     """What a person beside the car must know."""
-    level = [f"Safety level {status.safety_level}. {meaning_of(SafetyLevel(status.safety_level))}"]
-    return [*(level if status.safety_level else []), *status.warnings]
+    if not status.safety_level:
+        return [*status.warnings]
+    known = SafetyLevel(status.safety_level), status.stops_without_pulses_s
+    return [f"Safety level {known[0]}. {meaning_of(*known)} {advice_on(*known)}".rstrip(), *status.warnings]
 
 
 def progress(status: ActuatorStatus, pose: dict[str, Any] | None) -> str:

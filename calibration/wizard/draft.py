@@ -16,6 +16,7 @@ from calibration.profile import (
     CameraPose,
     LidarPose,
     PulseUs,
+    StopsWithoutPulses,
 )
 from calibration.response import step_us
 from calibration.speed_map import FEWEST_RUNS, SpeedMap, SpeedRun, fit_speed_map, speed_map_of
@@ -58,6 +59,7 @@ class Draft(Settings):
     dead_band_us: float = Field(0.0, ge=0, le=MOST_TRY_US)
     reverse_dead_band_us: float | None = Field(None, ge=0, le=MOST_TRY_US)
     reverse: Literal["none", "direct", "double_tap"] = "direct"
+    stops_without_pulses_s: StopsWithoutPulses = None
     method: Literal["lidar", "marks"] | None = None
     marks_m: float = Field(2.0, ge=0.2, le=50)
     rung: int = Field(0, ge=0)
@@ -89,6 +91,7 @@ class Draft(Settings):
             dead_band_us=throttle.dead_band_us,
             reverse_dead_band_us=throttle.reverse_dead_band_us,
             reverse=throttle.reverse,
+            stops_without_pulses_s=throttle.stops_without_pulses_s,
             camera=base.camera,
             lidar=base.lidar,
         )
@@ -240,6 +243,7 @@ class Draft(Settings):
             "reverse_dead_band_us": self.reverse_dead_band_us if self.reverse != "none" else None,
             "reverse": self.reverse,
             "arming_s": throttle.arming_s,
+            "stops_without_pulses_s": self.stops_without_pulses_s,
         }
         if speeds is None:
             return values

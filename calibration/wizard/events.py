@@ -68,13 +68,20 @@ class BatterySeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The car did not do what was held, or not all the time: what was seen tells nothing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The person, or the car, has ended it."""
 
     reason: str
 
 
-Event = Alive | Tap | Held | Released | Entered | Checked | ScanSeen | BatterySeen | Stopped
+Event = Alive | Tap | Held | Released | Entered | Checked | ScanSeen | BatterySeen | Interrupted | Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +115,11 @@ class Wanted:
 
     throttle_us: None is neutral, whatever the actuator knows as such. rest_us: what it should know as such.
     heard_at_s: when the held control was last heard; the throttle rests on that.
+    silent: no throttle pulse at all; throttle_us is None then.
     """
 
     steering_us: float
     throttle_us: float | None
     rest_us: float
     heard_at_s: float
+    silent: bool = False

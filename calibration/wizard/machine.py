@@ -2,7 +2,7 @@
 
 Pure: no device, no clock, nothing kept. What it asks for is safe by construction: pulses never leave what a servo
 survives, and the throttle is neutral unless a control was heard as held within the last 200 ms, for no longer than the
-cap of its step, by a person who was heard within 500 ms.
+cap of its step, by a person who was heard within 500 ms. So it is with silence, which only one step asks for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from calibration.wizard.events import (
     Entered,
     Event,
     Held,
+    Interrupted,
     Released,
     ScanSeen,
     Stopped,
@@ -34,6 +35,7 @@ from calibration.wizard.motor_steps import Direction, FirstMotion, ReverseWay, T
 from calibration.wizard.mount_steps import CAMERA_STEPS, LidarYaw, Review
 from calibration.wizard.road_steps import Floor, SpeedLadder, SpeedLimit
 from calibration.wizard.rules import KEY_ALIVE_S, LINK_ALIVE_S, LONGEST_PRESS_S
+from calibration.wizard.silence_step import Silence
 from calibration.wizard.slalom_step import Slaloms
 from calibration.wizard.steering_steps import Centre, Preflight, SteeringEnd, SteeringSide, Sweep
 from calibration.wizard.step import BACK, NEXT, Press, Sample, Step, WizardState
@@ -50,6 +52,7 @@ _THROTTLE: tuple[Step, ...] = (
     FirstMotion("reverse"),
     ThrottleLimit("forward"),
     ThrottleLimit("reverse"),
+    Silence(),
 )
 _ON_THE_FLOOR: tuple[Step, ...] = (
     Floor(),
@@ -92,6 +95,8 @@ def advance(state: WizardState, event: Event, now_s: float) -> WizardState:
         return replace(state, battery_v=event.voltage_v) if is_sound else state
     if isinstance(event, Checked):
         return replace(state, problems=event.problems, warnings=event.warnings)
+    if isinstance(event, Interrupted):
+        return replace(_ended(state, now_s), last=None, tried=False, note=event.reason)
     state = replace(state, alive_at_s=now_s)
     if isinstance(event, Stopped):
         return replace(_ended(state, now_s), over="stopped", note=event.reason)
@@ -116,6 +121,7 @@ def wanted(state: WizardState, now_s: float) -> Wanted:
         throttle_us=throttle_us,
         rest_us=state.draft.rest_us,
         heard_at_s=state.alive_at_s if press is None else min(press.heard_at_s, state.alive_at_s),
+        silent=press is not None and pulses.silent,
     )
 
 

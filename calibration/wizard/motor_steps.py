@@ -131,7 +131,7 @@ class ReverseWay(Question):
     at_any_time = ("never",)
 
     def entered(self, draft: Draft) -> Draft:
-        return draft.changed(try_us=min(draft.dead_band_us + BEYOND_US, MOST_TRY_US), reverse="direct")
+        return draft.changed(try_us=turning_us(draft), reverse="direct")
 
     def text(self, state: WizardState, now_s: float) -> str:
         way = "at once" if state.draft.reverse == "direct" else "after a brake and neutral (double tap)"
@@ -218,6 +218,11 @@ class ThrottleLimit(OneWay):
 
     def _limit_us(self, draft: Draft) -> float:
         return draft.forward_us if self.is_forward else draft.reverse_us
+
+
+def turning_us(draft: Draft) -> float:
+    """How far from neutral the wheels turn for sure, and slowly."""
+    return min(draft.dead_band_us + BEYOND_US, MOST_TRY_US)
 
 
 def backwards(draft: Draft, offset_us: float, held_s: float) -> float | None:

@@ -20,3 +20,8 @@ NEUTRAL_HELD_S = 1.0  # before the speed controller may be switched on
 POWER_UP_S = 3.0  # it beeps for about so long, and learns what neutral is
 # How long a speed controller needs to take a pulse for what it is meant.
 FORWARD_S, PAUSE_S, TAP_S = 0.4, 0.3, 0.3
+
+TURNING_S = 1.2  # the wheels turn for so long before their pulses stop
+SILENCE_S = 4.5  # then none come for so long: controllers that stop by themselves do so within about three seconds
+LONG_SILENCE_S = 4.3  # of it, to know that the controller holds its last pulse
+AT_ONCE_S = 0.5  # what a person calls at once, and the shortest silence that tells anything

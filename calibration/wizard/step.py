@@ -70,10 +70,11 @@ class WizardState:
 
 @dataclass(frozen=True, slots=True)
 class Pulses:
-    """throttle_us: None is neutral."""
+    """throttle_us: None is neutral. silent: no throttle pulse at all; throttle_us is None then."""
 
     steering_us: float
     throttle_us: float | None = None
+    silent: bool = False
 
 
 NEXT = Control("next", "go on", key="\n")

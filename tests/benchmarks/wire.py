@@ -18,7 +18,14 @@ from tests.benchmarks.rig.wire_car import STEERING, THROTTLE, WireCar
 COMMANDS, FULL_COMMANDS = 50_000, 1_000_000
 IMAGES, FULL_IMAGES = 500, 10_000
 COMMANDS_A_PART, IMAGES_A_PART = 25_000, 500
-VIOLATIONS = ("pulses_out_of_range", "torn_updates", "throttle_while_disarmed", "restart_used", "unsafe_starts")
+VIOLATIONS = (
+    "pulses_out_of_range",
+    "torn_updates",
+    "throttle_while_disarmed",
+    "silence_without_a_calibration",
+    "restart_used",
+    "unsafe_starts",
+)
 EXTERNAL_CLOCK = 0x40
 
 

@@ -91,6 +91,11 @@ def test_steering_that_contradicts_itself_is_refused(values: dict[str, Any]) -> 
         {"reverse_dead_band_us": 158.0},  # the reverse range is 157.5 us
         {"arming_s": 0.9},
         {"reverse": "sideways"},
+        {"stops_without_pulses_s": -0.1},
+        {"stops_without_pulses_s": 60.1},
+        {"stops_without_pulses_s": float("nan")},
+        {"stops_without_pulses_s": float("inf")},
+        {"stops_without_pulses_s": "never"},
         {"points": speed_points((1440.0, 0.0))},
         {"points": speed_points((1320.0, 0.0), (1400.0, 1.0))},
         {"points": speed_points((1440.0, 1.0), (1320.0, 1.0))},
@@ -107,6 +112,12 @@ def test_measured_maps_run_from_right_to_left_and_from_slow_to_fast() -> None:
     SteeringCalibration(points=steering_points((1200.0, -30.0), (1450.0, 1.0), (1700.0, 28.0)))
     SteeringCalibration(left_us=1200.0, right_us=1700.0, points=steering_points((1700.0, -30.0), (1200.0, 30.0)))
     ThrottleCalibration(points=speed_points((1440.0, 0.0), (1400.0, 1.0), (1311.0, 3.0)))
+
+
+@pytest.mark.parametrize("known", [None, 0.0, 0.5, 60.0, "holds"])
+def test_what_the_controller_does_without_pulses_is_not_known_seconds_or_that_it_holds(known: Any) -> None:
+    assert ThrottleCalibration(stops_without_pulses_s=known).stops_without_pulses_s == known
+    assert ThrottleCalibration().stops_without_pulses_s is None
 
 
 def test_an_unknown_car_is_refused() -> None:

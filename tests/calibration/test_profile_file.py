@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.profile import CalibrationProfile, CameraPose, LidarPose, SteeringCalibration
-from calibration.profile_file import export_profile, import_profile, read_profile
+from calibration.profile_file import export_profile, import_profile, read_profile, with_hash
 from shared.errors import CalibrationError
 
 PROFILE = CalibrationProfile(
@@ -40,6 +40,20 @@ def test_an_imported_profile_must_be_confirmed_again() -> None:
     imported = import_profile(TEXT)
     assert not imported.confirmed_on_board
     assert imported.changed(confirmed_on_board=True) == PROFILE
+
+
+@pytest.mark.parametrize("known", [None, 1.5, "holds"])
+def test_what_the_controller_does_without_pulses_goes_along(known: Any) -> None:
+    profile = PROFILE.changed(throttle=PROFILE.throttle.changed(stops_without_pulses_s=known))
+    assert import_profile(export_profile(profile)).throttle.stops_without_pulses_s == known
+
+
+def test_a_profile_from_before_anybody_asked_what_happens_without_pulses_is_read() -> None:
+    values = json.loads(TEXT)
+    del values["profile"]["throttle"]["stops_without_pulses_s"], values["sha256"]
+    old = read_profile(with_hash(values), source="x", needs_hash=True)
+    assert old == PROFILE
+    assert old.throttle.stops_without_pulses_s is None
 
 
 def test_a_file_written_by_hand_needs_no_hash() -> None:

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from calibration.profile import LONGEST_PULSE_US, SHORTEST_PULSE_US, CalibrationProfile
 from calibration.profile_file import shipped_profile, shipped_profiles
 from calibration.wizard.draft import Draft
-from calibration.wizard.events import Alive, Checked, Entered, Event, Held, Released, ScanSeen, Stopped, Tap, Wanted
+from calibration.wizard.events import (
+    Alive,
+    Checked,
+    Entered,
+    Event,
+    Held,
+    Interrupted,
+    Released,
+    ScanSeen,
+    Stopped,
+    Tap,
+    Wanted,
+)
 from calibration.wizard.machine import STEPS, advance, begin, needs_pulses, show, wanted
 from calibration.wizard.rules import KEY_ALIVE_S, LINK_ALIVE_S, LONGEST_PRESS_S, WHEELS_UP_PRESS_S
 from calibration.wizard.step import WizardState
@@ -32,7 +44,7 @@ EDGES = [
 STEP_NAMES = sorted(STEPS)
 controls = st.sampled_from(
     ["next", "back", "-10", "-2", "+2", "+10", "left", "right", "nothing", "forward", "backward", "other", "on",
-     "never", "lidar", "marks", "skip", "again", "save", "measure"]
+     "never", "lidar", "marks", "skip", "again", "save", "measure", "at_once", "stopped", "turned"]
 )  # fmt: skip
 held = st.sampled_from(["confirm", "turn", "sweep", "neutral", "forward", "reverse", "listen", "drive"])
 numbers = st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.floats(0, 10), st.floats(0.3, 2))
@@ -46,6 +58,7 @@ events = st.one_of(
     st.builds(Tap, controls),
     st.builds(Held, held),
     st.builds(Entered, st.sampled_from(["seconds", "marks_m", "limit", "across", "value"]), numbers),
+    st.just(Interrupted("The car was not silent.")),
     st.builds(Checked, st.sampled_from([(), ("The battery is low.",)])),
     st.sampled_from(WALLS),
 )
@@ -65,7 +78,7 @@ class Watcher:
         self.now_s += after_s
         if isinstance(event, ScanSeen):
             event = replace(event, taken_at_s=self.now_s)
-        else:
+        elif not isinstance(event, Interrupted):
             self._alive_at_s = self.now_s
         if isinstance(event, Held):
             if self.now_s - self._held_at_s > KEY_ALIVE_S:
@@ -73,6 +86,8 @@ class Watcher:
             self._held_at_s = self.now_s
         elif isinstance(event, Released | Tap | Entered):
             self._held_at_s = -1e9
+        if isinstance(event, Interrupted):
+            assert wanted(advance(self.state, event, self.now_s), self.now_s).throttle_us is None
         self.state = advance(self.state, event, self.now_s)
         self.checks(wanted(self.state, self.now_s), self.now_s)
         view = show(self.state, self.now_s)
@@ -87,9 +102,10 @@ class Watcher:
     def checks(self, hold: Wanted, now_s: float) -> None:
         assert SHORTEST_PULSE_US <= hold.steering_us <= LONGEST_PULSE_US
         assert SHORTEST_PULSE_US <= hold.rest_us <= LONGEST_PULSE_US
-        if hold.throttle_us is None:
+        if hold.throttle_us is None and not hold.silent:
             return
-        assert SHORTEST_PULSE_US <= hold.throttle_us <= LONGEST_PULSE_US
+        assert hold.silent or SHORTEST_PULSE_US <= hold.throttle_us <= LONGEST_PULSE_US
+        assert not hold.silent or (hold.throttle_us is None and self.state.draft.step == "silence")
         assert now_s - self._held_at_s <= KEY_ALIVE_S
         assert now_s - self._alive_at_s <= LINK_ALIVE_S
         assert self._press_s is not None
@@ -141,10 +157,12 @@ def test_in_every_step_a_held_control_ends_by_itself(step: str) -> None:
         now_s, drove_s, pressed = 0.0, 0.0, state
         while now_s < 40.0:
             pressed = advance(pressed, Held(control), now_s)
-            drove_s += 0.1 if wanted(pressed, now_s).throttle_us is not None else 0.0
+            hold = wanted(pressed, now_s)
+            drove_s += 0.1 if hold.throttle_us is not None or hold.silent else 0.0
             now_s += 0.1
         assert drove_s <= min(STEPS[step].cap_s, LONGEST_PRESS_S) + 0.11
         assert wanted(pressed, now_s).throttle_us is None
+        assert not wanted(pressed, now_s).silent
 
 
 @pytest.mark.parametrize(

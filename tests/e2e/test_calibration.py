@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from calibration.profile_file import shipped_profile
 from calibration.pulses import CalibratedPulses
 from calibration.wizard.draft import Draft
 from calibration.wizard.events import Alive, Entered, Held, Released, Tap
+from calibration.wizard.rules import SILENCE_S, TURNING_S
 from calibration.wizard.step import WizardState
 from shared.cars import DEEPRACER
 from shared.world_link import CarPose
@@ -32,13 +34,14 @@ from vehicle.actuator.mode import Mode
 from vehicle.actuator.status import ActuatorStatus
 from vehicle.calibrating.session import CalibrationSession
 from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.esc import PulseLoss, SpeedController
+from vehicle.emulated.esc import SpeedController
 from vehicle.emulated.i2c import LocalI2C
 from vehicle.hardware.pca9685 import Pca9685Board
 from vehicle.hardware.protocols import Scan
 
 TICKS_PER_S = 300
 TURN_TICKS, WORLD_TICKS, SCAN_TICKS = 6, 20, 30
+BEAT_TICKS = 60
 ROOM_M = (-1.5, 6.5, -2.3, 2.6)  # from the start line: behind, ahead, right, left
 STEP_S = WORLD_TICKS / TICKS_PER_S
 WITHIN = 0.05
@@ -85,12 +88,19 @@ class LocalLink:
 class Garage:
     """The car on a floor in a room, and a person with a wizard. Time passes only in `wait`."""
 
-    def __init__(self, track: Track, car: EmulatedCar, base: CalibrationProfile, *, double_tap: bool = False) -> None:
+    def __init__(
+        self,
+        track: Track,
+        car: EmulatedCar,
+        base: CalibrationProfile,
+        *,
+        double_tap: bool = False,
+        cuts_after_s: float | None = None,
+    ) -> None:
         self.ticks = 0
         self.world = World(track, preset="off", car=car, free_floor=True)
         self.board = EmulatedBoard(self.clock)
-        if double_tap:
-            self.board.esc = SpeedController(PulseLoss.HOLD, double_tap=True)
+        self.board.esc = SpeedController(cuts_after_s, double_tap=double_tap)
         self.scan: Scan | None = None
         self.link: LocalLink | None = None
         self.neutrals: list[float] = []
@@ -267,7 +277,27 @@ def calibrate_with_the_wheels_up(garage: Garage) -> None:
     garage.go_on("reverse_limit")
     garage.hold("drive", 0.5)
     garage.let_it_roll_out()
+    garage.go_on("silence")
+    look_what_it_does_without_pulses(garage)
     garage.go_on("floor")
+
+
+def look_what_it_does_without_pulses(garage: Garage) -> float:
+    """Hold until the wheels stand, or to the end; how long after the pulses the wheels stood."""
+    began = garage.ticks
+    garage.wait(TURNING_S, "drive")
+    assert garage.pose.speed_mps > 0.05
+    silent_s = 0.0
+    while abs(garage.pose.speed_mps) > 0.01 and silent_s < SILENCE_S + 0.2:
+        garage.wait(0.02, "drive")
+        silent_s += 0.02
+    garage.wait(0.3, "drive")  # a person sees it, and then lets go
+    garage.session.hear(Released())
+    garage.tap("turned" if silent_s >= SILENCE_S else "stopped")
+    garage.let_it_roll_out()
+    # The drives to come find world and LiDAR at the same beat as without this step: their error depends on it.
+    garage.wait((-(garage.ticks - began) % BEAT_TICKS) / TICKS_PER_S)
+    return silent_s
 
 
 def drive_backwards(garage: Garage) -> float:
@@ -365,6 +395,7 @@ def test_a_wizard_run_finds_what_only_the_world_knows(track: Track) -> None:
     assert profile.is_confirmed_for("my-board")
     assert profile.throttle.reverse == "direct"
     assert profile.throttle.battery_v == 7.9
+    assert profile.throttle.stops_without_pulses_s == "holds"
     assert profile.throttle.dead_band_us == pytest.approx(14.0, abs=3.0)
     check_against_the_world(profile, car)
     # The servo's dead time of 0.05 s and lag of 0.06 s; and this world hears pulses, and is seen, 15 times a second.
@@ -403,3 +434,18 @@ def test_servo_motor_and_reverse_are_found_out_whichever_way_they_are(
     assert draft.forward_polarity == (1 if car.full_throttle_us > 0 else -1)
     assert draft.reverse == ("double_tap" if double_tap else "direct")
     assert draft.dead_band_us == pytest.approx(abs(car.dead_share * car.full_throttle_us), abs=4.0)
+
+
+@pytest.mark.parametrize("cuts_after_s", [0.1, 1.5, 3.0, None])
+def test_what_the_speed_controller_does_without_pulses_is_found_out(track: Track, cuts_after_s: float | None) -> None:
+    garage = Garage(track, EmulatedCar(), shipped_profile("emulated"), cuts_after_s=cuts_after_s)
+    draft = garage.session.state.draft.changed(step="silence", resume_at="")
+    garage.session.state = replace(garage.session.state, draft=draft)
+    garage.wait(1.6)
+    stood_s = look_what_it_does_without_pulses(garage)
+    found = garage.session.state.draft.profile("my-board").throttle.stops_without_pulses_s
+    if cuts_after_s is None:
+        assert found == "holds"
+    else:
+        assert cuts_after_s <= stood_s <= cuts_after_s + 1.0  # wheels roll out
+        assert stood_s <= found <= stood_s + 0.5

@@ -12,9 +12,9 @@ from typing import Any
 from shared.actions import Action
 from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
-from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease
+from vehicle.actuator.lease import LONGEST_TTL_S, Lease, Pulses
 from vehicle.actuator.messages import ArmRequest
-from vehicle.actuator.mode import Mode
+from vehicle.actuator.mode import Mode, driver_of
 from vehicle.actuator.state import Phase
 from vehicle.processes import Process, ProcessGroup, wait_for
 from vehicle.runtime_folder import RuntimeFolder
@@ -111,14 +111,15 @@ class Stack:
 
 
 class LeaseThread:
-    """Arms the car and drives it from a thread of its own, at one speed, until it is told to stop or refused."""
+    """Arms the car and drives it from a thread of its own, as action says, until it is told to stop or refused."""
 
-    def __init__(self, stack: Stack, action: Action) -> None:
+    def __init__(self, stack: Stack, action: Action | Pulses, mode: Mode = Mode.AUTONOMOUS) -> None:
+        self.action = action
         self._client = ActuatorClient(stack.folder.actuator)
-        self._action = action
+        self._driver = driver_of(mode)
         self._stop = threading.Event()
         stack.wait(lambda: self._client.status().phase is Phase.READY)
-        answer = self._client.ask(ArmRequest(Mode.AUTONOMOUS, 3.0))
+        answer = self._client.ask(ArmRequest(mode, 3.0))
         assert answer.problem is None, answer.problem
         self._epoch = answer.status.epoch
         self._thread = threading.Thread(target=self._renew, name="lease")
@@ -135,7 +136,7 @@ class LeaseThread:
         with suppress(LinkError):
             while not self._stop.wait(RENEW_S):
                 sequence, now_s = sequence + 1, time.monotonic()
-                lease = Lease(self._epoch, Driver.AUTONOMOUS, sequence, now_s, LONGEST_TTL_S, self._action, now_s)
+                lease = Lease(self._epoch, self._driver, sequence, now_s, LONGEST_TTL_S, self.action, now_s)
                 self._client.command(lease)
 
 

@@ -19,10 +19,12 @@ from calibration.profile import CalibrationProfile
 from calibration.profile_file import shipped_profile
 from calibration.wizard.draft import Draft
 from calibration.wizard.events import Alive, BatterySeen, Control, Entered, Held, Stopped, Tap, View
-from calibration.wizard.machine import advance, begin
+from calibration.wizard.machine import STEPS, advance, begin
+from calibration.wizard.rules import KEY_ALIVE_S, SILENCE_S, TURNING_S
 from calibration.wizard.step import WizardState
 from shared.actions import STOP
 from shared.errors import LinkError
+from vehicle.actuator.core import LONGEST_SILENCE_S
 from vehicle.actuator.lease import Lease, Pulses
 from vehicle.actuator.state import Phase
 from vehicle.actuator.status import ActuatorStatus
@@ -55,6 +57,8 @@ class RecordingLink:
         self._clock, self.neutral_us = clock, profile.throttle.neutral_us
         self.phase, self.leases, self.closed = Phase.READY, [], False  # type: ignore[var-annotated]
         self.battery: float | None = None
+        self.silent_since_s: float | None = None
+        self.keeps_silent = True
 
     def arm(self) -> tuple[str | None, ActuatorStatus]:
         self.phase = Phase.ARMED
@@ -62,12 +66,15 @@ class RecordingLink:
 
     def command(self, lease: Lease) -> ActuatorStatus:
         self.leases.append(lease)
+        is_silent = isinstance(lease.action, Pulses) and lease.action.silent and self.keeps_silent
+        self.silent_since_s = (self.silent_since_s or self._clock()) if is_silent else None
         return self.status()
 
     def status(self) -> ActuatorStatus:
         return ActuatorStatus(
-            self.phase, None, 7, "", "", STOP, steering_us=1500.0, throttle_us=self.neutral_us, turns=1, at_s=0.0
-        )
+            self.phase, None, 7, "", "", STOP, steering_us=1500.0, throttle_us=self.neutral_us, turns=1, at_s=0.0,
+            silent_since_s=self.silent_since_s,
+        )  # fmt: skip
 
     def battery_v(self) -> float | None:
         return self.battery
@@ -192,6 +199,49 @@ def test_the_throttle_rests_on_the_key_and_the_wheels_on_the_person(clock: Any) 
     drove = [lease for lease in person.links[0].leases if lease.action.throttle_us != 1500.0]
     assert all(lease.rests_on_s <= heard_at_s for lease in drove)
     assert drove[-1].issued_at_s <= heard_at_s + 0.2 + 1e-9
+
+
+def without_pulses(clock: Any) -> Person:
+    """Somebody who holds the control of that step, a second into the silence."""
+    person = Person(clock, Draft.starting_from(shipped_profile("rc_car")).changed(step="silence"))
+    person.session.state = replace(person.session.state, draft=person.session.state.draft.changed(step="silence"))
+    person.does(0.4)
+    person.does(TURNING_S + 1.0, "drive")
+    return person
+
+
+def test_silence_is_asked_for_in_leases_that_rest_on_the_key_and_ends_with_it(clock: Any) -> None:
+    person = without_pulses(clock)
+    (link,) = person.links
+    assert link.leases[-1].action == Pulses(person.session.state.draft.centre_us, 1500.0, silent=True)
+    assert link.leases[-1].rests_on_s == clock()
+    person.does(0.02 + KEY_ALIVE_S)  # the person is there, the key is not heard any more
+    assert link.leases[-1].action.silent is False
+    person.taps("stopped")
+    assert person.session.state.draft.stops_without_pulses_s == pytest.approx(1.2)  # 0.2 s of them the silent key
+
+
+@pytest.mark.parametrize("how", ["a pulse in between", "not silent at all"])
+def test_a_silence_that_was_none_tells_nothing(clock: Any, how: str) -> None:
+    person = without_pulses(clock)
+    (link,) = person.links
+    link.keeps_silent = how == "a pulse in between"
+    link.silent_since_s = clock()
+    person.does(0.02, "drive")
+    assert "keep silent" in person.session.state.note
+    person.does(0.5, "drive")
+    assert link.leases[-1].action.silent is False
+    person.taps("stopped")
+    assert person.session.state.draft.stops_without_pulses_s is None
+    link.keeps_silent = True
+    person.does(0.4)
+    person.does(TURNING_S + 1.0, "drive")
+    assert link.leases[-1].action.silent is True
+
+
+def test_the_actuator_allows_the_longest_silence_and_a_few_turns_more() -> None:
+    assert 0.1 <= LONGEST_SILENCE_S - SILENCE_S <= 1.0
+    assert STEPS["silence"].cap_s == TURNING_S + SILENCE_S
 
 
 def test_a_new_neutral_has_an_actuator_of_its_own(person: Person) -> None:

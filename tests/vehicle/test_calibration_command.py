@@ -58,12 +58,16 @@ def test_what_was_imported_is_in_force_but_cannot_arm(owner: Owner) -> None:
 
 def test_only_who_says_that_the_wheels_obey_confirms(owner: Owner) -> None:
     file = owner.folder / "car.json"
-    file.write_text(export_profile(shipped_profile("rc_car")))
+    profile = shipped_profile("rc_car")
+    throttle = profile.throttle.changed(stops_without_pulses_s="holds")
+    file.write_text(export_profile(profile.changed(throttle=throttle)))
     owner.says("import", str(file))
+    assert "without pulses: goes on turning" in owner.type("confirm", answer="no\n").output
     assert isinstance(owner.type("confirm", answer="yes\n").exception, LapwingError)
     assert not owner.current().confirmed_on_board
     owner.says("confirm", answer="The wheels obey\n")
     assert owner.current().is_confirmed_for("emulated")
+    assert owner.current().throttle.stops_without_pulses_s == "holds"
 
 
 def test_undo_puts_back_what_was_before(owner: Owner) -> None:

@@ -37,7 +37,7 @@ class BoardWriter:
     def write(self, pulses: Pulses, now_s: float, *, checks: bool) -> str | None:
         """Write, and ten times a second read back. What is wrong with the board; None when nothing is."""
         try:
-            self._board.write_pulses(pulses.steering_us, pulses.throttle_us)
+            self._board.write_pulses(pulses.steering_us, None if pulses.silent else pulses.throttle_us)
             if checks and now_s - self._checked_at_s >= CHECK_EVERY_S:
                 self._board.check()
                 self._checked_at_s = now_s

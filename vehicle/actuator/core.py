@@ -26,7 +26,8 @@ from vehicle.hardware.protocols import ServoBoard
 
 TURN_S = 0.020
 LATCH_AFTER_S = 0.500  # without a good command for this long, the stop becomes final
-LONGEST_PRESS_S = 30.0  # of throttle without a pause while calibrating
+LONGEST_PRESS_S = 30.0  # of throttle or silence without a pause while calibrating
+LONGEST_SILENCE_S = 5.0  # of the throttle while calibrating: a little more than the wizard asks for
 
 
 class PulseMap(Protocol):
@@ -78,7 +79,7 @@ class ActuatorCore:
         self._lease: Lease | None = None
         self._last_sequence = -1
         self._is_released = False
-        self._driven_at_s = self._neutral_at_s = 0.0
+        self._driven_at_s = self._neutral_at_s = self._silent_since_s = 0.0
         self._refused = ""
         self._verdict = Verdict()
         self._esc = EscState()
@@ -206,6 +207,8 @@ class ActuatorCore:
             safety_level=self._guard.safety_level,
             written_at_s=self._written_at_s,
             yaw_rate_rps=self._yaw_rate_rps,
+            silent_since_s=self._silent_since_s if self._sent.silent else None,
+            stops_without_pulses_s=self._esc_profile.stops_without_pulses_s,
         )
 
     def _heed_guard_and_health(self, now_s: float) -> None:
@@ -240,7 +243,7 @@ class ActuatorCore:
     def _released(self, wanted: Action | Pulses) -> Action | Pulses:
         """What is wanted, without its throttle for as long as the driver has not let go of it once."""
         if isinstance(wanted, Pulses):
-            self._is_released |= wanted.throttle_us == self._neutral_us
+            self._is_released |= wanted.throttle_us == self._neutral_us and not wanted.silent
             return wanted if self._is_released else Pulses(wanted.steering_us, self._neutral_us)
         self._is_released |= wanted.speed_mps == 0.0
         return wanted if self._is_released else Action(wanted.steering_angle_deg, 0.0)
@@ -262,8 +265,13 @@ class ActuatorCore:
         return Pulses(self._pulses.steering_pulse_us(self._applied.steering_angle_deg), throttle_us)
 
     def _calibrating(self, pulses: Pulses, now_s: float) -> Pulses:
-        """The same pulses, but for a press that never ends."""
-        if pulses.throttle_us == self._neutral_us:
+        """The same pulses, but for a press or a silence that never ends."""
+        if not self._sent.silent:
+            self._silent_since_s = now_s  # if it begins, it does so now
+        if pulses.silent and now_s - self._silent_since_s >= LONGEST_SILENCE_S:
+            self.stop(f"the throttle was silent for {LONGEST_SILENCE_S:g} s", now_s)
+            return Pulses(pulses.steering_us, self._neutral_us)
+        if pulses.throttle_us == self._neutral_us and not pulses.silent:
             self._neutral_at_s = now_s
         elif now_s - self._neutral_at_s >= LONGEST_PRESS_S:
             self.stop(f"the throttle was held for {LONGEST_PRESS_S:g} s", now_s)

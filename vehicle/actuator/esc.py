@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from calibration.profile import ThrottleCalibration
+from calibration.profile import StopsWithoutPulses, ThrottleCalibration
 
 TAP_S = 0.15  # seven pulses: long enough for a controller to take it for a brake, and to notice its end
 LEAST_ARMING_S = 1.0
@@ -25,15 +25,19 @@ class Reverse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EscProfile:
-    """arming_s: neutral for this long after the pulses began, before the motor obeys."""
+    """arming_s: neutral for this long after the pulses began, before the motor obeys.
+
+    stops_without_pulses_s: what it does when they stop, as in the calibration.
+    """
 
     arming_s: float = LEAST_ARMING_S
     reverse: Reverse = Reverse.DIRECT
+    stops_without_pulses_s: StopsWithoutPulses = None
 
 
 def esc_profile(throttle: ThrottleCalibration) -> EscProfile:
     """What this car's calibration says of its controller."""
-    return EscProfile(throttle.arming_s, Reverse(throttle.reverse))
+    return EscProfile(throttle.arming_s, Reverse(throttle.reverse), throttle.stops_without_pulses_s)
 
 
 class Gear(StrEnum):

@@ -36,10 +36,14 @@ OLDEST_BASIS_S = {Driver.AUTONOMOUS: 0.170, Driver.MANUAL: 0.300}
 
 @dataclass(frozen=True, slots=True)
 class Pulses:
-    """Both pulses themselves: what a calibration asks for, which is there to find out what they mean."""
+    """Both pulses themselves: what a calibration asks for, which is there to find out what they mean.
+
+    silent: no throttle pulse at all, to see what the speed controller does then; throttle_us is for afterwards.
+    """
 
     steering_us: float
     throttle_us: float
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,12 @@ def limit_pulses(wanted: Pulses, previous: Pulses, *, neutral_us: float, dt_s: f
     """The pulses of a calibration that may follow `previous` after dt_s.
 
     As for actions: what is not a number gives neutral and holds the wheels, and only throttle away from
-    neutral is slewed.
+    neutral is slewed. After silence it begins at neutral.
     """
     if not all(math.isfinite(number) for number in (wanted.steering_us, wanted.throttle_us, dt_s)) or dt_s < 0:
         return Pulses(previous.steering_us, neutral_us)
+    if wanted.silent:
+        return Pulses(_clamped(wanted.steering_us, SHORTEST_PULSE_US, LONGEST_PULSE_US), neutral_us, silent=True)
     throttle_us = _clamped(wanted.throttle_us, SHORTEST_PULSE_US, LONGEST_PULSE_US)
     step_us = CALIBRATION_THROTTLE_RATE_US_PER_S * dt_s
     offset_us = _slewed(throttle_us - neutral_us, previous.throttle_us - neutral_us, step_us)

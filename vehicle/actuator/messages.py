@@ -154,7 +154,9 @@ def _object(message: bytes) -> dict[str, Any]:
 
 def _action(values: dict[str, Any]) -> Action | Pulses:
     if "pulses" in values:
-        return Pulses(**_floats(values.pop("pulses")))
+        pulses = values.pop("pulses")
+        silent = _truth(pulses.pop("silent"))
+        return Pulses(**_floats(pulses), silent=silent)
     return Action(**_floats(values.pop("action")))
 
 
@@ -166,6 +168,12 @@ def _floats(values: dict[str, Any]) -> dict[str, float]:
 def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from calibration.profile import StopsWithoutPulses
 from shared.actions import Action
 from vehicle.actuator.lease import Driver
 from vehicle.actuator.mode import Mode
@@ -21,6 +22,8 @@ class ActuatorStatus:
     safety_level: what bounds a stop when this computer dies too; see safety_level.py.
     written_at_s: when the pulses were last written to the board's registers.
     yaw_rate_rps: how fast the car turns, left positive, as an IMU says; None where none does.
+    silent_since_s: since when the throttle has no pulse at all, while calibrating; throttle_us is what follows.
+    stops_without_pulses_s: what the speed controller does when its pulses stop, as the calibration says.
     """
 
     phase: Phase
@@ -40,3 +43,5 @@ class ActuatorStatus:
     safety_level: str = ""
     written_at_s: float = 0.0
     yaw_rate_rps: float | None = None
+    silent_since_s: float | None = None
+    stops_without_pulses_s: StopsWithoutPulses = None

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from calibration.profile import CalibrationProfile
 from calibration.wizard.draft import Draft
-from calibration.wizard.events import BatterySeen, Checked, Event, ScanSeen, View
+from calibration.wizard.events import BatterySeen, Checked, Event, Interrupted, ScanSeen, View
 from calibration.wizard.machine import advance, begin, needs_pulses, needs_scans, show, wanted
 from calibration.wizard.rules import LINK_ALIVE_S
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease, Pulses
@@ -94,6 +94,7 @@ class CalibrationSession:
         self._neutral_us = 0.0
         self._epoch: int | None = None
         self._sequence = 0
+        self._silent_since_s: float | None = None
         self._scan_sequence: int | None = None
         self._battery_due_s = -math.inf
 
@@ -174,12 +175,22 @@ class CalibrationSession:
         throttle_us = self._neutral_us if hold.throttle_us is None else hold.throttle_us
         self._sequence += 1
         assert self._epoch is not None
-        pulses = Pulses(hold.steering_us, throttle_us)
+        pulses = Pulses(hold.steering_us, throttle_us, hold.silent)
         lease = Lease(self._epoch, Driver.MANUAL, self._sequence, now_s, LONGEST_TTL_S, pulses, hold.heard_at_s)
         self.status = link.command(lease)
+        self._check_silence(hold.silent)
         if self.status.phase is not Phase.ARMED:
             self._epoch = None
             self.problem = f"The car stopped: {self.status.reason.rstrip('.')}."
+
+    def _check_silence(self, is_asked: bool) -> None:
+        """A single pulse in between, and nobody knows any more what the speed controller would have done without."""
+        assert self.status is not None
+        since_s, before_s = self.status.silent_since_s, self._silent_since_s
+        self._silent_since_s = since_s
+        if is_asked and (since_s is None or before_s not in (None, since_s)):
+            reason = "The car did not keep silent all the time, so this tells nothing. Let go, and hold again."
+            self.state = advance(self.state, Interrupted(reason), self._clock())
 
     def _ask_battery(self, link: CalibrationLink) -> None:
         now_s = self._clock()

@@ -18,12 +18,20 @@ from vehicle.hardware.assembly import Car
     help="Socket of the world to drive in; without it, a still scene.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the camera's noise.")
+@click.option(
+    "--esc-cuts-after",
+    "esc_cuts_after_s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long after its last pulse the speed controller cuts the motor; without it, it holds that pulse.",
+)
 @car_options
-def command(car: Car, world: Path | None, seed: int) -> None:
+def command(car: Car, world: Path | None, seed: int, esc_cuts_after_s: float | None) -> None:
     """Switch on the emulated board: chip, servo, speed controller and camera."""
     from vehicle.actuator.realtime import BOARD_PRIORITY, run_first
     from vehicle.emulated.board import EmulatedBoard
     from vehicle.emulated.board_process import BoardProcess
 
     run_first(BOARD_PRIORITY)  # its threads begin later and do as it does
-    BoardProcess(EmulatedBoard(time.monotonic, seed=seed), car.folder, world, tell).run(stop_on_signals())
+    board = EmulatedBoard(time.monotonic, seed=seed, esc_cuts_after_s=esc_cuts_after_s)
+    BoardProcess(board, car.folder, world, tell).run(stop_on_signals())

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from calibration.foreign_files import import_any
-from calibration.profile import CalibrationProfile
+from calibration.profile import CalibrationProfile, without_pulses
 from calibration.profile_file import export_profile
 from shared.atomic_files import storage_errors, write_atomic
 from shared.errors import CalibrationError
@@ -103,6 +103,7 @@ def _summary(profile: CalibrationProfile) -> list[str]:
         f"Steering: left {steering.left_us:g}, centre {steering.trimmed_centre_us:g}, right {steering.right_us:g} us.",
         f"Throttle: reverse {throttle.reverse_us:g}, neutral {throttle.trimmed_neutral_us:g}, "
         f"forward {throttle.forward_us:g} us.",
+        f"The motor without pulses: {without_pulses(throttle.stops_without_pulses_s)}.",
     ]
 
 

@@ -14,7 +14,7 @@ from vehicle.emulated.battery_chips import Ads1115Chip, DeepRacerGaugeChip, Ina2
 from vehicle.emulated.bmi160 import Bmi160Chip
 from vehicle.emulated.camera import CameraSensor, Image, still_scene
 from vehicle.emulated.camera_fault import FaultySensor
-from vehicle.emulated.esc import PulseLoss, SpeedController
+from vehicle.emulated.esc import SpeedController
 from vehicle.emulated.faulty_chip import FaultyChip
 from vehicle.emulated.i2c import Wire
 from vehicle.emulated.movement import Movement
@@ -46,8 +46,9 @@ class EmulatedBoard:
         *,
         seed: int = 0,
         oscillator_hz: float = INTERNAL_OSCILLATOR_HZ,
-        on_pulse_loss: PulseLoss = PulseLoss.HOLD,
+        esc_cuts_after_s: float | None = None,
     ) -> None:
+        """esc_cuts_after_s: see SpeedController; None: it holds its last pulse."""
         self.chip = Pca9685Chip(clock, oscillator_hz=oscillator_hz)
         self.ads1115, self.ina219 = Ads1115Chip(clock), Ina219Chip(clock)
         self.deepracer_gauge = DeepRacerGaugeChip()
@@ -63,7 +64,7 @@ class EmulatedBoard:
         }
         self.wire = Wire(*self.chips.values())
         self.servo = Servo()
-        self.esc = SpeedController(on_pulse_loss)
+        self.esc = SpeedController(esc_cuts_after_s)
         self.camera, self.right_camera = FrameSlot(), FrameSlot()
         self.lidar = RplidarDevice(seed)
         self.right_viewers = 0

@@ -2,8 +2,8 @@
 worst.
 
 Controllers differ in what they do without pulses: some cut within 0.1 s, some hold the last command for ever.
-The emulated one holds by default, so that a test that relies on silence fails here first. Most also take the
-first backward pulse for a brake, and go backwards only after brake and neutral; this one does if told to.
+The emulated one holds unless it is told when to cut, so that a test that relies on silence fails here first. Most
+also take the first backward pulse for a brake, and go backwards only after brake and neutral; this one does if told to.
 """
 
 from __future__ import annotations
@@ -15,14 +15,6 @@ STEADY_US = 12.0  # how much a neutral may wander while it is being learned
 ARMING_S = 0.5
 
 
-class PulseLoss(Enum):
-    """What the controller does when pulses stop."""
-
-    HOLD = "hold the last command"
-    CUT = "cut the motor after a tenth of a second"
-
-
-CUT_AFTER_S = 0.1
 NOTICED_S = 0.1  # what a controller takes to believe a brake or a neutral
 DEAD_BAND_US = 12.0
 
@@ -30,13 +22,14 @@ DEAD_BAND_US = 12.0
 class SpeedController:
     """drive_pulse_us: the pulse the motor follows; None while not armed or cut.
 
+    cuts_after_s: how long after the last pulse it cuts the motor; None: it holds the last command for ever.
     double_tap: pulses shorter than neutral brake until one of them and then neutral was heard.
     """
 
-    def __init__(self, on_loss: PulseLoss = PulseLoss.HOLD, *, double_tap: bool = False) -> None:
+    def __init__(self, cuts_after_s: float | None = None, *, double_tap: bool = False) -> None:
         self.drive_pulse_us: float | None = None
         self.armed = False
-        self._on_loss = on_loss
+        self._cuts_after_s = cuts_after_s
         self._steady_pulse_us: float | None = None
         self._steady_since_s = 0.0
         self._heard_at_s = 0.0
@@ -67,7 +60,7 @@ class SpeedController:
     def _lose(self, now_s: float) -> None:
         if not self.armed:
             self._steady_pulse_us = None
-        if self._on_loss is PulseLoss.CUT and now_s - self._heard_at_s >= CUT_AFTER_S:
+        if self._cuts_after_s is not None and now_s - self._heard_at_s >= self._cuts_after_s:
             self.drive_pulse_us = None
 
 

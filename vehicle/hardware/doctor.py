@@ -10,13 +10,13 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from calibration.profile import CalibrationProfile
+from calibration.profile import CalibrationProfile, StopsWithoutPulses
 from shared.errors import HardwareError, LapwingError, LinkError
 from vehicle.actuator.battery import LASTING_S, BatteryLevel, BatteryState, battery_after
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.health_watch import TOO_HOT_C
 from vehicle.actuator.messages import Answer, DevicesRequest
-from vehicle.actuator.safety_level import SafetyLevel, level_of, meaning_of
+from vehicle.actuator.safety_level import SafetyLevel, advice_on, level_of, meaning_of
 from vehicle.actuator.slack import Reading
 from vehicle.actuator.state import Phase
 from vehicle.hardware.assembly import (
@@ -101,7 +101,7 @@ class Doctor:
         else:
             yield Finding("guard", Verdict.GOOD, "It watches the actuator.")
         if status.safety_level:
-            yield _safety(SafetyLevel(status.safety_level))
+            yield safety(SafetyLevel(status.safety_level), status.stops_without_pulses_s)
         for warning in status.warnings:
             yield Finding("actuator", Verdict.WARNING, sentence(warning))
         yield from self._devices(readings)
@@ -119,7 +119,7 @@ class Doctor:
             is_tried = pulses_are_known(self._car)
             found = "It answers, and keeps its settings." if is_tried else _SILENT
             yield Finding("servo board", Verdict.GOOD, f"{found} No actuator runs.")
-            yield examine_enable_line(self._car)
+            yield examine_enable_line(self._car, profile.throttle.stops_without_pulses_s)
             with contextlib.ExitStack() as exits:
                 devices = [*open_bus_devices(self._car, exits), open_computer(self._car)]
                 yield from self._devices({device.name: self._asked(device.read, device.every_s) for device in devices})
@@ -198,10 +198,10 @@ _LEVELS = {
 }
 
 
-def examine_enable_line(car: Car) -> Finding:
+def examine_enable_line(car: Car, stops_without_pulses_s: StopsWithoutPulses = None) -> Finding:
     """What bounds a stop, while no guard has the enable line. A line that is not to be had keeps the guard away."""
     try:
-        return _safety(level_of(try_enable_line(car)))
+        return safety(level_of(try_enable_line(car)), stops_without_pulses_s)
     except HardwareError as error:
         return failed("enable line", error)
 
@@ -212,9 +212,11 @@ def _unknown(name: str, reading: Reading | None, advice: str) -> Finding:
     return Finding(name, Verdict.WARNING, sentence(problem), advice)
 
 
-def _safety(level: SafetyLevel) -> Finding:
+def safety(level: SafetyLevel, stops_without_pulses_s: StopsWithoutPulses) -> Finding:
     """What bounds a stop."""
-    return Finding(f"safety {level}", Verdict.GOOD if level is SafetyLevel.L2 else Verdict.NOTE, meaning_of(level))
+    meaning, advice = meaning_of(level, stops_without_pulses_s), advice_on(level, stops_without_pulses_s)
+    verdict = Verdict.WARNING if advice else Verdict.GOOD if level is SafetyLevel.L2 else Verdict.NOTE
+    return Finding(f"safety {level}", verdict, meaning, advice)
 
 
 def _imu(reading: Reading | None) -> Finding:

@@ -110,11 +110,11 @@ class Pca9685Board:
         ):  # fmt: skip
             raise HardwareError("The servo board does not keep its settings. Switch the car off and on again.")
 
-    def write_pulses(self, steering_us: float, throttle_us: float) -> None:
-        """Change both pulses in one transaction."""
+    def write_pulses(self, steering_us: float, throttle_us: float | None) -> None:
+        """Change both pulses in one transaction. throttle_us: None: no pulse, until one is written again."""
         block = bytearray(8)
         for channel, pulse_us in ((THROTTLE_CHANNEL, throttle_us), (STEERING_CHANNEL, steering_us)):
-            ticks = ticks_for(pulse_us, self._oscillator_hz)
+            ticks = FULL_OFF << 8 if pulse_us is None else ticks_for(pulse_us, self._oscillator_hz)
             block[4 * channel + 2] = ticks & 0xFF
             block[4 * channel + 3] = ticks >> 8
         self._write(bytes((LED0_ON_L,)) + block)

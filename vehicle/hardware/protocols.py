@@ -122,8 +122,11 @@ class ServoBoard(Protocol):
         """Make the board ready. Every output stays silent."""
         ...
 
-    def write_pulses(self, steering_us: float, throttle_us: float) -> None:
-        """Change both pulses in one transaction, so that no mixture of old and new reaches the car."""
+    def write_pulses(self, steering_us: float, throttle_us: float | None) -> None:
+        """Change both pulses in one transaction, so that no mixture of old and new reaches the car.
+
+        throttle_us: None: no pulse, until one is written again.
+        """
         ...
 
     def check(self) -> None:

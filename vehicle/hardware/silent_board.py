@@ -25,7 +25,7 @@ class SilentBoard:
                 "Check its power and the SDA/SCL wires, then run: i2cdetect -y 1"
             ) from error
 
-    def write_pulses(self, steering_us: float, throttle_us: float) -> None:
+    def write_pulses(self, steering_us: float, throttle_us: float | None) -> None:
         """Switch every output off. OSError when the board does not hear."""
         self._board.all_off()
 

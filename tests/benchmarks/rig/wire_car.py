@@ -25,7 +25,7 @@ from vehicle.actuator.state import STOP_HOLD_S, Phase
 from vehicle.emulated.i2c import LocalI2C, Wire
 from vehicle.emulated.pca9685 import LED0_ON_L, MODE1, RESTART, Pca9685Chip
 from vehicle.hardware.i2c_bus import Segment, WriteSegment
-from vehicle.hardware.pca9685 import Pca9685Board
+from vehicle.hardware.pca9685 import MODE1_RUNNING, Pca9685Board
 
 THROTTLE, STEERING = 0, 1
 NAN = float("nan")
@@ -184,7 +184,7 @@ class WireCar:
         if calibrates:
             neutral_us = self.profile.throttle.trimmed_neutral_us
             throttle_us = self._chance.choice((neutral_us, self._chance.uniform(900.0, 2100.0)))
-            return Pulses(self._chance.uniform(900.0, 2100.0), throttle_us)
+            return Pulses(self._chance.uniform(900.0, 2100.0), throttle_us, silent=self._chance.random() < 0.3)
         speed_mps = self._chance.choice((0.0, 1.0, 4.0, -0.5, self._chance.uniform(-2.0, 8.0)))
         return Action(self._chance.uniform(-60.0, 60.0), speed_mps)
 
@@ -211,6 +211,10 @@ class WireCar:
         is_neutral = programmed_us is None or abs(programmed_us - throttle.trimmed_neutral_us) <= tick_us / 2
         if self.core.state.phase is not Phase.ARMED and not is_neutral and all_heard:
             self.counts["throttle_while_disarmed"] += 1
+        may_be_silent = self.core.state.phase is Phase.FAULT or self.core.state.mode is Mode.CALIBRATION
+        is_itself = self.chip.registers[MODE1] == MODE1_RUNNING  # a dip of the supply is seen at the next look
+        if programmed_us is None and is_itself and not may_be_silent and all_heard:
+            self.counts["silence_without_a_calibration"] += 1
 
     def _programmed_us(self, channel: int) -> float | None:
         base = LED0_ON_L + 4 * channel

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from shared.actions import Action
-from tests.vehicle.stack import LeaseThread, Stack
+from tests.vehicle.stack import NEAR_US, NEUTRAL_US, LeaseThread, Stack
+from vehicle.actuator.lease import Pulses
+from vehicle.actuator.mode import Mode
+from vehicle.actuator.state import Phase
 from vehicle.hardware.pi_health import UNDERVOLTAGE
 from vehicle.runtime_folder import RuntimeFolder
 from vehicle.up import board_status
@@ -42,6 +45,28 @@ def test_a_low_supply_and_a_low_battery_halve_the_speed_while_the_car_drives(fol
         stack.wait(lambda: drives_at(1.0))
         board_status(folder.board_status, battery_v=6.9)
         stack.wait(lambda: drives_at(SLOWED_MPS, "almost empty"))
+    finally:
+        driver.end()
+        stack.end()
+
+
+def test_who_calibrates_takes_the_pulses_away_and_neutral_is_back_when_they_are_gone(folder: RuntimeFolder) -> None:
+    stack = Stack(folder, board_options=("--esc-cuts-after", "0.2"))
+    driver = LeaseThread(stack, Pulses(1600.0, NEUTRAL_US), Mode.CALIBRATION)
+
+    def throttle_us() -> float | None:
+        return stack.throttle_since(0.0)[-1][1]
+
+    try:
+        stack.wait(lambda: stack.client.status().steering_us == 1600.0)  # it was heard to let go
+        driver.action = Pulses(1600.0, 1550.0)
+        stack.wait(lambda: throttle_us() == pytest.approx(1550.0, abs=NEAR_US))
+        driver.action = Pulses(1600.0, NEUTRAL_US, silent=True)
+        stack.wait(lambda: throttle_us() is None)
+        assert stack.client.status().silent_since_s is not None
+        driver.end()
+        stack.wait(lambda: throttle_us() == pytest.approx(NEUTRAL_US, abs=NEAR_US))
+        assert stack.client.status().phase is not Phase.ARMED
     finally:
         driver.end()
         stack.end()

@@ -60,5 +60,7 @@ def test_a_backward_pulse_comes_only_while_braking_or_reversing_and_forward_alwa
 
 
 def test_the_calibration_says_which_kind_of_controller_it_is() -> None:
+    known = shipped_profile("emulated").throttle.changed(stops_without_pulses_s="holds")
+    assert esc_profile(known) == EscProfile(1.0, Reverse.DIRECT, "holds")
     assert esc_profile(shipped_profile("deepracer").throttle) == EscProfile(3.0, Reverse.DOUBLE_TAP)
     assert esc_profile(shipped_profile("emulated").throttle) == EscProfile(1.0, Reverse.DIRECT)

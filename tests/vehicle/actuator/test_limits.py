@@ -135,6 +135,21 @@ def test_a_time_that_is_none_is_enough_for_neutral_too(dt_s: float) -> None:
     assert limited == Pulses(1400.0, 1500.0)
 
 
+@given(wanted=st.builds(Pulses, ANY_NUMBER, ANY_NUMBER, st.just(True)), dt_s=ANY_NUMBER)
+def test_silence_keeps_no_throttle_for_afterwards_and_what_is_no_number_ends_it(wanted: Pulses, dt_s: float) -> None:
+    limited = limit_pulses(wanted, Pulses(1400.0, 1600.0), neutral_us=1500.0, dt_s=dt_s)
+    is_sound = all(map(math.isfinite, (wanted.steering_us, wanted.throttle_us, dt_s))) and dt_s >= 0
+    assert (limited.throttle_us, limited.silent) == (1500.0, is_sound)
+    assert 900.0 <= limited.steering_us <= 2100.0
+
+
+def test_after_silence_the_throttle_comes_slowly_from_neutral() -> None:
+    silent = limit_pulses(Pulses(1450.0, 1600.0, silent=True), Pulses(1400.0, 1600.0), neutral_us=1500.0, dt_s=0.02)
+    assert silent == Pulses(1450.0, 1500.0, silent=True)
+    after = limit_pulses(Pulses(1450.0, 1600.0), silent, neutral_us=1500.0, dt_s=0.02)
+    assert after == Pulses(1450.0, 1500.0 + 0.02 * CALIBRATION_THROTTLE_RATE_US_PER_S)
+
+
 def test_no_time_at_all_is_time_enough_to_brake_and_to_steer() -> None:
     limited = limit_pulses(Pulses(1450.0, 1510.0), Pulses(1400.0, 1600.0), neutral_us=1500.0, dt_s=0.0)
     assert limited == Pulses(1450.0, 1510.0)

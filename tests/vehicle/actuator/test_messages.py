@@ -40,6 +40,7 @@ STATUS = ActuatorStatus(Phase.ARMED, Driver.MANUAL, 9, "why", "not now", Action(
     [
         LEASE,
         replace(LEASE, driver=Driver.MANUAL, action=Pulses(1480.5, 1500.0)),
+        replace(LEASE, driver=Driver.MANUAL, action=Pulses(1480.5, 1500.0, silent=True)),
         *(ArmRequest(mode, 1.5) for mode in Mode),
         StopRequest("the button"),
         ClearRequest(),
@@ -53,7 +54,14 @@ def test_every_request_survives_the_socket(request_: object) -> None:
 
 
 @pytest.mark.parametrize("problem", [None, "not yet"])
-@pytest.mark.parametrize("status", [STATUS, replace(STATUS, mode=Mode.DRY_RUN, warnings=("hot", "low"))])
+@pytest.mark.parametrize(
+    "status",
+    [
+        STATUS,
+        replace(STATUS, mode=Mode.DRY_RUN, warnings=("hot", "low"), stops_without_pulses_s="holds"),
+        replace(STATUS, silent_since_s=3.25, stops_without_pulses_s=0.5),
+    ],
+)
 def test_the_answer_survives_the_socket(status: ActuatorStatus, problem: str | None) -> None:
     assert decode_answer(encode_answer(Answer(status, problem))) == Answer(status, problem)
 
@@ -103,6 +111,24 @@ def test_a_lease_with_a_wrong_field_is_refused(field: str, value: object) -> Non
     values[field] = value
     with pytest.raises(LinkError):
         decode_request(json.dumps(values).encode())
+
+
+@pytest.mark.parametrize("value", ["true", "", None, 0, 1, 1.0, [], {}])
+def test_silence_is_asked_for_by_a_plain_true_and_nothing_else(value: object) -> None:
+    values = json.loads(encode_request(replace(LEASE, action=Pulses(1500.0, 1500.0, silent=True))))
+    values["pulses"]["silent"] = value
+    with pytest.raises(LinkError):
+        decode_request(json.dumps(values).encode())
+    del values["pulses"]["silent"]
+    with pytest.raises(LinkError):
+        decode_request(json.dumps(values).encode())
+
+
+@given(st.builds(Pulses, st.floats(), st.floats(), st.booleans()))
+def test_pulses_of_any_kind_arrive_as_they_were_sent(pulses: Pulses) -> None:
+    lease = decode_request(encode_request(replace(LEASE, action=pulses)))
+    assert isinstance(lease, Lease)
+    assert repr(lease.action) == repr(pulses)  # NaN is not equal to itself
 
 
 @given(st.binary(max_size=200))

@@ -43,6 +43,7 @@ def test_the_turn_and_the_latch() -> None:
     assert core.TURN_S == 0.020
     assert core.LATCH_AFTER_S == 0.500
     assert core.LONGEST_PRESS_S == 30.0
+    assert core.LONGEST_SILENCE_S == 5.0
     assert (state.NEUTRAL_HOLD_S, state.STOP_HOLD_S) == (1.0, 0.2)
     assert (board_writer.CHECK_EVERY_S, board_writer.FAILED_WRITES_ALLOWED) == (0.095, 1)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from tests.benchmarks.rig.wire_car import WireCar
 from tests.benchmarks.wire import start_once
+from vehicle.actuator.board_writer import BoardWriter
 from vehicle.actuator.core import ActuatorCore
+from vehicle.actuator.lease import Pulses
 from vehicle.hardware.pca9685 import Pca9685Board
 
 
@@ -49,3 +52,16 @@ def test_a_throttle_that_goes_on_after_a_stop_would_be_noticed(monkeypatch: pyte
     while not car.counts["throttle_while_disarmed"]:
         assert car.commands < 20_000
         car.drive(200)
+
+
+def test_a_silence_that_no_calibration_asked_for_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = BoardWriter.write
+
+    def always_silent(writer: BoardWriter, pulses: Pulses, now_s: float, *, checks: bool) -> str | None:
+        return whole(writer, replace(pulses, silent=True), now_s, checks=checks)
+
+    monkeypatch.setattr(BoardWriter, "write", always_silent)
+    car = WireCar(0)
+    car.start()
+    car.drive(200)
+    assert car.counts["silence_without_a_calibration"] > 0

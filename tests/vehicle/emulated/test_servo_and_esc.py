@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from vehicle.emulated.esc import ARMING_S, CUT_AFTER_S, PulseLoss, SpeedController
+import pytest
+
+from vehicle.emulated.esc import ARMING_S, SpeedController
 from vehicle.emulated.servo import Servo
 
 
-def armed_controller(on_loss: PulseLoss = PulseLoss.HOLD) -> SpeedController:
-    controller = SpeedController(on_loss)
+def armed_controller(cuts_after_s: float | None = None) -> SpeedController:
+    controller = SpeedController(cuts_after_s)
     controller.hear(1500.0, 0.0)
     controller.hear(1500.0, ARMING_S)
     assert controller.armed
@@ -45,13 +47,16 @@ def test_the_default_controller_holds_its_last_command_for_ever() -> None:
     assert controller.drive_pulse_us == 1650.0
 
 
-def test_a_cutting_controller_cuts_a_tenth_of_a_second_after_the_last_pulse() -> None:
-    controller = armed_controller(PulseLoss.CUT)
+@pytest.mark.parametrize("cuts_after_s", [0.125, 3.0])
+def test_a_cutting_controller_cuts_its_time_after_the_last_pulse(cuts_after_s: float) -> None:
+    controller = armed_controller(cuts_after_s)
     controller.hear(1650.0, 1.0)
-    controller.hear(None, 1.0 + CUT_AFTER_S / 2)
+    controller.hear(None, 1.0 + cuts_after_s / 2)
     assert controller.drive_pulse_us == 1650.0
-    controller.hear(None, 1.0 + CUT_AFTER_S)
+    controller.hear(None, 1.0 + cuts_after_s)
     assert controller.drive_pulse_us is None
+    controller.hear(1600.0, 9.0)
+    assert controller.drive_pulse_us == 1600.0
 
 
 def test_a_double_tap_controller_goes_backwards_only_after_brake_and_neutral() -> None:

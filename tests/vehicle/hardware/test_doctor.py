@@ -20,6 +20,7 @@ from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.health_watch import HealthWatch
 from vehicle.actuator.process import fitted
+from vehicle.actuator.safety_level import SafetyLevel
 from vehicle.actuator.server import ActuatorServer
 from vehicle.actuator.slack import SlackReader
 from vehicle.actuator.state import Phase
@@ -39,7 +40,7 @@ from vehicle.hardware.assembly import (
     open_bus_devices,
     open_servo_board,
 )
-from vehicle.hardware.doctor import Doctor, examine_enable_line
+from vehicle.hardware.doctor import Doctor, examine_enable_line, safety
 from vehicle.hardware.doctor_computer import LOW_DISK_BYTES, examine_computer
 from vehicle.hardware.doctor_sensors import examine_sensors
 from vehicle.hardware.finding import Finding, Verdict
@@ -168,6 +169,33 @@ def test_a_running_actuator_is_asked_and_keeps_the_bus(car: Car, core: ActuatorC
         Verdict.WARNING,
         "Under load, a stop may come late.",
     )
+
+
+@pytest.mark.parametrize(
+    ("level", "known", "verdict"),
+    [
+        ("L0", None, "note"), ("L1", None, "note"), ("L2", None, "good"),
+        ("L0", 0.5, "note"), ("L1", 0.5, "note"), ("L2", 0.5, "good"),
+        ("L0", "holds", "warning"), ("L1", "holds", "warning"), ("L2", "holds", "warning"),
+    ],
+)  # fmt: skip
+def test_a_controller_that_holds_its_last_pulse_is_a_warning_at_every_level(
+    level: str, known: Any, verdict: str
+) -> None:
+    finding = safety(SafetyLevel(level), known)
+    assert (finding.name, finding.verdict) == (f"safety {level}", verdict)
+    assert bool(finding.advice) is (known == "holds")
+
+
+def test_what_the_calibration_says_of_the_controller_is_told_where_no_actuator_runs(
+    car: Car, board: EmulatedBoard
+) -> None:
+    profile = load_profile(car)
+    known = profile.changed(throttle=profile.throttle.changed(stops_without_pulses_s="holds"))
+    calibration_store(car).save(known, reason="measured", saved_at="2026-01-01T00:00:00+00:00")
+    finding = examine(car)["safety L0"]
+    assert finding.verdict is Verdict.WARNING
+    assert "goes on with the last one" in finding.found
 
 
 def test_a_fault_of_the_actuator_is_told_with_its_reason(car: Car, core: ActuatorCore, board: EmulatedBoard) -> None:

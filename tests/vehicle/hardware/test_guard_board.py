@@ -73,6 +73,17 @@ def test_on_a_car_whose_neutral_nobody_knows_neutral_is_off(bus: RecordingBus, b
     assert [board.chip.pulse_us(channel) for channel in range(16)] == [None] * 16
 
 
+def test_neutral_ends_a_silence_of_the_throttle(
+    servo_board: Pca9685Board, bus: RecordingBus, board: EmulatedBoard, clock: Any
+) -> None:
+    servo_board.write_pulses(1700.0, None)
+    clock.sleep(0.1)
+    assert board.chip.pulse_us(THROTTLE) is None
+    guard_board(bus).say_neutral()
+    clock.sleep(0.1)
+    assert board.chip.pulse_us(THROTTLE) == pytest.approx(1500.0, abs=2.5)
+
+
 def test_off_is_one_write_for_every_channel(bus: RecordingBus, board: EmulatedBoard) -> None:
     guard_board(bus).all_off()
     assert bus.written == [bytes((0xFD, 0x10))]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.errors import HardwareError
-from vehicle.actuator.safety_level import SafetyLevel, level_of, meaning_of
+from vehicle.actuator.safety_level import SafetyLevel, level_of
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.hardware.output_enable import (
     GPIO_V2_GET_LINE_IOCTL,
@@ -128,14 +128,3 @@ def test_a_level_is_promised_only_by_the_wiring_that_keeps_it(
     monkeypatch.setattr(GpioLine.__init__, "__kwdefaults__", {"open_device": kernel.open, "ioctl": kernel.ioctl})
     assert type(open_output_enable(name)) is kind
     assert level_of(name.partition(":")[0]) is level
-
-
-@pytest.mark.parametrize("level", list(SafetyLevel))
-def test_every_safety_level_says_what_happens_when_the_computer_hangs(level: SafetyLevel) -> None:
-    assert "computer" in meaning_of(level)
-    assert ("nothing stops the car" in meaning_of(level)) is (level is not SafetyLevel.L2)
-
-
-@pytest.mark.parametrize("level", list(SafetyLevel))
-def test_a_level_that_takes_the_pulses_away_asks_what_the_speed_controller_does_then(level: SafetyLevel) -> None:
-    assert ("pull the speed controller's plug" in meaning_of(level)) is (level is not SafetyLevel.L0)

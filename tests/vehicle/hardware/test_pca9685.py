@@ -250,6 +250,26 @@ def test_a_clock_is_taken_while_the_chip_has_a_prescaler_for_it(prescale: int, i
             prescale_for(oscillator_hz)
 
 
+def test_the_throttle_alone_may_be_silent_and_its_next_pulse_is_whole(
+    board: EmulatedBoard, servo_board: Pca9685Board, clock: Any
+) -> None:
+    servo_board.start()
+    servo_board.write_pulses(1600.0, 1550.0)
+    clock.sleep(0.1)
+    before = board.wire.transactions
+    servo_board.write_pulses(1400.0, None)
+    assert board.wire.transactions == before + 1
+    clock.sleep(0.1)
+    servo_board.check()
+    assert board.chip.pulse_us(THROTTLE) is None
+    assert board.chip.pulse_us(STEERING) == pytest.approx(1400.0, abs=2.5)
+    servo_board.write_pulses(1400.0, 1500.0)
+    clock.sleep(0.1)
+    servo_board.check()
+    widths_us = [change.width_us for change in board.chip.settled_history() if change.channel == THROTTLE]
+    assert widths_us == [pytest.approx(1550.0, abs=2.5), None, pytest.approx(1500.0, abs=2.5)]
+
+
 def test_silence_is_read_back_like_any_pulse(board: EmulatedBoard, servo_board: Pca9685Board) -> None:
     servo_board.start()
     servo_board.check()
