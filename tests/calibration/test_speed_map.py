@@ -12,10 +12,12 @@ from shared.errors import CalibrationError
 THROTTLE = Throttle(start_s=10.0, end_s=11.5, offset_us=100.0, dead_band_us=20.0, rate_us_per_s=400.0)
 
 
-def drive_at_wall(speed_mps: float, lag_s: float, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+def drive_at_wall(
+    speed_mps: float, lag_s: float, times_s: NDArray[np.float64], dead_s: float = 0.0
+) -> NDArray[np.float64]:
     """Distance to a wall 5 m away, integrated in steps of a millisecond."""
     grid_s = np.arange(9.0, 12.0, 0.001)
-    target = np.clip(((grid_s - 10.0) * 400.0 - 20.0) / 80.0, 0.0, 1.0) * speed_mps
+    target = np.clip(((grid_s - dead_s - 10.0) * 400.0 - 20.0) / 80.0, 0.0, 1.0) * speed_mps
     speeds = np.zeros_like(grid_s)
     for index in range(1, len(grid_s)):
         speeds[index] = speeds[index - 1] + (target[index] - speeds[index - 1]) * 0.001 / lag_s
@@ -30,6 +32,16 @@ def test_the_settled_speed_is_found_although_the_run_ends_early(speed_mps: float
     assert run.speed_mps == pytest.approx(speed_mps, rel=0.01)
     assert run.lag_s == pytest.approx(lag_s, abs=0.03)
     assert run.offset_us == 100.0
+
+
+@pytest.mark.parametrize("dead_s", [0.05, 0.12, 0.2])
+def test_a_car_that_hears_the_pulse_late_is_not_taken_for_a_faster_one(dead_s: float) -> None:
+    times_s = np.arange(9.8, 11.6, 0.1)
+    distances_m = drive_at_wall(1.5, 0.2, times_s, dead_s) + np.random.default_rng(5).normal(0.0, 0.003, len(times_s))
+    run = run_from_distances(times_s, distances_m, THROTTLE)
+    assert run is not None
+    assert run.speed_mps == pytest.approx(1.5, rel=0.03)
+    assert run.lag_s == pytest.approx(0.2 + dead_s, abs=0.04)
 
 
 def test_noise_is_told_as_an_error_that_holds() -> None:
