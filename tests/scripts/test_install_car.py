@@ -114,7 +114,7 @@ def test_it_makes_a_car_and_says_so(pi: Pi) -> None:
     assert "hostnamectl set-hostname lapwing-1234" in calls
     assert "systemctl try-restart avahi-daemon.service" in calls
     assert pi.read("etc/hosts") == "127.0.0.1\tlocalhost\n127.0.1.1\tlapwing-1234\n"
-    assert not any(call.startswith("systemctl start") for call in calls)  # I2C comes with the restart
+    assert not any(call.startswith("systemctl start --no-block lapwing") for call in calls)  # I2C comes with the restart
 
 
 def test_pip_does_not_see_the_systems_packages_and_the_car_does(pi: Pi) -> None:
@@ -194,7 +194,10 @@ def test_undo_leaves_the_system_as_it_was(pi: Pi) -> None:
     said = pi.install("--undo")
     assert pi.files() == before
     assert not any((pi.path / path).exists() for path in ("opt/lapwing", "etc/lapwing", "usr/local/bin/lapwing-car"))
-    assert "hostnamectl set-hostname raspberrypi" in pi.calls()
+    calls = pi.calls()
+    assert "hostnamectl set-hostname raspberrypi" in calls
+    assert "systemctl disable --quiet lapwing.target" in calls
+    assert all(unit.one("WantedBy") == "lapwing.target" for unit in services() if unit.one("WantedBy"))
     assert pi.read("say/accounts") == "i2c\ngpio\n"
     assert "/var/lib/lapwing" in said
     pi.install("--undo")  # there is nothing left to undo
