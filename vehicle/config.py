@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import Settings
 from vehicle.actuator.battery import BatteryLimits
@@ -193,3 +193,13 @@ class CarConfig(Settings):
     limits: DriveLimits = DriveLimits()
     drive: DriveConfig = DriveConfig()
     record: RecordConfig = RecordConfig()
+
+    @field_validator("right_camera")
+    @classmethod
+    def _is_another_camera(cls, right: CameraConfig | None, info: ValidationInfo) -> CameraConfig | None:
+        left = info.data.get("camera")
+        if right is not None and left is not None:
+            settings = [(camera.kind, camera.number, camera.device) for camera in (left, right)]
+            if settings[0] == settings[1]:
+                raise ValueError("it is the same camera as the left one. Set right_camera.number, or device for USB.")
+        return right

@@ -52,6 +52,19 @@ def test_a_misspelt_setting_is_one_line_with_the_right_name(tmp_path: Path, caps
     assert "max_speed_mps" in error
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "is_another"),
+    [("", "", False), ("", "number = 1", True), ('kind = "usb"', 'kind = "usb"', False), ("", 'kind = "usb"', True)],
+)
+def test_a_second_camera_that_is_the_first_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], left: str, right: str, is_another: bool
+) -> None:
+    config = tmp_path / "car.toml"
+    config.write_text(f'models = "{tmp_path}"\n[camera]\n{left}\n[right_camera]\n{right}\n')
+    assert run(["models", "--config", str(config)]) == (0 if is_another else 1)
+    assert ("right_camera: it is the same camera" in capsys.readouterr().err) != is_another
+
+
 @pytest.mark.parametrize("option", ["--laps", "--timeout"])
 def test_a_drive_of_less_than_nothing_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["up", "--emulated", option, "-1"]) == 2

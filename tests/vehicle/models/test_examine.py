@@ -112,14 +112,14 @@ def test_a_model_that_does_not_fit_the_car_is_refused(metadata: ModelMetadata, r
 
 
 ALL_SENSORS = ("STEREO_CAMERAS", "SECTOR_LIDAR", "WHEEL_SPEED_AND_YAW_RATE")
-BARE, EQUIPPED = CarConfig(), CarConfig(right_camera=CameraConfig(), lidar=LidarConfig(device="rplidar"))
+BARE, EQUIPPED = CarConfig(), CarConfig(right_camera=CameraConfig(number=1), lidar=LidarConfig(device="rplidar"))
 
 
 @pytest.mark.parametrize(
     ("config", "emulated", "missing"),
     [
         (BARE, False, "sees with STEREO_CAMERAS, SECTOR_LIDAR, which this car does not have"),
-        (CarConfig(right_camera=CameraConfig()), False, "sees with SECTOR_LIDAR, which"),
+        (CarConfig(right_camera=CameraConfig(number=1)), False, "sees with SECTOR_LIDAR, which"),
         (CarConfig(lidar=LidarConfig(device="rplidar")), False, "sees with STEREO_CAMERAS, which"),
         (EQUIPPED, False, ""),
         (BARE, True, ""),
