@@ -99,8 +99,9 @@ class Garage:
     ) -> None:
         self.ticks = 0
         self.world = World(track, preset="off", car=car, free_floor=True)
-        self.board = EmulatedBoard(self.clock)
-        self.board.esc = SpeedController(cuts_after_s, double_tap=double_tap)
+        self.board = EmulatedBoard(self.clock, esc_cuts_after_s=cuts_after_s)
+        if double_tap:
+            self.board.esc = SpeedController(double_tap=True)
         self.scan: Scan | None = None
         self.link: LocalLink | None = None
         self.neutrals: list[float] = []
@@ -436,12 +437,17 @@ def test_servo_motor_and_reverse_are_found_out_whichever_way_they_are(
     assert draft.dead_band_us == pytest.approx(abs(car.dead_share * car.full_throttle_us), abs=4.0)
 
 
-@pytest.mark.parametrize("cuts_after_s", [0.1, 1.5, 3.0, None])
-def test_what_the_speed_controller_does_without_pulses_is_found_out(track: Track, cuts_after_s: float | None) -> None:
+def at_the_step_without_pulses(track: Track, cuts_after_s: float | None) -> Garage:
     garage = Garage(track, EmulatedCar(), shipped_profile("emulated"), cuts_after_s=cuts_after_s)
     draft = garage.session.state.draft.changed(step="silence", resume_at="")
     garage.session.state = replace(garage.session.state, draft=draft)
     garage.wait(1.6)
+    return garage
+
+
+@pytest.mark.parametrize("cuts_after_s", [0.1, 1.5, 3.0, None])
+def test_what_the_speed_controller_does_without_pulses_is_found_out(track: Track, cuts_after_s: float | None) -> None:
+    garage = at_the_step_without_pulses(track, cuts_after_s)
     stood_s = look_what_it_does_without_pulses(garage)
     found = garage.session.state.draft.profile("my-board").throttle.stops_without_pulses_s
     if cuts_after_s is None:
@@ -449,3 +455,19 @@ def test_what_the_speed_controller_does_without_pulses_is_found_out(track: Track
     else:
         assert cuts_after_s <= stood_s <= cuts_after_s + 1.0  # wheels roll out
         assert stood_s <= found <= stood_s + 0.5
+
+
+def test_wheels_that_a_single_neutral_pulse_stopped_did_not_stop_by_themselves(track: Track) -> None:
+    garage = at_the_step_without_pulses(track, None)
+    garage.wait(TURNING_S + 1.0, "drive")
+    assert garage.board.esc.drive_pulse_us == pytest.approx(1535.0, abs=3.0)
+    assert garage.link is not None
+    for _ in range(7):  # a computer too busy to renew the lease: the actuator says neutral
+        garage.ticks += TURN_TICKS
+        garage.link.core.turn(garage.clock())
+    garage.wait(1.5, "drive")
+    assert abs(garage.pose.speed_mps) < 0.01
+    garage.session.hear(Released())
+    assert "silent" in garage.session.state.note
+    garage.tap("stopped")
+    assert garage.session.state.draft.stops_without_pulses_s is None

@@ -37,6 +37,7 @@ def test_a_lease() -> None:
     assert (lease.STEEPEST_ANGLE_DEG, lease.HIGHEST_SPEED_MPS) == (60.0, 15.0)
     assert (lease.SHORTEST_PULSE_US, lease.LONGEST_PULSE_US) == (900.0, 2100.0)
     assert lease.CLOCK_SLACK_S == 0.001
+    assert lease.Pulses(1500.0, 1500.0).silent is False
 
 
 def test_the_turn_and_the_latch() -> None:
