@@ -25,7 +25,7 @@ class Owner:
 
     def type(self, *words: str, answer: str = "") -> Result:
         options = ["--emulated", "--runtime", str(self.folder), "--set", f"calibrations={self.folder / 'histories'}"]
-        return CliRunner().invoke(root, ["calibration", *options, *words], input=answer)
+        return CliRunner().invoke(root, ["calibration", *words, *options], input=answer)
 
     def says(self, *words: str, answer: str = "") -> str:
         result = self.type(*words, answer=answer)

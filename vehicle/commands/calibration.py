@@ -21,14 +21,12 @@ PROMISE = "the wheels obey"
 
 
 @click.group()
-@car_options
-def command(car: Car) -> None:
+def command() -> None:
     """What this car's calibration is and was. `lapwing-car calibrate` measures it."""
-    click.get_current_context().obj = car
 
 
 @command.command()
-@click.pass_obj
+@car_options
 def history(car: Car) -> None:
     """Every calibration that was in force, oldest first."""
     store = calibration_store(car)
@@ -45,7 +43,7 @@ def history(car: Car) -> None:
 
 
 @command.command()
-@click.pass_obj
+@car_options
 def undo(car: Car) -> None:
     """Put back what was in force before; again, and it goes further back."""
     _check_may_change(car)
@@ -55,7 +53,7 @@ def undo(car: Car) -> None:
 
 @command.command("export")
 @click.argument("file", type=FILE)
-@click.pass_obj
+@car_options
 def export_(car: Car, file: Path) -> None:
     """Write the calibration in force into FILE, for another computer or for `lapwing train --calibration`."""
     write_atomic(file, export_profile(_in_force(car)))
@@ -64,7 +62,7 @@ def export_(car: Car, file: Path) -> None:
 
 @command.command("import")
 @click.argument("file", type=FILE)
-@click.pass_obj
+@car_options
 def import_(car: Car, file: Path) -> None:
     """Take a calibration over: ours, DeepRacer's calibration.json or donkeycar's myconfig.py."""
     with storage_errors(file, "read"):
@@ -80,7 +78,7 @@ def import_(car: Car, file: Path) -> None:
 
 
 @command.command()
-@click.pass_obj
+@car_options
 def confirm(car: Car) -> None:
     """Say that you saw this car's wheels obey the calibration in force. Without that it cannot be armed."""
     profile = _in_force(car)
