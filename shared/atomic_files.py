@@ -42,6 +42,8 @@ def storage_errors(path: Path | str, doing: str = "write") -> Iterator[None]:
         raise
     except OSError as error:
         reason = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        if doing == "read" and error.errno == errno.ENOENT:
+            reason = "there is no such file. Check the path"
         raise StorageError(f"Cannot {doing} {path}: {reason}.") from error
 
 

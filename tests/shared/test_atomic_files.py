@@ -112,6 +112,11 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
         write_atomic(tmp_path / "none" / "file", "x")
 
 
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="there is no such file"), storage_errors(tmp_path / "none", "read"):
+        (tmp_path / "none").read_bytes()
+
+
 def test_a_file_that_could_not_be_written_is_told_beforehand() -> None:
     with pytest.raises(StorageError, match="Cannot write /proc/result"):  # the folder is there, but takes none
         check_writable(Path("/proc/result.json"))
