@@ -56,7 +56,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "test_guard_core.py",
         "test_yaw_rate.py",
     ),
-    "vehicle.actuator.guard_core": ("test_promises.py", "test_guard_core.py"),
+    "vehicle.actuator.guard_core": ("test_promises.py", "test_guard_times.py", "test_guard_core.py"),
     "vehicle.actuator.guard_page": ("test_guard_page.py", "test_guard_core.py", "test_guard_link.py"),
     "vehicle.hardware.guard_board": ("../hardware/test_guard_board.py",),
     "vehicle.hardware.pca9685": ("test_promises.py", "../hardware/test_pca9685.py"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 from shared.errors import HardwareError
 from vehicle.actuator.lease import Pulses
@@ -18,7 +19,7 @@ class BoardWriter:
     def __init__(self, board: ServoBoard) -> None:
         self._board = board
         self._failed_writes = 0
-        self._checked_at_s = 0.0
+        self._checked_at_s = -math.inf  # a board that was never read back is, at the first chance
 
     def start(self, pulses: Pulses, now_s: float) -> None:
         """Make the board ready, give it its first pulses and read them back. HardwareError when it does not obey."""

@@ -8,6 +8,8 @@ word was lost.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Protocol
 
 from vehicle.actuator.guard_page import GuardPage
@@ -49,6 +51,24 @@ class OutputEnable(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Watched:
+    """The owner that has the bus, and how it beats."""
+
+    owner: Owner
+    page: GuardPage
+    beat: Heartbeat
+
+
+@dataclass(slots=True)
+class _Resting:
+    """The car is being brought to rest. heard_at_s: when the board heard that last. is_off: whether it was off."""
+
+    since_s: float
+    heard_at_s: float = -math.inf
+    is_off: bool = False
+
+
 class GuardCore:
     """Watches one owner at a time. events: sentences of what happened, for whoever logs them."""
 
@@ -56,35 +76,32 @@ class GuardCore:
         self.events: list[str] = []
         self._board = board
         self._line = line
-        self._owner: Owner | None = None
-        self._page: GuardPage | None = None
-        self._beat = Heartbeat(0, now_s)
+        self._watched: _Watched | None = None
         self._alone_since_s: float | None = now_s
-        self._resting_since_s: float | None = None
-        self._rested_at_s = float("-inf")
-        self._is_off = False
+        self._resting: _Resting | None = None
         self._board_hears = self._line_works = True
         self._leaving_since_s: float | None = None
 
     @property
     def is_watching(self) -> bool:
         """Whether there is an owner."""
-        return self._owner is not None
+        return self._watched is not None
 
     def take_on(self, owner: Owner, page: GuardPage, now_s: float) -> None:
         """A new owner: from here on the board is its business, and it is watched."""
-        self._owner, self._page = owner, page
-        self._beat = Heartbeat(page.owner_beats, now_s)
-        self._alone_since_s = self._resting_since_s = None
-        self._is_off = False
+        self._watched = _Watched(owner, page, Heartbeat(page.owner_beats, now_s))
+        self._alone_since_s = self._resting = None
         self.events.append("Watching the actuator.")
 
     def hung_up(self, now_s: float) -> None:
         """The owner's connection is closed: it has left, or it is dead."""
-        if self._page is not None and self._page.standing is Standing.LEFT:
-            self._release("The actuator has left the board at rest.")
-        elif self._owner is not None:
-            self._fence("The actuator is gone", now_s)
+        watched = self._watched
+        if watched is None:
+            return
+        if watched.page.standing is Standing.LEFT:
+            self._release()
+        else:
+            self._fence(watched.owner, "The actuator is gone", now_s)
 
     def leave(self, now_s: float) -> None:
         """Somebody asked the guard to end. It does so when the car no longer needs it: see is_done."""
@@ -100,24 +117,25 @@ class GuardCore:
     @property
     def is_at_rest(self) -> bool:
         """By its owner, or by us."""
-        if self._page is not None:
-            return self._page.standing in (Standing.AT_REST, Standing.LEFT)
-        return self._resting_since_s is None or self._is_off
+        if self._watched is not None:
+            return self._watched.page.standing in (Standing.AT_REST, Standing.LEFT)
+        return self._resting is None or self._resting.is_off
 
     def look(self, now_s: float) -> None:
         """One look at the owner, and what follows from it. Call it every LOOK_S."""
-        if self._page is not None:
-            self._page.beat_guard(is_leaving=self._leaving_since_s is not None)
-            self._beat = heard(self._beat, self._page.owner_beats, now_s)
-            if self._page.standing is Standing.LEFT:
-                self._release("The actuator has left the board at rest.")
-            elif is_still(self._beat, now_s):
-                self._fence("The actuator stands still", now_s)
+        watched = self._watched
+        if watched is not None:
+            watched.page.beat_guard(is_leaving=self._leaving_since_s is not None)
+            watched.beat = heard(watched.beat, watched.page.owner_beats, now_s)
+            if watched.page.standing is Standing.LEFT:
+                self._release()
+            elif is_still(watched.beat, now_s):
+                self._fence(watched.owner, "The actuator stands still", now_s)
             elif self._is_overdue(now_s):
-                self._fence("The actuator drives on although its guard has to go", now_s)
+                self._fence(watched.owner, "The actuator drives on although its guard has to go", now_s)
         elif self._alone_since_s is not None and now_s - self._alone_since_s >= ALONE_S:
             self._alone_since_s = None
-            self._begin_rest(now_s)
+            self._resting = _Resting(now_s)
             self.events.append("No actuator is here.")
         self._rest(now_s)
         self._tend_line()
@@ -126,46 +144,42 @@ class GuardCore:
         leaving_since_s = self._leaving_since_s
         return leaving_since_s is not None and now_s - leaving_since_s >= LEAVE_S and not self.is_at_rest
 
-    def _fence(self, what: str, now_s: float) -> None:
+    def _fence(self, owner: Owner, what: str, now_s: float) -> None:
         """End the owner, then take its place at the board."""
-        owner = self._owner
-        self._owner = self._page = None
+        self._watched = None
         self._tend_line()
-        if owner is not None:
-            owner.kill()
-        self._begin_rest(now_s)
+        owner.kill()
+        self._resting = _Resting(now_s)
         self._rest(now_s)
         self.events.append(f"{what}: killed it, and bring the car to rest.")
 
-    def _release(self, what: str) -> None:
-        self._owner = self._page = None
-        self.events.append(what)
-
-    def _begin_rest(self, now_s: float) -> None:
-        self._resting_since_s, self._rested_at_s, self._is_off = now_s, float("-inf"), False
+    def _release(self) -> None:
+        self._watched = None
+        self.events.append("The actuator has left the board at rest.")
 
     def _rest(self, now_s: float) -> None:
         """Say neutral, later off, every REST_EVERY_S. A word that was lost is said again at the next look."""
-        if self._resting_since_s is None or now_s - self._rested_at_s < REST_EVERY_S - LOOK_S / 2:
+        resting = self._resting
+        if resting is None or now_s - resting.heard_at_s < REST_EVERY_S - LOOK_S / 2:
             return
         try:
-            if now_s - self._resting_since_s < NEUTRAL_S:
+            if now_s - resting.since_s < NEUTRAL_S:
                 self._board.say_neutral()
             else:
                 self._board.all_off()
-                self._is_off = True
+                resting.is_off = True
         except OSError as error:
             if self._board_hears:
                 self.events.append(f"The servo board does not hear ({error}); trying on.")
             self._board_hears = False
             return
-        self._rested_at_s = now_s
+        resting.heard_at_s = now_s
         if not self._board_hears:
             self._board_hears = True
             self.events.append("The servo board hears again.")
 
     def _tend_line(self) -> None:
-        standing = None if self._page is None else self._page.standing
+        standing = None if self._watched is None else self._watched.page.standing
         try:
             if standing in (Standing.AT_REST, Standing.DRIVING):
                 self._line.permit()

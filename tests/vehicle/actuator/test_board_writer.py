@@ -56,3 +56,15 @@ def test_a_read_back_that_was_lost_is_tried_again_at_the_next_turn(writer: Board
     assert writer.write(PULSES, 0.1, checks=True) is None
     bus.failures_after = 1
     assert "wires" in (writer.write(PULSES, 0.12, checks=True) or "")
+
+
+def test_a_board_that_was_never_started_is_found_out_by_its_first_write(bus: FailingI2C, clock: Any) -> None:
+    unstarted = BoardWriter(Pca9685Board(bus, sleep=clock.sleep))
+    assert unstarted.write(PULSES, 0.0, checks=True) is not None
+
+
+def test_one_loss_is_forgiven_from_the_very_first_write_on(bus: FailingI2C, clock: Any) -> None:
+    unstarted = BoardWriter(Pca9685Board(bus, sleep=clock.sleep))
+    bus.failures_left = 2
+    assert unstarted.write(PULSES, 0.0, checks=False) is None
+    assert "wires" in (unstarted.write(PULSES, 0.02, checks=False) or "")

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import HardwareError
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C, Wire
-from vehicle.hardware.guard_board import NO_NEUTRAL_TICKS, GuardBoard, open_guard_bus
+from vehicle.hardware.guard_board import GuardBoard, open_guard_bus
 from vehicle.hardware.i2c_bus import ReadSegment, Segment, WriteSegment
 from vehicle.hardware.pca9685 import Pca9685Board, prescale_for, ticks_for
 from vehicle.runtime_folder import RuntimeFolder
@@ -68,7 +68,7 @@ def test_on_a_chip_that_is_not_as_it_should_be_neutral_is_off(
 
 
 def test_on_a_car_whose_neutral_nobody_knows_neutral_is_off(bus: RecordingBus, board: EmulatedBoard) -> None:
-    GuardBoard(bus, address=0x40, prescale=prescale_for(25e6), neutral_ticks=NO_NEUTRAL_TICKS).say_neutral()
+    GuardBoard(bus, address=0x40, prescale=prescale_for(25e6), neutral_ticks=0).say_neutral()
     assert bus.written == [bytes((0xFD, 0x10))]
     assert [board.chip.pulse_us(channel) for channel in range(16)] == [None] * 16
 
