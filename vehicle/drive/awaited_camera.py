@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from shared.errors import HardwareError
+from shared.errors import LapwingError
 from vehicle.hardware.protocols import Camera, Frame
 
 RETRY_S = 1.0
@@ -50,6 +50,6 @@ class AwaitedCamera:
             try:
                 self._camera = self._open()
                 return
-            except HardwareError as error:
+            except LapwingError as error:  # whatever keeps it away may pass
                 self._problem = str(error)
             self._closed.wait(RETRY_S)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from shared.atomic_files import storage_errors
 from shared.drive_channels import CameraFrame
 from shared.drive_log import drive_log_pictures
-from shared.errors import HardwareError
+from shared.errors import HardwareError, StorageError
 from vehicle.config import CameraConfig
 from vehicle.hardware.protocols import Frame
 
@@ -106,10 +106,20 @@ class ReplayCamera:
             return self._begun_at_s + self._next.offset_s
 
     def _step(self) -> None:
-        self._next = next(self._recording, None)
+        """On to the next picture; what cannot be read any further is at its end."""
+        try:
+            self._next = next(self._recording, None)
+        except StorageError as error:
+            self._next, self.problem = None, str(error)
+            return
         self._passed += 1
         if self._next is None:
-            self.problem = f"The replay of {self._name} is over."
+            is_empty = self._passed == 1
+            self.problem = (
+                f"{self._name} has no pictures. Check camera.replay."
+                if is_empty
+                else f"The replay of {self._name} is over. Start the drive again to see it again."
+            )
 
     def _show(self, due: RecordedPicture) -> None:
         assert self._begun_at_s is not None

@@ -135,6 +135,20 @@ def test_half_the_pictures_are_too_few_and_two_thirds_are_enough() -> None:
     assert set(judged(CameraWatch(15.0), images, rate_hz=30.0)) == {""}
 
 
+def test_a_picture_that_is_looked_at_again_is_one_picture() -> None:
+    watch, pictures = CameraWatch(15.0), noisy(size=(120, 160))
+    for number in range(25):
+        frame = Frame(next(pictures), 100.0 + number / 8, number)
+        problems = {watch.judge(frame, frame.taken_at_s + later / 100).problem for later in range(8)}
+    assert all("fewer than 9" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(("level", "word"), [(39, "black"), (40, "grey"), (215, "grey"), (216, "white")])
+def test_grey_lies_between_black_and_white(level: int, word: str) -> None:
+    pictures = [np.full((120, 160), level - number % 2, np.uint8) for number in range(9)]
+    assert word in judged(CameraWatch(15.0), pictures)[-1]
+
+
 def test_pictures_that_nobody_looked_at_count_as_delivered() -> None:
     watch, pictures = CameraWatch(15.0), noisy(size=(120, 160))
     for number in range(12):  # every third of 15 a second, because the model is slow

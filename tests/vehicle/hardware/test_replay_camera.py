@@ -144,6 +144,18 @@ def test_what_cannot_be_replayed_is_a_sentence(tmp_path: Path, monkeypatch: pyte
         open_replay(CameraConfig(replay=tmp_path / "lap.mp4"))
 
 
+def test_a_file_that_is_no_log_or_has_no_pictures_is_a_camera_that_says_so(tmp_path: Path, clock: Any) -> None:
+    (tmp_path / "notes.mcap").write_text("no log")
+    camera = open_replay(CameraConfig(replay=tmp_path / "notes.mcap"), clock)
+    assert camera.latest() is None
+    assert "notes.mcap" in camera.problem
+    with DriveLogWriter(tmp_path / "blind.mcap") as log:
+        log.write(DriveEvent("bookmark"), 1.0)
+    camera = open_replay(CameraConfig(replay=tmp_path / "blind.mcap"), clock)
+    assert camera.latest() is None
+    assert camera.problem == "blind.mcap has no pictures. Check camera.replay."
+
+
 def test_closed_it_wakes_who_waits_and_gives_nothing_more(folder: Path, clock: Any) -> None:
     camera = ReplayCamera(folder_recording(folder, 0.001), "this")
     first = camera.latest()
