@@ -46,7 +46,10 @@ class Rig:
         self.refusals: list[str | LinkError] = []
         self._archive = archive
         self.ready = ReadyModels(self._load)
-        self.choice = ModelChoice(self.ready, self, self._put_in_place)
+        self.heard: list[str] = []  # by whoever wants to hear of every model put in place
+        self.choice = ModelChoice(
+            self.ready, self, self._put_in_place, lambda pilot: self.heard.append(pilot.archive.name)
+        )
 
     def installed(self) -> list[Stored]:
         return [Stored(name, name) for name in self.gates if name]
@@ -104,6 +107,7 @@ def test_one_that_is_ready_comes_into_place_at_once_and_another_as_soon_as_it_is
     rig.gates["two"].set()
     rig.wait()
     assert (rig.in_place, rig.chosen, rig.choice.coming) == (["one", "two"], ["one", "two"], "")
+    assert rig.heard == rig.in_place
 
 
 def test_the_one_that_drives_next_comes_into_place_at_the_start_and_is_no_new_choice(rig: Rig) -> None:
