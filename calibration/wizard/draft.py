@@ -68,6 +68,7 @@ class Draft(Settings):
     turns: tuple[Turn, ...] = ()
     circles: tuple[Circle, ...] = ()
     steering_lags_s: tuple[float, ...] = ()
+    has_imu: bool = Field(False, description="Something has said how fast the car turns.")
     camera: CameraPose | None = None
     lidar: LidarPose | None = None
 

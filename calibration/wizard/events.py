@@ -61,6 +61,14 @@ class ScanSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSeen:
+    """How fast the car turns, left positive, as its IMU says; at_s on the wizard's clock."""
+
+    at_s: float
+    yaw_rate_dps: float
+
+
+@dataclass(frozen=True, slots=True)
 class BatterySeen:
     """What the battery's gauge says."""
 
@@ -81,7 +89,7 @@ class Stopped:
     reason: str
 
 
-Event = Alive | Tap | Held | Released | Entered | Checked | ScanSeen | BatterySeen | Interrupted | Stopped
+Event = Alive | Tap | Held | Released | Entered | Checked | ScanSeen | TurnSeen | BatterySeen | Interrupted | Stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from calibration.wizard.events import (
     ScanSeen,
     Stopped,
     Tap,
+    TurnSeen,
     View,
     Wanted,
 )
@@ -69,6 +70,7 @@ STEPS = {step.name: step for step in (Preflight(), *_STEERING, *_ESC, *_REST)}
 
 HIGHEST_BATTERY_V = 60.0
 MOST_SAMPLES = 1200  # a press of 30 s at more than any LiDAR's rate
+MOST_TURNS = 300  # six seconds of what comes fifty times a second
 GRID_DEG = np.arange(-180.0, 180.0, 3.0)  # where scans are compared; its own angles differ from turn to turn
 
 
@@ -90,6 +92,8 @@ def advance(state: WizardState, event: Event, now_s: float) -> WizardState:
     if isinstance(event, ScanSeen):
         # A LiDAR that goes on says nothing of the person.
         return _expired(_looked(state, event), now_s)
+    if isinstance(event, TurnSeen):
+        return _turned(state, event)
     if isinstance(event, BatterySeen):
         is_sound = 0.0 < event.voltage_v <= HIGHEST_BATTERY_V
         return replace(state, battery_v=event.voltage_v) if is_sound else state
@@ -217,6 +221,7 @@ def _held(state: WizardState, control: str, now_s: float) -> WizardState:
         last=None,
         tried=False,
         samples=state.samples[-5:],
+        turning=(),
         unread=False,
         note="",
     )
@@ -273,6 +278,17 @@ def _looked(state: WizardState, scan: ScanSeen) -> WizardState:
     sample = Sample(scan.taken_at_s, wall, _on_grid(scan))
     kept = state.samples if state.press is not None or state.unread else state.samples[-5:]
     return replace(state, samples=(*kept, sample)[-MOST_SAMPLES:])
+
+
+def _turned(state: WizardState, seen: TurnSeen) -> WizardState:
+    """What the IMU says during a press and a little after is kept."""
+    if not math.isfinite(seen.yaw_rate_dps):
+        return state
+    if not state.draft.has_imu:
+        state = state.changed(has_imu=True)
+    if state.press is None and not state.unread:
+        return state
+    return replace(state, turning=(*state.turning, (seen.at_s, seen.yaw_rate_dps))[-MOST_TURNS:])
 
 
 def _lidar_place(draft: Draft) -> tuple[float, float]:

@@ -37,9 +37,9 @@ class Sample:
 class WizardState:
     """draft: what is kept. The rest is of the moment, and a wizard that is gone on with begins without.
 
-    tried: the control was held since the value last changed. samples: of the newest press. unread: they were not made a
-    result of yet. problems, warnings: of the car, as it was last looked over. over: 'saved' or 'stopped' when it has
-    ended.
+    tried: the control was held since the value last changed. samples, turning (times, degrees a second): of the newest
+    press. unread: they were not made a result of yet. problems, warnings: of the car, as it was last looked over. over:
+    'saved' or 'stopped' when it has ended.
     """
 
     draft: Draft
@@ -55,6 +55,7 @@ class WizardState:
     wall_at_s: float = -1.0
     scan_at_s: float = -1.0
     battery_v: float | None = None
+    turning: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     samples: tuple[Sample, ...] = field(default=(), compare=False)
     unread: bool = False
     note: str = ""

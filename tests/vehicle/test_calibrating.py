@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import pty
 import termios
@@ -57,6 +58,7 @@ class RecordingLink:
         self._clock, self.neutral_us = clock, profile.throttle.neutral_us
         self.phase, self.leases, self.closed = Phase.READY, [], False  # type: ignore[var-annotated]
         self.battery: float | None = None
+        self.yaw_rate_rps: float | None = None
         self.silent_since_s: float | None = None
         self.keeps_silent = True
 
@@ -73,7 +75,7 @@ class RecordingLink:
     def status(self) -> ActuatorStatus:
         return ActuatorStatus(
             self.phase, None, 7, "", "", STOP, steering_us=1500.0, throttle_us=self.neutral_us, turns=1, at_s=0.0,
-            silent_since_s=self.silent_since_s,
+            silent_since_s=self.silent_since_s, yaw_rate_rps=self.yaw_rate_rps,
         )  # fmt: skip
 
     def battery_v(self) -> float | None:
@@ -289,6 +291,20 @@ def test_the_battery_is_kept_with_the_map_that_was_measured_on_it(clock: Any) ->
         person.session.hear(Entered("seconds", seconds))
         person.does(0.5)
     assert person.session.state.draft.profile("my-board").throttle.battery_v == 7.6
+
+
+def test_an_imu_is_listened_to_on_the_floor_alone(clock: Any) -> None:
+    draft = Draft.starting_from(shipped_profile("rc_car")).changed(method="marks")
+    heard = []
+    for step in ("centre", "slalom"):
+        person = Person(clock, draft.changed(step=step))
+        person.session.state = WizardState(draft.changed(step=step), clock(), clock())
+        person.does(0.1)
+        person.links[0].yaw_rate_rps = 0.5
+        person.does(0.1)
+        person.does(0.1, "drive")
+        heard.append((person.session.state.draft.has_imu, {rate for _, rate in person.session.state.turning}))
+    assert heard == [(False, set()), (True, {math.degrees(0.5)})]
 
 
 @pytest.mark.parametrize("voltage_v", [0.0, -1.0, 61.0, float("nan")])

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from calibration.profile import CalibrationProfile
 from calibration.wizard.draft import Draft
-from calibration.wizard.events import BatterySeen, Checked, Event, Interrupted, ScanSeen, View
+from calibration.wizard.events import BatterySeen, Checked, Event, Interrupted, ScanSeen, TurnSeen, View
 from calibration.wizard.machine import advance, begin, needs_pulses, needs_scans, show, wanted
 from calibration.wizard.rules import LINK_ALIVE_S
 from vehicle.actuator.lease import LONGEST_TTL_S, Driver, Lease, Pulses
@@ -179,6 +179,9 @@ class CalibrationSession:
         lease = Lease(self._epoch, Driver.MANUAL, self._sequence, now_s, LONGEST_TTL_S, pulses, hold.heard_at_s)
         self.status = link.command(lease)
         self._check_silence(hold.silent)
+        if self.status.yaw_rate_rps is not None and needs_scans(self.state):
+            turn = TurnSeen(now_s, math.degrees(self.status.yaw_rate_rps))
+            self.state = advance(self.state, turn, now_s)
         if self.status.phase is not Phase.ARMED:
             self._epoch = None
             self.problem = f"The car stopped: {self.status.reason.rstrip('.')}."
