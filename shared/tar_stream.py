@@ -188,7 +188,9 @@ class _Inflater:
             try:
                 piece = self._gzip.decompress(data, _CHUNK_BYTES)
             except zlib.error as error:
-                raise ArchiveError(f"The archive is not a sound .tar.gz file ({error}). Export or copy it again.") from error
+                raise ArchiveError(
+                    f"The archive is not a sound .tar.gz file ({error}). Export or copy it again."
+                ) from error
             if piece:
                 self._count(len(piece))
                 return piece
