@@ -114,7 +114,8 @@ def test_it_makes_a_car_and_says_so(pi: Pi) -> None:
     assert "hostnamectl set-hostname lapwing-1234" in calls
     assert "systemctl try-restart avahi-daemon.service" in calls
     assert pi.read("etc/hosts") == "127.0.0.1\tlocalhost\n127.0.1.1\tlapwing-1234\n"
-    assert not any(call.startswith("systemctl start --no-block lapwing") for call in calls)  # I2C comes with the restart
+    # I2C comes with the restart.
+    assert not any(call.startswith("systemctl start --no-block lapwing") for call in calls)
 
 
 def test_pip_does_not_see_the_systems_packages_and_the_car_does(pi: Pi) -> None:
