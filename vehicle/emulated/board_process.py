@@ -252,12 +252,13 @@ class BoardProcess:
 
         A slow one misses pictures; it never queues them.
         """
-        before, slow_s = camera.latest(), 2.0
-        sent = 0 if before is None else before.sequence
+        opened_s, sent, slow_s = self._clock(), 0, 2.0
         connection.settimeout(slow_s)  # a stopped process must not keep the board from ending
         with connection, contextlib.suppress(OSError):
             while not stop.is_set() and sensor.fault is not CameraFault.UNPLUG:
                 frame = camera.wait_newer(sent, ONE_WAIT_S)
-                if frame is not None:
+                if frame is None:
+                    continue
+                sent = frame.sequence
+                if frame.taken_at_s > opened_s:  # one that was taken before may still arrive
                     send_frame(connection, frame)
-                    sent = frame.sequence
