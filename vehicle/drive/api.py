@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.errors import LinkError
-from vehicle.actuator.mode import Mode
+from vehicle.actuator.mode import DriveMode, Mode
 from vehicle.actuator.status import ActuatorStatus
 from vehicle.drive.confidence import Confidence
 from vehicle.drive.latency import LatencyReport
@@ -25,7 +25,6 @@ LENGTHS = struct.Struct("!II")  # of the JSON, of the bytes after it
 LARGEST_REQUEST_BYTES = 16 * 1024
 LARGEST_ANSWER_BYTES = 8 * 1024 * 1024
 LONGEST_WAIT_S = 2.0
-DRIVE_MODES = (Mode.AUTONOMOUS, Mode.DRY_RUN, Mode.CRAWL)
 
 _STRICT: ConfigDict = {"extra": "forbid", "ser_json_inf_nan": "constants"}
 
@@ -67,7 +66,7 @@ class StartRequest:
     """Arm the car and let the model drive. model: one that was prepared; None: the one in place."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    mode: Literal[Mode.AUTONOMOUS, Mode.DRY_RUN, Mode.CRAWL] = Mode.AUTONOMOUS
+    mode: DriveMode = Mode.AUTONOMOUS
     model: Annotated[str, Field(max_length=200)] | None = None
     kind: Literal["start"] = "start"
 

@@ -65,8 +65,14 @@ def run_command(command: Sequence[str], secret: bytes) -> int:
             command, input=secret, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
             timeout=TIMEOUT_S + 10.0,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise StorageError(f"{command[0]} could not be asked to join the network ({type(error).__name__}).") from error
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"There is no {command[0]} here to join the network with. Install NetworkManager, or join it by hand."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise StorageError(f"{command[0]} gave no answer in {error.timeout:.0f} s. Put the stick in again.") from error
+    except OSError as error:
+        raise StorageError(f"{command[0]} cannot be started ({error.strerror}). Join the network by hand.") from error
     return finished.returncode
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from shared.errors import ArchiveError, StorageError
 from vehicle.models.usb_stick import MOST_MODELS, MOST_NAMED, take_in, write_result
-from vehicle.models.wifi_file import WifiCredentials, parse_wifi_file
+from vehicle.models.wifi_file import WifiCredentials, parse_wifi_file, run_command
 
 SECRET = "correct horse"
 
@@ -157,6 +157,11 @@ def test_the_network_is_joined_and_the_password_is_nowhere_but_in_the_pipe(stick
 def test_a_wifi_file_that_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(StorageError):
         parse_wifi_file(content)
+
+
+def test_without_networkmanager_it_is_said_what_to_install() -> None:
+    with pytest.raises(StorageError, match="There is no no-such-nmcli here.* Install NetworkManager"):
+        run_command(["no-such-nmcli", "device"], b"secret")
 
 
 def test_an_open_network_needs_no_password() -> None:
