@@ -160,7 +160,7 @@ def test_a_wifi_file_that_is_none_is_refused(content: bytes) -> None:
 
 
 def test_without_networkmanager_it_is_said_what_to_install() -> None:
-    with pytest.raises(StorageError, match="There is no no-such-nmcli here.* Install NetworkManager"):
+    with pytest.raises(StorageError, match=r"There is no no-such-nmcli here.* Install NetworkManager"):
         run_command(["no-such-nmcli", "device"], b"secret")
 
 
