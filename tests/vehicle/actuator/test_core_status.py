@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from shared.actions import Action
-from tests.vehicle.actuator.rig import LIMITS, Car, StraightPulses
+import pytest
+
+from shared.actions import STOP, Action
+from tests.vehicle.actuator.rig import LIMITS, NEUTRAL_US, ONE_PERIOD_S, Car, StraightPulses
 from vehicle.actuator.core import TURN_S, ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
-from vehicle.actuator.lease import lapses_at_s
+from vehicle.actuator.lease import Pulses, lapses_at_s
+from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.i2c import LocalI2C
@@ -86,3 +89,29 @@ def test_the_stop_latches_at_the_very_end_of_half_a_second(board: EmulatedBoard,
     car.arm_at_once()
     assert car.core.turn(math.nextafter(128.5, 0.0)).phase is Phase.ARMED
     assert car.core.turn(128.5).phase is Phase.STOPPING
+
+
+def test_after_exactly_ten_pulses_of_neutral_a_fault_is_silent(board: EmulatedBoard, clock: Any) -> None:
+    car = Car(board, clock)
+    car.core.start(0.0)
+    car.bus.failures_left = 2
+    for at_s, phase, throttle_us in (
+        (0.0, Phase.SAFE, NEUTRAL_US),
+        (0.0, Phase.FAULT, NEUTRAL_US),
+        (math.nextafter(0.2, 0.0), Phase.FAULT, NEUTRAL_US),
+        (0.2, Phase.FAULT, None),
+    ):
+        assert car.core.turn(at_s).phase is phase
+        clock.sleep(2 * ONE_PERIOD_S)
+        assert car.throttle_us() == (throttle_us and pytest.approx(throttle_us, abs=3))
+
+
+def test_what_an_earlier_drive_applied_is_not_told_of_a_calibration(board: EmulatedBoard, clock: Any) -> None:
+    car = Car(board, clock, limits=LIMITS.changed(steering_rate_dps=10.0))
+    car.core.start(clock())
+    car.arm()
+    assert car.drive(Action(20.0, 0.5), 3.0).applied == Action(20.0, 0.5)
+    car.core.stop("enough", clock())
+    assert car.run(1.3).applied.steering_angle_deg > 5.0  # the wheels turn back slowly
+    car.arm_at_once(Mode.CALIBRATION)
+    assert car.drive(Pulses(1500.0, NEUTRAL_US), TURN_S).applied == STOP

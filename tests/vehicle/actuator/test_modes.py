@@ -219,5 +219,22 @@ def test_a_supply_that_dips_twice_ends_the_drive(board: EmulatedBoard, clock: An
     assert "battery" in status.reason
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_car_that_is_picked_up_stops_but_for_one_that_is_being_calibrated(
+    board: EmulatedBoard, clock: Any, mode: Mode
+) -> None:
+    now = Health()
+    car = Car(board, clock, health=lambda now_s: now)
+    car.core.start(clock())
+    car.arm(mode)
+    now = Health(upset="the car was picked up")
+    car.core.turn(clock())
+    reason = "" if mode is Mode.CALIBRATION else "the car was picked up"
+    assert (car.core.state.phase is Phase.ARMED, car.core.state.reason) == (mode is Mode.CALIBRATION, reason)
+    car.core.stop("again", clock())
+    car.run(1.3)
+    assert (car.core.arm(mode, 1.0, clock()) or "") == reason
+
+
 def test_who_commands_in_which_mode_is_one_of_two_sources() -> None:
     assert {mode for mode in Mode if driver_of(mode) is Driver.MANUAL} == {Mode.MANUAL, Mode.CALIBRATION}
