@@ -13,12 +13,15 @@ from shared.errors import LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.mode import DriveMode
 from vehicle.actuator.state import Phase
+from vehicle.drive.api import THE_NEXT, DriveReport
 from vehicle.drive.client import DriveClient
 from vehicle.runtime_folder import RuntimeFolder, is_served
-from vehicle.up import TELL_S, WATCH_S, about_safety, progress
+from vehicle.up import TELL_S, WATCH_S, ToldOnce, about_safety, progress
 
 START_TIMEOUT_S = 60.0  # a model that was never run here is tried on every engine first
 REFUSED_S = 2.0  # a picture that was late is no reason to give up yet
+SEEN_S = 1.0  # the drive looks at its actuator many times in so long
+LOOK_S = 0.02
 
 
 def services_drive(folder: RuntimeFolder) -> bool:
@@ -43,7 +46,7 @@ class ServiceRun:
         self._mode = mode
         self._record = record
         self._tell = tell
-        self._told: set[str] = set()
+        self._tell_once = ToldOnce(tell)
         self._may_drive = False
 
     def run(self, stop: threading.Event) -> None:
@@ -78,7 +81,6 @@ class ServiceRun:
 
     @contextlib.contextmanager
     def _recording(self, drive: DriveClient) -> Iterator[None]:
-        """The stop at the end is recorded too."""
         if self._record is None:
             yield
             return
@@ -88,18 +90,19 @@ class ServiceRun:
             yield
         finally:
             with contextlib.suppress(LinkError):
+                _wait_for_the_stop(drive)  # it belongs to the recording
                 drive.record(is_on=False)
 
     def _start(self, drive: DriveClient, stop: threading.Event) -> None:
-        gives_up_at_s, refused_since_s = time.monotonic() + START_TIMEOUT_S, None
+        gives_up_at_s, refused_since_s, was_asked = time.monotonic() + START_TIMEOUT_S, None, False
         while not stop.is_set():
             report, now_s = drive.state(), time.monotonic()
-            awaited = [*report.missing, *(f"The model {name} is being prepared." for name in report.preparing)]
-            if awaited:
-                problem, refused_since_s = awaited[0], None
+            self._check_model(report, was_asked)
+            if awaited := self._awaited(report):
+                problem, refused_since_s = awaited, None
                 self._tell_once(problem)
             else:
-                self._may_drive = True  # whatever becomes of the answer
+                self._may_drive = was_asked = True  # whatever becomes of the answer
                 problem = drive.start(self._mode, self._model)
                 self._may_drive = not problem
                 if not problem:
@@ -108,6 +111,20 @@ class ServiceRun:
             if now_s > gives_up_at_s or (refused_since_s is not None and now_s - refused_since_s > REFUSED_S):
                 raise LinkError(problem)
             stop.wait(WATCH_S)
+
+    def _check_model(self, report: DriveReport, was_asked: bool) -> None:
+        """LinkError where the model that is to drive cannot be made ready. Only what was tried for us counts."""
+        name = self._model or THE_NEXT
+        is_tried = was_asked if self._model is not None else report.model is None
+        if is_tried and name in report.problems and name not in report.preparing:
+            raise LinkError(report.problems[name])
+
+    def _awaited(self, report: DriveReport) -> str:
+        """What must come before the drive can be asked; empty when it can. A model that is missing comes by asking."""
+        if report.model is None and self._model is not None and not report.preparing:
+            return ""
+        awaited = [*report.missing, *(f"The model {name} is being prepared." for name in report.preparing)]
+        return awaited[0] if awaited else ""
 
     def _watch(self, actuator: ActuatorClient, stop: threading.Event) -> None:
         if not self._may_drive:
@@ -124,8 +141,12 @@ class ServiceRun:
                 told_s = time.monotonic()
                 self._tell(progress(status, None))
 
-    def _tell_once(self, *sentences: str) -> None:
-        for sentence in sentences:
-            if sentence not in self._told:
-                self._told.add(sentence)
-                self._tell(sentence)
+
+def _wait_for_the_stop(drive: DriveClient) -> None:
+    """Until the drive knows of it too."""
+    gives_up_at_s = time.monotonic() + SEEN_S
+    while time.monotonic() < gives_up_at_s:
+        status = drive.state().actuator
+        if status is None or status.phase is not Phase.ARMED:
+            return
+        time.sleep(LOOK_S)

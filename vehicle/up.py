@@ -47,6 +47,20 @@ class Drive:
     mode: str = "autonomous"
 
 
+class ToldOnce:
+    """Tells each sentence the first time that it is to be told."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def __call__(self, *sentences: str) -> None:
+        for sentence in sentences:
+            if sentence not in self._told:
+                self._told.add(sentence)
+                self._tell(sentence)
+
+
 class CarRun:
     """One run of the whole car. options: the command-line options that every process gets."""
 
@@ -55,7 +69,7 @@ class CarRun:
         self._drive = drive
         self._options = list(options)
         self._tell = tell
-        self._told: set[str] = set()
+        self._tell_once = ToldOnce(tell)
         self._devices = ProcessGroup(car.folder.path)  # of the emulated car; they end last
         self._processes = ProcessGroup(car.folder.path)
 
@@ -135,12 +149,6 @@ class CarRun:
                 self._tell(progress(status, pose))
             if has_driven and 0 < self._drive.timeout_s < now_s - started_s:
                 raise LinkError(_too_slow(self._drive, laps, pose))
-
-    def _tell_once(self, *sentences: str) -> None:
-        for sentence in sentences:
-            if sentence not in self._told:
-                self._told.add(sentence)
-                self._tell(sentence)
 
     def _pose(self) -> dict[str, Any] | None:
         """What the world says of the car; None on a real car and where there is no world."""

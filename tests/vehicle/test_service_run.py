@@ -7,19 +7,26 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shared.actions import Action
 from shared.errors import LinkError
+from tests.vehicle.actuator.test_server import Running
+from tests.vehicle.drive.test_api import REPORT, STATUS, Desk
 from tests.vehicle.stack import LeaseThread, Stack
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.cli import run
+from vehicle.drive.api import Answer, DriveReport, ModelReport, RecordRequest, Request, StartRequest, StateRequest
+from vehicle.drive.api_server import ApiServer
 from vehicle.drive.client import DriveClient
 from vehicle.runtime_folder import RuntimeFolder, listen
 from vehicle.service_run import ServiceRun, services_drive
+
+MODEL = ModelReport("old", "", "onnxruntime", ("FRONT_FACING_CAMERA",), 2.0, 15.0)
 
 
 @pytest.fixture
@@ -77,6 +84,91 @@ def test_the_services_drive_until_it_ends_or_somebody_stops_the_car(stack: Stack
     assert "armed" in told[-1]
     assert stack.client.status().phase is Phase.ARMED  # who drives, drives on
     other.end()
+
+
+class Services(Desk):
+    """A drive with one model in place, which prepares another one that it is asked to start, at its next look.
+
+    problems: why models cannot be made ready. states: of the actuator, as the drive will know them.
+    """
+
+    def __init__(self, in_place: str | None) -> None:
+        super().__init__()
+        self.problems: dict[str, str] = {}
+        self.states = [Phase.READY]
+        self.coming = ""
+        self._in_place = in_place
+
+    def answer(self, request: Request) -> tuple[Answer, bytes]:
+        self.asked.append(request)
+        if isinstance(request, StartRequest) and request.model not in (None, self._in_place):
+            self.coming = request.model
+            return Answer(f"The model {self.coming} is being prepared. Wait a moment, then start again."), b""
+        if isinstance(request, StateRequest):
+            return Answer(state=self._report()), b""
+        return Answer(), b""
+
+    def _report(self) -> DriveReport:
+        if self.coming and self.coming not in self.problems:
+            self._in_place, self.coming = self.coming, ""
+        model = None if self._in_place is None else replace(MODEL, name=self._in_place)
+        phase = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        missing = ("No model is in place.",) if model is None else ()
+        status = replace(STATUS, phase=phase)
+        return replace(REPORT, actuator=status, model=model, missing=missing, problems=self.problems)
+
+
+@pytest.fixture
+def actuator(folder: RuntimeFolder) -> Iterator[Running]:
+    running = Running(folder)
+    yield running
+    running.end()
+
+
+def asked_of(services: Services, folder: RuntimeFolder, model: str | None, record: Path | None = None) -> str:
+    """Have them drive; why that ended. The car itself is never armed."""
+    with closing(ApiServer(services, folder.drive)) as server:
+        server.start()
+        with pytest.raises(LinkError) as ended:
+            ServiceRun(folder, model, Mode.DRY_RUN, record, lambda sentence: None).run(threading.Event())
+    return str(ended.value)
+
+
+@pytest.mark.parametrize("in_place", ["old", None])
+def test_a_model_that_is_asked_for_is_chosen_whatever_is_in_place(
+    folder: RuntimeFolder, actuator: Running, in_place: str | None
+) -> None:
+    services = Services(in_place)
+    services.problems = {"that drives next": "It is damaged."} if in_place is None else {}
+    assert asked_of(services, folder, "new").startswith("The car stopped")
+    starts = [request.model for request in services.asked if isinstance(request, StartRequest)]
+    assert starts == ["new", "new"]  # chosen, and driven with
+
+
+@pytest.mark.parametrize("in_place", ["old", None])
+def test_a_model_that_cannot_be_made_ready_is_not_waited_for(
+    folder: RuntimeFolder, actuator: Running, in_place: str | None
+) -> None:
+    services = Services(in_place)
+    services.problems = {"new": "The model new needs a LiDAR. Fit one."}
+    assert asked_of(services, folder, "new") == "The model new needs a LiDAR. Fit one."
+    assert len([request for request in services.asked if isinstance(request, StartRequest)]) == 1
+
+
+def test_where_none_is_chosen_and_none_in_place_it_is_said_at_once(folder: RuntimeFolder, actuator: Running) -> None:
+    services = Services(None)
+    services.problems = {"that drives next": "No model is installed. Install one."}
+    assert asked_of(services, folder, None) == "No model is installed. Install one."
+    assert not any(isinstance(request, StartRequest) for request in services.asked)
+
+
+def test_the_stop_at_the_end_is_recorded_too(folder: RuntimeFolder, actuator: Running) -> None:
+    services = Services("old")
+    services.states = [Phase.READY, Phase.ARMED, Phase.ARMED, Phase.STOPPING]
+    asked_of(services, folder, "old", Path("first"))
+    assert services.states == [Phase.STOPPING]  # the drive had seen it when the recording ended
+    assert isinstance(services.asked[-2], StateRequest)
+    assert services.asked[-1] == RecordRequest(is_on=False)
 
 
 def test_a_model_that_is_not_installed_is_not_driven_by_services(folder: RuntimeFolder, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ LENGTHS = struct.Struct("!II")  # of the JSON, of the bytes after it
 LARGEST_REQUEST_BYTES = 16 * 1024
 LARGEST_ANSWER_BYTES = 8 * 1024 * 1024
 LONGEST_WAIT_S = 2.0
+THE_NEXT = "that drives next"  # how a model is called while its name is not known
 
 _STRICT: ConfigDict = {"extra": "forbid", "ser_json_inf_nan": "constants"}
 
@@ -63,7 +64,7 @@ class ScanRequest:
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """Arm the car and let the model drive. model: one that was prepared; None: the one in place."""
+    """Arm the car and let the model drive. model: an installed one; None: the one in place."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     mode: DriveMode = Mode.AUTONOMOUS
@@ -182,7 +183,7 @@ class DriveReport:
     """How everything stands.
 
     actuator: None while there is none. missing: what the car waits for before it can drive, sentences.
-    preparing: names of models being loaded. ready: names of those that can be chosen at once.
+    preparing: names of models being loaded, THE_NEXT among them. ready: names of those that can be chosen at once.
     problems: by name, why a model could not be loaded or was taken out. recording: its name, None without one.
     """
 

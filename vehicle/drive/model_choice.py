@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shared.errors import ArchiveError, LinkError
+from vehicle.drive.api import THE_NEXT
 from vehicle.drive.pilot import ModelPilot
-from vehicle.drive.ready_models import THE_NEXT, ReadyModels
+from vehicle.drive.ready_models import ReadyModels
 
 BETWEEN_TRIES_S = 0.1
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.errors import LapwingError
+from vehicle.drive.api import THE_NEXT
 from vehicle.drive.pilot import ModelPilot
 
 LONGEST_WAIT_S = 3.0
-THE_NEXT = "that drives next"  # what is said of a model whose name is not known yet
 MOST_READY = 2  # besides the one that drives; each keeps its network in memory
 
 log = logging.getLogger(__name__)

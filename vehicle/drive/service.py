@@ -15,6 +15,7 @@ from shared.errors import LinkError
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.state import Phase
 from vehicle.drive.api import (
+    THE_NEXT,
     Answer,
     BookmarkRequest,
     ChooseRequest,
@@ -131,9 +132,9 @@ class DriveService:
             model=model_report(pilot),
             decision=decision_report(self._decided, pilot, self._clock()),
             missing=self._missing(),
-            preparing=preparing,
+            preparing=tuple(name or THE_NEXT for name in preparing),
             ready=ready,
-            problems=self._ready.problems(),
+            problems={name or THE_NEXT: problem for name, problem in self._ready.problems().items()},
             speed_scale=self.speed_scale,
             recording=None if self._recorder is None else self._recorder.status().name,
             latency=latency,
