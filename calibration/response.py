@@ -41,8 +41,7 @@ def angle_of_pulse_deg(profile: CalibrationProfile, pulse_us: float) -> float:
 
 
 def speed_of_pulse_mps(profile: CalibrationProfile, pulse_us: float) -> float:
-    """The forward speed that the measured map says a pulse gives; 0 at neutral, on the other side, and without a "
-    "map."""
+    """The forward speed that the measured map says a pulse gives; 0 at neutral, on the other side, without a map."""
     throttle = profile.throttle
     offset_us = (pulse_us - throttle.trimmed_neutral_us) * throttle.polarity
     if not throttle.points or offset_us <= 0.0:

@@ -103,6 +103,11 @@ class SteeringMap:
     points: tuple[SteeringPoint, ...]
     error_deg: float
 
+    def pulse_us(self, angle_deg: float) -> float:
+        """The pulse that turns the wheels so far; nothing is known beyond the first and the last point."""
+        angles_deg = [point.angle_deg for point in self.points]
+        return float(np.interp(angle_deg, angles_deg, [point.pulse_us for point in self.points]))
+
     def points_between(self, right_us: float, left_us: float) -> tuple[SteeringPoint, ...]:
         """As a profile holds them, none beyond the limits: a circle's pulse is one that the board makes, a limit is
         not.

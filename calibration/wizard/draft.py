@@ -27,6 +27,7 @@ from shared.errors import CalibrationError
 from shared.settings import Settings, parse_settings
 
 SAME_US, SAME_DEAD_BAND_US = 0.5, 12.0  # a step of the chip is 4.88 us, and nobody sees the first motion exactly
+MOST_TRIM_US = 50.0
 REST_REACH_US = 50.0  # no pulse of the actuator's own ever goes there: it is not armed for that
 
 
@@ -226,13 +227,21 @@ class Draft(Settings):
             points = steering.points_between(self.right_us, self.left_us)
             angle_deg = min(max(1.0, *(abs(point.angle_deg) for point in points)), 60.0)
             values |= {"points": points, "error_deg": steering.error_deg, "max_angle_deg": angle_deg}
-        return values if self.circles else {**values, "trim_us": self._trim_us()}
+        return values if self.circles else {**values, "trim_us": self._trim_us(steering)}
 
-    def _trim_us(self) -> float:
-        """What straight runs told of the centre, where no circles were driven that know of it."""
-        reach_us = min(self.left_reach_us, self.right_reach_us)
-        trim_us = -self.straight_deg() / self.max_angle_deg * reach_us * self.left_polarity
-        return round(min(max(trim_us, -50.0), 50.0), 1)
+    def _trim_us(self, kept: SteeringMap | None) -> float:
+        """What straight runs told of the centre, where no circles were driven that know of it.
+
+        kept: the map from before, which may know of it as well: only what it is off by counts.
+        """
+        if not self.turns:
+            return 0.0
+        if kept is None:
+            reach_us = min(self.left_reach_us, self.right_reach_us)
+            off_us = self.straight_deg() / self.max_angle_deg * reach_us * self.left_polarity
+        else:
+            off_us = kept.pulse_us(self.straight_deg()) - self.centre_us
+        return round(min(max(-off_us, -MOST_TRIM_US), MOST_TRIM_US), 1)
 
     def _throttle(self) -> dict[str, object]:
         throttle, speeds = self.base.throttle, self.speed_map()

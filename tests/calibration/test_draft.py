@@ -85,10 +85,32 @@ def test_one_run_alone_is_no_map_and_changes_none() -> None:
     assert STEPS["review"].values(begin(draft, 0.0))["speed map"].startswith("as before")
 
 
-def test_a_straight_run_moves_the_centre_of_a_map_that_was_kept() -> None:
-    profile = kept(turns=(Turn(turned_deg=10.0, driven_m=2.0),))
-    assert profile.steering.trim_us < -1.0
+def test_a_straight_run_moves_a_map_that_was_kept_by_what_it_is_off() -> None:
+    turns = (Turn(turned_deg=10.0, driven_m=2.0),)
+    straight_deg = Draft.starting_from(MEASURED).changed(turns=turns).straight_deg()
+    assert 0.5 < straight_deg < 1.0
+    profile = kept(turns=turns)
     assert profile.steering.points
+    assert angle_of_pulse_deg(profile, MEASURED.steering.trimmed_centre_us) == pytest.approx(straight_deg, abs=0.02)
+
+
+def test_circles_that_knew_where_straight_ahead_is_are_not_corrected_a_second_time() -> None:
+    # To both sides by as much, about wheels that point a degree to the left at the centre.
+    circles = (Circle(1660.0, 21.0, 0.2), Circle(1340.0, -19.0, 0.2))
+    turns = (Turn(turned_deg=12.2, driven_m=2.0),)
+    first = kept(centre_us=1500.0, circles=circles, turns=turns)
+    again = Draft.starting_from(first).changed(turns=turns).profile("my-board")
+    assert angle_of_pulse_deg(first, 1500.0) == pytest.approx(1.0, abs=0.02)
+    assert again.steering.trim_us == pytest.approx(0.0, abs=0.1)
+    unseen = Draft.starting_from(first).profile("my-board")  # nothing was driven: nothing is known anew
+    assert (unseen.steering.trim_us, unseen.steering.points) == (0.0, first.steering.points)
+
+
+@pytest.mark.parametrize("polarity", [1, -1])
+def test_a_straight_run_moves_the_centre_where_there_is_no_map(polarity: int) -> None:
+    profile = kept(left_polarity=polarity, centre_us=1500.0, turns=(Turn(turned_deg=10.0, driven_m=2.0),))
+    assert profile.steering.points == ()
+    assert profile.steering.trim_us * polarity < -1.0
 
 
 def test_circles_to_one_side_are_no_map() -> None:
