@@ -126,6 +126,13 @@ def test_pip_does_not_see_the_systems_packages_and_the_car_does(pi: Pi) -> None:
         assert pi.read("opt/lapwing/pyvenv.cfg") == "include-system-site-packages = true\n"
 
 
+def test_a_car_whose_programs_could_not_be_renewed_still_sees_the_systems_packages(pi: Pi) -> None:
+    pi.install()
+    pi.write("fails/python", "")
+    assert "Check the network" in pi.install(code=1)
+    assert pi.read("opt/lapwing/pyvenv.cfg") == "include-system-site-packages = true\n"
+
+
 def test_every_user_and_group_that_a_unit_names_is_made(pi: Pi) -> None:
     pi.install()
     made = {call.split()[-1] for call in pi.calls() if call.split()[0] in ("useradd", "groupadd")} | {"i2c"}
