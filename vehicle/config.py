@@ -199,7 +199,8 @@ class CarConfig(Settings):
     def _is_another_camera(cls, right: CameraConfig | None, info: ValidationInfo) -> CameraConfig | None:
         left = info.data.get("camera")
         if right is not None and left is not None:
-            settings = [(camera.kind, camera.number, camera.device) for camera in (left, right)]
-            if settings[0] == settings[1]:
+            # Of USB cameras the device alone says which one it is.
+            which = [(each.kind, each.device, each.kind != "usb" and each.number) for each in (left, right)]
+            if which[0] == which[1]:
                 raise ValueError("it is the same camera as the left one. Set right_camera.number, or device for USB.")
         return right

@@ -54,7 +54,14 @@ def test_a_misspelt_setting_is_one_line_with_the_right_name(tmp_path: Path, caps
 
 @pytest.mark.parametrize(
     ("left", "right", "is_another"),
-    [("", "", False), ("", "number = 1", True), ('kind = "usb"', 'kind = "usb"', False), ("", 'kind = "usb"', True)],
+    [
+        ("", "", False),
+        ("", "number = 1", True),
+        ('kind = "usb"', 'kind = "usb"', False),
+        ('kind = "usb"', 'kind = "usb"\nnumber = 1', False),
+        ('kind = "usb"', 'kind = "usb"\ndevice = "/dev/video2"', True),
+        ("", 'kind = "usb"', True),
+    ],
 )
 def test_a_second_camera_that_is_the_first_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], left: str, right: str, is_another: bool
