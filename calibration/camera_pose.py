@@ -7,12 +7,18 @@ import math
 from calibration.profile import CameraPose
 from shared.errors import CalibrationError
 
-NARROWEST_DEG, WIDEST_DEG = 20.0, 150.0  # of what a simulator's camera can be
+NARROWEST_DEG, WIDEST_DEG = 20.0, 150.0  # what the simulator takes as simulator.camera.horizontal_fov_deg
 
 
-def fov_from_width_deg(seen_m: float, ahead_m: float) -> float:
-    """The angle of view, side to side, of a camera that sees so much of a tape laid squarely across, so far ahead."""
-    fov_deg = math.degrees(2.0 * math.atan2(0.5 * seen_m, ahead_m))
+def fov_from_width_deg(pose: CameraPose, seen_m: float, ahead_m: float) -> float:
+    """The angle of view, side to side, of a camera that sees so much of a tape on the floor, squarely across.
+
+    ahead_m: on the floor, from the point below the lens. Height and pitch are the pose's: the tape is as far away as
+    it is along the way that the camera looks.
+    """
+    pitch_rad = math.radians(pose.pitch_deg)
+    away_m = ahead_m * math.cos(pitch_rad) + pose.z_m * math.sin(pitch_rad)
+    fov_deg = math.degrees(2.0 * math.atan2(0.5 * seen_m, away_m))
     if not NARROWEST_DEG <= fov_deg <= WIDEST_DEG:
         raise CalibrationError(
             f"{seen_m:g} m seen {ahead_m:g} m ahead is a view of {fov_deg:.0f} degrees; cameras have {NARROWEST_DEG:g} "

@@ -69,18 +69,18 @@ CAMERA_STEPS = (
         "metres", (-0.4, 0.4), "metres", lambda pose: pose.x_m, lambda pose, value: pose.changed(x_m=value),
     ),
     Measure(
-        "camera_view", "Camera view",
-        f"Lay a tape measure across, squarely, {MARK_M:g} m ahead of the lens, and look at a picture (in another "
-        "terminal: lapwing-car picture). Type how many metres of the tape are seen, from edge to edge of the picture.",
-        "metres", (0.0, 10.0), "degrees", lambda pose: pose.horizontal_fov_deg,
-        lambda pose, value: pose.changed(horizontal_fov_deg=round(fov_from_width_deg(value, MARK_M), 2)),
-    ),
-    Measure(
         "camera_pitch", "Camera pitch",
         f"Put a mark on the floor {MARK_M:g} m ahead of the lens, look at a picture of 640 x 480 (in another terminal: "
         "lapwing-car picture), and type the row in which it shows, counted from the top.",
         "rows", (0, 480), "degrees down", lambda pose: pose.pitch_deg,
         lambda pose, value: pose.changed(pitch_deg=round(pitch_from_mark_deg(pose, MARK_M, value), 2)),
+    ),
+    Measure(
+        "camera_view", "Camera view",
+        f"Lay a tape measure across on the floor, squarely, {MARK_M:g} m ahead of the lens, and look at a picture (in "
+        "another terminal: lapwing-car picture). Type how many metres of it the picture shows, from edge to edge.",
+        "metres", (0.0, 10.0), "degrees", lambda pose: pose.horizontal_fov_deg,
+        lambda pose, value: pose.changed(horizontal_fov_deg=round(fov_from_width_deg(pose, value, MARK_M), 2)),
     ),
 )  # fmt: skip
 

@@ -338,7 +338,7 @@ def measure_on_the_floor(garage: Garage) -> CalibrationProfile:
         garage.hold("drive", 3.6)
         garage.let_it_roll_out()
         assert len(garage.session.state.draft.steering_lags_s) == slalom + 1, garage.session.state.note
-    for step in ("camera_height", "camera_ahead", "camera_view", "camera_pitch", "lidar", "review"):
+    for step in ("camera_height", "camera_ahead", "camera_pitch", "camera_view", "lidar", "review"):
         garage.go_on(step)
     garage.tap("save")
     assert garage.session.state.over == "saved", garage.session.state.note
