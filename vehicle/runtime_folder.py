@@ -19,6 +19,7 @@ from shared.errors import LinkError
 
 SERVICE_FOLDER = Path("/run/lapwing")  # systemd/lapwing.tmpfiles makes it
 _LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes
+_JOIN_GROUP = "Add yourself to the car's group, then log in again: sudo usermod -aG lapwing $USER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,7 @@ class RuntimeFolder:
         except OSError as error:
             raise LinkError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
         if _is_a_groups(about) and not _is_our_groups(about):
-            raise LinkError(
-                f"Only the car's own group may use {self.path}. Add yourself to it, then log in again: "
-                "sudo usermod -aG lapwing $USER"
-            )
+            raise LinkError(f"Only the car's own group may use {self.path}. {_JOIN_GROUP}")
         if not (_is_ours_alone(about) or _is_our_groups(about)):
             raise LinkError(
                 f"{self.path} is open to other users. Choose another --runtime folder, or run: chmod 700 {self.path}"
@@ -151,6 +149,13 @@ def is_served(path: Path, kind: socket.SocketKind) -> bool:
     with socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC) as probe:
         probe.setblocking(False)
         return probe.connect_ex(str(path)) not in (errno.ECONNREFUSED, errno.ENOENT)  # any other answer is somebody's
+
+
+def why_no_answer(path: Path, name: str, error: OSError) -> str:
+    """A sentence about a socket that could not be connected to. name: of the verb that serves there."""
+    if isinstance(error, PermissionError):
+        return f"This user may not ask the {name} at {path}. {_JOIN_GROUP}"
+    return f"No {name} answers at {path}. Start it first: lapwing-car {name}"
 
 
 def peer_user_id(connection: socket.socket) -> int:

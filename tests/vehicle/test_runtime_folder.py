@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import LinkError
-from vehicle.runtime_folder import RuntimeFolder, default_runtime_path, listen, peer_user_id
+from vehicle.runtime_folder import RuntimeFolder, default_runtime_path, listen, peer_user_id, why_no_answer
 
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder as the system does")
 
@@ -100,3 +100,11 @@ def test_both_ends_know_whose_process_is_at_the_other(folder: RuntimeFolder) -> 
 
 def server_kind() -> tuple[int, int]:
     return socket.AF_UNIX, socket.SOCK_SEQPACKET
+
+
+def test_who_may_not_connect_is_told_to_join_the_group_and_not_to_start_what_runs() -> None:
+    refused = why_no_answer(Path("/run/lapwing/drive.sock"), "drive", PermissionError())
+    assert "usermod -aG lapwing" in refused
+    assert "Start it" not in refused
+    absent = why_no_answer(Path("/run/lapwing/drive.sock"), "drive", FileNotFoundError())
+    assert absent == "No drive answers at /run/lapwing/drive.sock. Start it first: lapwing-car drive"

@@ -22,6 +22,7 @@ from vehicle.actuator.messages import (
 )
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.status import ActuatorStatus
+from vehicle.runtime_folder import why_no_answer
 
 ANSWER_TIMEOUT_S = 1.0
 
@@ -56,7 +57,7 @@ class ActuatorClient:
             self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
-            raise LinkError(f"No actuator answers at {path}. Start it first: lapwing-car actuator") from error
+            raise LinkError(why_no_answer(path, "actuator", error)) from error
 
     def ask(self, request: Request) -> Answer:
         """One request, its answer."""

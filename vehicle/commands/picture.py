@@ -32,7 +32,9 @@ def _of_the_drive(car: Car) -> bytes | None:
 
     try:
         client = DriveClient(car.folder.drive)
-    except LinkError:
+    except LinkError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
         return None
     with contextlib.closing(client):
         picture = client.picture(wait_s=LONGEST_WAIT_S)

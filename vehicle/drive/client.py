@@ -34,6 +34,7 @@ from vehicle.drive.api import (
     encode_request,
     packed,
 )
+from vehicle.runtime_folder import why_no_answer
 
 ANSWER_TIMEOUT_S = 5.0
 
@@ -48,7 +49,7 @@ class DriveClient:
             self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
-            raise LinkError(f"No drive answers at {path}. Start it first: lapwing-car drive") from error
+            raise LinkError(why_no_answer(path, "drive", error)) from error
 
     def state(self) -> DriveReport:
         """How everything stands."""
