@@ -23,6 +23,7 @@ from calibration.wizard.events import (
     ScanSeen,
     Stopped,
     Tap,
+    TurnSeen,
     Wanted,
 )
 from calibration.wizard.machine import STEPS, advance, begin, needs_pulses, show, wanted
@@ -59,6 +60,7 @@ events = st.one_of(
     st.builds(Held, held),
     st.builds(Entered, st.sampled_from(["seconds", "marks_m", "limit", "across", "value"]), numbers),
     st.just(Interrupted("The car was not silent.")),
+    st.builds(TurnSeen, st.just(0.0), numbers),
     st.builds(Checked, st.sampled_from([(), ("The battery is low.",)])),
     st.sampled_from(WALLS),
 )
@@ -78,7 +80,9 @@ class Watcher:
         self.now_s += after_s
         if isinstance(event, ScanSeen):
             event = replace(event, taken_at_s=self.now_s)
-        elif not isinstance(event, Interrupted):
+        elif isinstance(event, TurnSeen):
+            event = replace(event, at_s=self.now_s)
+        elif not isinstance(event, Interrupted | Checked):  # these say nothing of the person
             self._alive_at_s = self.now_s
         if isinstance(event, Held):
             if self.now_s - self._held_at_s > KEY_ALIVE_S:
@@ -102,10 +106,12 @@ class Watcher:
     def checks(self, hold: Wanted, now_s: float) -> None:
         assert SHORTEST_PULSE_US <= hold.steering_us <= LONGEST_PULSE_US
         assert SHORTEST_PULSE_US <= hold.rest_us <= LONGEST_PULSE_US
-        if hold.throttle_us is None and not hold.silent:
+        if hold.silent:
+            assert (hold.throttle_us, self.state.draft.step) == (None, "silence")
+        elif hold.throttle_us is None:
             return
-        assert hold.silent or SHORTEST_PULSE_US <= hold.throttle_us <= LONGEST_PULSE_US
-        assert not hold.silent or (hold.throttle_us is None and self.state.draft.step == "silence")
+        else:
+            assert SHORTEST_PULSE_US <= hold.throttle_us <= LONGEST_PULSE_US
         assert now_s - self._held_at_s <= KEY_ALIVE_S
         assert now_s - self._alive_at_s <= LINK_ALIVE_S
         assert self._press_s is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.drive_channels import OperatorInput
+from shared.drive_channels import DriveMessage, OperatorInput
 from shared.drive_log import read_drive_log
 from tests.vehicle.drive.test_service import no_pilot, service
 from tests.vehicle.drive.turns import store
@@ -29,6 +29,11 @@ def line(folder: RuntimeFolder, clock: Any) -> Iterator[OperatorLine]:
         yield line
 
 
+def logged(folder: Path) -> list[DriveMessage]:
+    """What the log of the drive has of the hands."""
+    return [entry.message for entry in read_drive_log(folder / "drive.mcap").of(OperatorInput)]
+
+
 def test_every_change_is_in_the_log_once(line: OperatorLine, folder: RuntimeFolder, tmp_path: Path) -> None:
     with closing(ReadyModels(no_pilot)) as ready, Recorder(store(tmp_path)) as recorder:
         recorder.begin("drive")
@@ -38,21 +43,21 @@ def test_every_change_is_in_the_log_once(line: OperatorLine, folder: RuntimeFold
                 line.say(hands)
                 line.tell()
                 line.tell()
-    told = [entry.message for entry in read_drive_log(tmp_path / "drive.mcap").of(OperatorInput)]
-    assert told == [OperatorInput(0.5, 0.0, (), "pad"), OperatorInput(-0.5, 1.0, ("dead_man",), "pad")]
+    assert logged(tmp_path) == [OperatorInput(0.5, 0.0, (), "pad"), OperatorInput(-0.5, 1.0, ("dead_man",), "pad")]
 
 
 def test_a_drive_that_is_not_there_is_looked_for_seldom_and_hears_the_newest(
-    line: OperatorLine, folder: RuntimeFolder, clock: Any
+    line: OperatorLine, folder: RuntimeFolder, tmp_path: Path, clock: Any
 ) -> None:
     line.say(LEFT)
     line.tell()
-    with closing(ReadyModels(no_pilot)) as ready, closing(ApiServer(service(ready, None), folder.drive)) as server:
-        server.start()
-        line.say(RIGHT)
-        clock.sleep(RETRY_S - 0.1)
-        line.tell()
-        assert line._told is None
-        clock.sleep(0.1)
-        line.tell()
-        assert line._told == RIGHT
+    with closing(ReadyModels(no_pilot)) as ready, Recorder(store(tmp_path)) as recorder:
+        recorder.begin("drive")
+        with closing(ApiServer(service(ready, recorder), folder.drive)) as server:
+            server.start()
+            clock.sleep(RETRY_S - 0.1)
+            line.tell()  # too early: had it been told, LEFT would stand in the log
+            line.say(RIGHT)
+            clock.sleep(0.1)
+            line.tell()
+    assert logged(tmp_path) == [OperatorInput(-0.5, 1.0, ("dead_man",), "pad")]
