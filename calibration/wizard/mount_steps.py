@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from calibration.camera_pose import fov_from_width_deg, pitch_from_mark_deg
-from calibration.profile import CameraPose, LidarPose
+from calibration.profile import CameraPose, LidarPose, without_pulses
 from calibration.wall import corrected_yaw_deg
 from calibration.wizard.draft import Draft
 from calibration.wizard.events import Control
@@ -143,6 +143,8 @@ class Review(Step):
         after = (draft.left_us, draft.centre_us, draft.right_us, draft.forward_us, draft.neutral_us, draft.reverse_us)
         names = ("left", "straight ahead", "right", "forward", "neutral", "reverse")
         rows = {name: f"{old:.0f} -> {new:.0f} us" for name, old, new in zip(names, before, after)}
+        silences = (base.throttle.stops_without_pulses_s, draft.stops_without_pulses_s)
+        rows["without pulses"] = " -> ".join(without_pulses(known) for known in silences)
         try:
             speeds, steering = draft.speed_map(), draft.steering_map()
         except CalibrationError as error:

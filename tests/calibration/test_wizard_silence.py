@@ -9,7 +9,7 @@ import pytest
 from calibration.profile_file import shipped_profile
 from calibration.wizard.draft import Draft
 from calibration.wizard.events import Alive, Event, Held, Interrupted, Released, Stopped, Tap
-from calibration.wizard.machine import advance, begin, show, wanted
+from calibration.wizard.machine import STEPS, advance, begin, show, wanted
 from calibration.wizard.rules import AT_ONCE_S, KEY_ALIVE_S, LONG_SILENCE_S, SILENCE_S, TURNING_S
 from calibration.wizard.step import WizardState
 
@@ -195,3 +195,4 @@ def test_what_is_found_is_shown_and_kept_in_the_profile() -> None:
         profile = person.state.draft.profile("my-board")
         assert profile.throttle.stops_without_pulses_s == found
         assert Draft.starting_from(profile).stops_without_pulses_s == found
+        assert STEPS["review"].values(person.state)["without pulses"] == f"not known -> {shown}"
