@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import simplejpeg
 
 from tests.vehicle.drive.test_api import Desk
 from vehicle.cli import run
+from vehicle.drive.api import Answer, Request
 from vehicle.drive.api_server import ApiServer
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.board_process import BoardProcess
@@ -37,13 +39,30 @@ def test_it_comes_from_the_camera_where_nothing_drives(
         thread.join()
 
 
-def test_it_comes_from_the_drive_that_has_the_camera(folder: RuntimeFolder, tmp_path: Path) -> None:
+class Filming(Desk):
+    """A drive whose camera gives pictures, each another one."""
+
+    def answer(self, request: Request) -> tuple[Answer, bytes]:
+        self.sequence += 1
+        self.jpeg = b"picture %d" % self.sequence
+        return super().answer(request)
+
+
+def test_it_comes_from_the_drive_that_has_the_camera_and_is_a_new_one(folder: RuntimeFolder, tmp_path: Path) -> None:
+    with closing(ApiServer(Filming(), folder.drive)) as server:
+        server.start()
+        assert run(["picture", str(tmp_path / "a.jpg"), "--runtime", str(folder.path)]) == 0
+    assert (tmp_path / "a.jpg").read_bytes() == b"picture 2"
+
+
+def test_the_last_picture_of_a_camera_that_is_gone_is_not_shown(
+    folder: RuntimeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vehicle.drive.api.LONGEST_WAIT_S", 0.05)
     desk = Desk()
     desk.sequence = 3
-    server = ApiServer(desk, folder.drive)
-    server.start()
-    try:
-        assert run(["picture", str(tmp_path / "a.jpg"), "--runtime", str(folder.path)]) == 0
-        assert (tmp_path / "a.jpg").read_bytes() == b"jpeg"
-    finally:
-        server.close()
+    with closing(ApiServer(desk, folder.drive)) as server:
+        server.start()
+        assert run(["picture", str(tmp_path / "a.jpg"), "--runtime", str(folder.path)]) == 1
+    assert capsys.readouterr().err == "Error: The camera is not there.\n"
+    assert not (tmp_path / "a.jpg").exists()

@@ -37,7 +37,9 @@ def _of_the_drive(car: Car) -> bytes | None:
             raise
         return None
     with contextlib.closing(client):
-        picture = client.picture(wait_s=LONGEST_WAIT_S)
+        first = client.picture(wait_s=LONGEST_WAIT_S)
+        # The newest one that there is may be old: of a camera that was unplugged.
+        picture = None if first is None else client.picture(first.sequence, LONGEST_WAIT_S)
         if picture is None:
             problem = " ".join(client.state().missing)
             raise HardwareError(problem or "The camera gives no picture. Ask: lapwing-car doctor")
