@@ -14,9 +14,13 @@ FAILED_WRITES_ALLOWED = 1  # one lost transaction is noise of the motor, two are
 
 
 class BoardWriter:
-    """One board. `start`, `write` and `all_off` talk to it; nothing else here does."""
+    """One board. `start`, `write` and `all_off` talk to it; nothing else here does.
+
+    hears: whether the last pulses of `write` got through.
+    """
 
     def __init__(self, board: ServoBoard) -> None:
+        self.hears = False
         self._board = board
         self._failed_writes = 0
         self._checked_at_s = -math.inf  # a board that was never read back is, at the first chance
@@ -37,8 +41,10 @@ class BoardWriter:
 
     def write(self, pulses: Pulses, now_s: float, *, checks: bool) -> str | None:
         """Write, and ten times a second read back. What is wrong with the board; None when nothing is."""
+        self.hears = False
         try:
             self._board.write_pulses(pulses.steering_us, None if pulses.silent else pulses.throttle_us)
+            self.hears = True
             if checks and now_s - self._checked_at_s >= CHECK_EVERY_S:
                 self._board.check()
                 self._checked_at_s = now_s

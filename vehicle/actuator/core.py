@@ -80,6 +80,7 @@ class ActuatorCore:
         self._last_sequence = -1
         self._is_released = False
         self._driven_at_s = self._neutral_at_s = self._silent_since_s = 0.0
+        self._unheard_at_s = -math.inf
         self._refused = ""
         self._verdict = Verdict()
         self._esc = EscState()
@@ -169,7 +170,7 @@ class ActuatorCore:
         self._sent = self._pulses_after(self._wanted(now_s), dt_s, now_s)
         self._write(now_s)
         self._turns += 1
-        self._guard.beat(self._standing(), now_s)
+        self._guard.beat(self._standing(now_s), now_s)
         return self.status(now_s)
 
     def shut_down(self, now_s: float) -> None:
@@ -284,9 +285,11 @@ class ActuatorCore:
         allowed_mps = min(self._limits.max_speed_mps, self.state.top_speed_mps, speed_cap_mps(self.state.mode))
         return self._verdict.speed_fraction * allowed_mps
 
-    def _standing(self) -> Standing:
+    def _standing(self, now_s: float) -> Standing:
         if self.state.phase is Phase.FAULT:
-            return Standing.FAULT
+            # A fault switches the enable line off. A controller that holds its last pulse must hear neutral before.
+            needs_line = self._holds and self._board.hears and not self._is_rest_said(now_s)
+            return Standing.DRIVING if needs_line else Standing.FAULT
         return Standing.DRIVING if self.state.phase in (Phase.ARMED, Phase.STOPPING) else Standing.AT_REST
 
     def _say_neutral(self) -> None:
@@ -294,9 +297,19 @@ class ActuatorCore:
         self._lease, self._applied = None, Action(self._applied.steering_angle_deg, 0.0)
         self._sent = Pulses(self._sent.steering_us, self._neutral_us)
 
+    @property
+    def _holds(self) -> bool:
+        """Whether the speed controller is known to go on with its last pulse when it hears none."""
+        return self._esc_profile.stops_without_pulses_s == "holds"
+
+    def _is_rest_said(self, now_s: float) -> bool:
+        """Whether a fault has had its neutral pulses; where silence would not stop the car, all of them in a row."""
+        since_s = max(self.state.since_s, self._unheard_at_s) if self._holds else self.state.since_s
+        return now_s - since_s >= states.STOP_HOLD_S
+
     def _write(self, now_s: float) -> None:
         state = self.state
-        if state.phase is Phase.FAULT and now_s - state.since_s >= states.STOP_HOLD_S:
+        if state.phase is Phase.FAULT and self._is_rest_said(now_s):
             self._board.silence()
             return
         problem = self._board.write(self._sent, now_s, checks=state.phase is not Phase.FAULT)
@@ -306,6 +319,8 @@ class ActuatorCore:
             self.state = states.faulted(state, problem, now_s)
             self._say_neutral()
             self._board.write(self._sent, now_s, checks=False)
+        if not self._board.hears:
+            self._unheard_at_s = now_s
 
     def _note_written(self, now_s: float) -> None:
         self._written_at_s = now_s if self._clock is None else self._clock()

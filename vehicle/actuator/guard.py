@@ -27,7 +27,7 @@ from vehicle.actuator.guard_link import (
     PROTOCOL_VERSION,
     AboutGuard,
     encode_about,
-    neutral_ticks_in,
+    neutral_in,
 )
 from vehicle.actuator.guard_page import make_page
 from vehicle.actuator.loop_log import logging_beside
@@ -144,9 +144,9 @@ class GuardServer:
         self._core.take_on(owner, page, time.monotonic())
 
     def _agrees(self, hello: bytes) -> bool:
-        """Whether an owner calls the same pulse neutral."""
+        """Whether an owner calls the same pulse neutral, and wants it at the same moment."""
         try:
-            return neutral_ticks_in(hello) == self._about.neutral_ticks
+            return neutral_in(hello) == (self._about.neutral_ticks, self._about.neutral_first)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return True  # no owner at all: turned away for that, or known by its silence
 
@@ -176,6 +176,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--prescale", type=int, required=True)
     parser.add_argument("--neutral-ticks", type=int, required=True)
     parser.add_argument("--output-enable", default="none", help="none, line:CHIP:LINE or dead_man:CHIP:LINE")
+    parser.add_argument("--neutral-first", action="store_true", help="the speed controller holds its last pulse")
     options = parser.parse_args(arguments)
     try:
         board = GuardBoard(
@@ -196,8 +197,9 @@ def _serve(board: GuardBoard, line: OutputEnable, level: SafetyLevel, options: a
     warning = become_realtime(GUARD_PRIORITY)
     if warning is not None:
         log.warning("%s", warning)
-    about = AboutGuard(PROTOCOL_VERSION, options.neutral_ticks, level, () if warning is None else (warning,))
-    core = GuardCore(board, line, time.monotonic())
+    warnings = () if warning is None else (warning,)
+    about = AboutGuard(PROTOCOL_VERSION, options.neutral_ticks, level, warnings, options.neutral_first)
+    core = GuardCore(board, line, time.monotonic(), neutral_first=options.neutral_first)
     server = GuardServer(core, about, options.socket, Supervisor())
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, server.leave)

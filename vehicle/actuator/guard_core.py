@@ -4,6 +4,9 @@ The order matters. The owner is killed first, stopped or not, so that it cannot 
 continues it. Then neutral, for ten pulses, because what a speed controller does with silence is its own affair.
 Then every output off, said again and again until another owner takes over: nobody else is there to notice that a
 word was lost.
+
+The enable line goes off before all of that. Not so with a speed controller that is known to go on with its last pulse
+when it hears none: there neutral comes first, and the line stays on for as long as the board hears it.
 """
 
 from __future__ import annotations
@@ -62,7 +65,10 @@ class _Watched:
 
 @dataclass(slots=True)
 class _Resting:
-    """The car is being brought to rest. heard_at_s: when the board heard that last. is_off: whether it was off."""
+    """The car is being brought to rest. heard_at_s: when the board heard that last. is_off: whether it was off.
+
+    since_s: infinite for as long as neutral has to be heard and is not.
+    """
 
     since_s: float
     heard_at_s: float = -math.inf
@@ -72,10 +78,12 @@ class _Resting:
 class GuardCore:
     """Watches one owner at a time. events: sentences of what happened, for whoever logs them."""
 
-    def __init__(self, board: RestBoard, line: OutputEnable, now_s: float) -> None:
+    def __init__(self, board: RestBoard, line: OutputEnable, now_s: float, *, neutral_first: bool = False) -> None:
+        """neutral_first: the speed controller holds its last pulse: that must be neutral before the line goes off."""
         self.events: list[str] = []
         self._board = board
         self._line = line
+        self._neutral_first = neutral_first
         self._watched: _Watched | None = None
         self._alone_since_s: float | None = now_s
         self._resting: _Resting | None = None
@@ -102,6 +110,7 @@ class GuardCore:
             self._release()
         else:
             self._fence(watched.owner, "The actuator is gone", now_s)
+            self._tend_line()
 
     def leave(self, now_s: float) -> None:
         """Somebody asked the guard to end. It does so when the car no longer needs it: see is_done."""
@@ -147,7 +156,8 @@ class GuardCore:
     def _fence(self, owner: Owner, what: str, now_s: float) -> None:
         """End the owner, then take its place at the board."""
         self._watched = None
-        self._tend_line()
+        if not self._neutral_first:
+            self._tend_line()
         owner.kill()
         self._resting = _Resting(now_s)
         self._rest(now_s)
@@ -172,16 +182,25 @@ class GuardCore:
             if self._board_hears:
                 self.events.append(f"The servo board does not hear ({error}); trying on.")
             self._board_hears = False
+            if self._neutral_first and not resting.is_off:
+                resting.since_s = math.inf  # silence would not stop this car: it needs ten pulses in a row
             return
+        resting.since_s = min(resting.since_s, now_s)
         resting.heard_at_s = now_s
         if not self._board_hears:
             self._board_hears = True
             self.events.append("The servo board hears again.")
 
+    def _is_permitted(self) -> bool:
+        """Whether pulses may leave the board: those of a good owner, or the neutral that must be heard."""
+        if self._watched is not None:
+            return self._watched.page.standing in (Standing.AT_REST, Standing.DRIVING)
+        resting = self._resting
+        return self._neutral_first and resting is not None and not resting.is_off and resting.since_s < math.inf
+
     def _tend_line(self) -> None:
-        standing = None if self._watched is None else self._watched.page.standing
         try:
-            if standing in (Standing.AT_REST, Standing.DRIVING):
+            if self._is_permitted():
                 self._line.permit()
             else:
                 self._line.forbid()

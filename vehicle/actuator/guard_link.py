@@ -22,19 +22,23 @@ from vehicle.runtime_folder import peer_user_id
 
 RETRY_S = 0.1
 MEET_S, MEET_EVERY_S = 1.0, 0.005
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 LONGEST_MESSAGE_BYTES = 4096
 NO_GUARD = "Nobody guards the servo board. Start the guard: lapwing-car guard"
 
 
 @dataclass(frozen=True, slots=True)
 class AboutGuard:
-    """What a guard says of itself. warnings: such as that it may not run before other programs."""
+    """What a guard says of itself. warnings: such as that it may not run before other programs.
+
+    neutral_first: whether it says neutral before it switches the enable line off.
+    """
 
     version: int
     neutral_ticks: int
     safety_level: str
     warnings: tuple[str, ...]
+    neutral_first: bool = False
 
 
 class WatchedPage:
@@ -59,11 +63,15 @@ class WatchedPage:
 
 
 class GuardLink:
-    """A GuardWatch over the guard's socket. neutral_ticks: what this owner calls neutral; the guard must agree."""
+    """A GuardWatch over the guard's socket.
 
-    def __init__(self, path: Path, neutral_ticks: int) -> None:
+    neutral_ticks: what this owner calls neutral; neutral_first: whether it must be heard before the enable line is
+    switched off. The guard must agree on both.
+    """
+
+    def __init__(self, path: Path, neutral_ticks: int, *, neutral_first: bool = False) -> None:
         self._path = path
-        self._neutral_ticks = neutral_ticks
+        self._neutral = (neutral_ticks, neutral_first)
         self._socket: socket.socket | None = None
         self._about: AboutGuard | None = None
         self._watched: WatchedPage | None = None
@@ -95,7 +103,8 @@ class GuardLink:
         """Why the car must not drive; None while a guard of the right kind watches."""
         if self._about is None or self._watched is None:
             return NO_GUARD
-        if self._about.version != PROTOCOL_VERSION or self._about.neutral_ticks != self._neutral_ticks:
+        neutral = (self._about.neutral_ticks, self._about.neutral_first)
+        if self._about.version != PROTOCOL_VERSION or neutral != self._neutral:
             return "The guard was started for another calibration. Restart it: lapwing-car guard"
         return self._watched.problem(now_s)
 
@@ -125,7 +134,7 @@ class GuardLink:
                 raise PermissionError("somebody else's process is no guard")
             ourselves = os.pidfd_open(os.getpid())
             try:
-                socket.send_fds(connection, [encode_hello(self._neutral_ticks)], [ourselves])
+                socket.send_fds(connection, [encode_hello(*self._neutral)], [ourselves])
             finally:
                 os.close(ourselves)
         except OSError:
@@ -154,14 +163,19 @@ class GuardLink:
                 self.close()
 
 
-def encode_hello(neutral_ticks: int) -> bytes:
+def encode_hello(neutral_ticks: int, neutral_first: bool) -> bytes:
     """The owner's one message."""
-    return json.dumps({"version": PROTOCOL_VERSION, "neutral_ticks": neutral_ticks}).encode()
+    hello = {"version": PROTOCOL_VERSION, "neutral_ticks": neutral_ticks, "neutral_first": neutral_first}
+    return json.dumps(hello).encode()
 
 
-def neutral_ticks_in(hello: bytes) -> int:
-    """What an owner calls neutral. ValueError, KeyError, TypeError, OverflowError or RecursionError for nonsense."""
-    return int(json.loads(hello)["neutral_ticks"])
+def neutral_in(hello: bytes) -> tuple[int, bool]:
+    """An owner's neutral_ticks and neutral_first.
+
+    ValueError, KeyError, TypeError, OverflowError or RecursionError for nonsense.
+    """
+    values = json.loads(hello)
+    return int(values["neutral_ticks"]), bool(values["neutral_first"])
 
 
 def encode_about(about: AboutGuard) -> bytes:
@@ -172,6 +186,7 @@ def encode_about(about: AboutGuard) -> bytes:
             "neutral_ticks": about.neutral_ticks,
             "safety_level": about.safety_level,
             "warnings": about.warnings,
+            "neutral_first": about.neutral_first,
         }
     ).encode()
 
@@ -183,4 +198,5 @@ def _read_about(message: bytes) -> AboutGuard:
         int(values["neutral_ticks"]),
         str(values["safety_level"]),
         tuple(str(warning) for warning in values["warnings"]),
+        bool(values["neutral_first"]),
     )

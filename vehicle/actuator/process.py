@@ -26,6 +26,7 @@ from vehicle.hardware.assembly import (
     Car,
     arming_obstacle,
     load_profile,
+    neutral_first,
     neutral_ticks,
     open_bus_devices,
     open_computer,
@@ -75,7 +76,8 @@ def _serve(car: Car, parts: Parts, stop: threading.Event) -> bool:
     obstacle = arming_obstacle(car, profile)
     told = [obstacle] if obstacle is not None and not car.folder.calibrating.exists() else []
     board = open_servo_board(car, profile)
-    with contextlib.closing(GuardLink(car.folder.guard, neutral_ticks(car, profile))) as guard:
+    link = GuardLink(car.folder.guard, neutral_ticks(car, profile), neutral_first=neutral_first(profile))
+    with contextlib.closing(link) as guard:
         core = ActuatorCore(
             board,
             CalibratedPulses(profile),

@@ -33,12 +33,13 @@ _TRY_IT = (
     "see that they stop."
 )
 _HOLDS = "Without pulses, as with a loose plug, its speed controller goes on with the last one: that does not stop it."
-# The guard lifts the line before it says neutral: see guard_core.py.
+# Here the line waits for neutral: see guard_core.py. It does not wait where it loses its guard, which drives it.
 _LINE_IS_NO_STOP = (
-    "Nothing stops this car when a program or the computer dies: the line takes the pulses away, before neutral is "
-    "said, and its speed controller goes on with the last one."
+    "A program that dies or hangs is stopped over the bus, where neutral is said before the line takes the pulses "
+    "away: without pulses, its speed controller goes on with the last one. So nothing stops this car when the "
+    "computer hangs, nor when the guard itself dies, until that is back."
 )
-_WITHOUT_LINE = 'Set servo_board.output_enable = "none": at L0, a program that dies is stopped over the bus.'
+_WITHOUT_LINE = 'Set servo_board.output_enable = "none": at L0, the car stops when its guard dies, too.'
 _BY_HAND = "Keep the speed low and a hand near the power switch, or fit a speed controller that stops without pulses."
 
 _BY_WIRING = {"none": SafetyLevel.L0, "line": SafetyLevel.L1, "dead_man": SafetyLevel.L2}

@@ -171,6 +171,11 @@ def neutral_ticks(car: Car, profile: CalibrationProfile) -> int:
     return ticks_for(throttle_pulse_us(profile, 0.0, 1.0), profile.chip_clock_hz)
 
 
+def neutral_first(profile: CalibrationProfile) -> bool:
+    """Whether neutral must be heard before the enable line is switched off; owner and guard must agree on that too."""
+    return profile.throttle.stops_without_pulses_s == "holds"
+
+
 def guard_arguments(car: Car, profile: CalibrationProfile) -> list[str]:
     """All that the guard must know, as its command line: it reads no settings and no calibration itself."""
     settings = car.config.servo_board
@@ -182,7 +187,8 @@ def guard_arguments(car: Car, profile: CalibrationProfile) -> list[str]:
         "--neutral-ticks": str(neutral_ticks(car, profile)),
         "--output-enable": _enable_line(car),
     }
-    return [word for pair in values.items() for word in pair]
+    words = [word for pair in values.items() for word in pair]
+    return [*words, "--neutral-first"] if neutral_first(profile) else words
 
 
 def try_enable_line(car: Car) -> str:

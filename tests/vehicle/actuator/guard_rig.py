@@ -75,22 +75,31 @@ class GuardedCar:
     words_at_kill: what the guard had said on the bus when it killed the owner, and whether the enable line was on.
     """
 
-    def __init__(self, board: EmulatedBoard, clock: Any) -> None:
+    def __init__(
+        self,
+        board: EmulatedBoard,
+        clock: Any,
+        *,
+        line: Line | None = None,
+        neutral_first: bool = False,
+        **options: Any,
+    ) -> None:
+        """options: of the owner's core."""
         self.board, self.clock = board, clock
         self.page = GuardPage(bytearray(PAGE_BYTES))
         self.bus = GuardsBus(board.wire)
-        self.line = Line()
+        self.line = line or Line()
         guard_board = GuardBoard(
             self.bus,
             address=0x40,
             prescale=prescale_for(OSCILLATOR_HZ),
             neutral_ticks=ticks_for(NEUTRAL_US, OSCILLATOR_HZ),
         )
-        self.guard = GuardCore(guard_board, self.line, clock())
+        self.guard = GuardCore(guard_board, self.line, clock(), neutral_first=neutral_first)
         self.guard_runs = self.owner_runs = True
         self.kills = 0
         self.words_at_kill: list[tuple[int, bool]] = []
-        self.car = Car(board, clock, guard=PagedGuard(self.page, clock()))
+        self.car = Car(board, clock, guard=PagedGuard(self.page, clock()), **options)
         self.guard.take_on(self, self.page, clock())
         self.car.core.start(clock())
 

@@ -68,3 +68,18 @@ def test_one_loss_is_forgiven_from_the_very_first_write_on(bus: FailingI2C, cloc
     bus.failures_left = 2
     assert unstarted.write(PULSES, 0.0, checks=False) is None
     assert "wires" in (unstarted.write(PULSES, 0.02, checks=False) or "")
+
+
+def test_it_hears_when_its_last_pulses_got_through_whatever_the_read_back_says(
+    writer: BoardWriter, bus: FailingI2C, board: EmulatedBoard
+) -> None:
+    assert not writer.hears
+    for failures, hears in ((0, True), (1, False), (0, True)):
+        bus.failures_left = failures
+        writer.write(PULSES, 0.01, checks=False)
+        assert writer.hears is hears
+    board.chip.reset()
+    assert "lost its settings" in (writer.write(PULSES, 0.1, checks=True) or "")
+    assert writer.hears
+    writer.write(Pulses(1500.0, 1e6), 0.1, checks=True)
+    assert not writer.hears

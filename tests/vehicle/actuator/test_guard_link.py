@@ -93,14 +93,29 @@ def test_a_guard_introduces_itself_and_hears_every_turn(link: GuardLink, guard: 
 
 
 @pytest.mark.parametrize(
-    "about", [AboutGuard(PROTOCOL_VERSION, TICKS + 1, "L0", ()), AboutGuard(PROTOCOL_VERSION + 1, TICKS, "L0", ())]
+    "about",
+    [
+        AboutGuard(PROTOCOL_VERSION, TICKS + 1, "L0", ()),
+        AboutGuard(PROTOCOL_VERSION + 1, TICKS, "L0", ()),
+        AboutGuard(PROTOCOL_VERSION, TICKS, "L0", (), neutral_first=True),
+    ],
 )
-def test_a_guard_that_would_say_another_neutral_is_none(
+def test_a_guard_that_would_say_another_neutral_or_at_another_moment_is_none(
     link: GuardLink, guard: ScriptedGuard, clock: Any, about: AboutGuard
 ) -> None:
     beat(link, clock)
     guard.answer(about)
     assert "another calibration" in (beat(link, clock, 3, guard) or "")
+
+
+def test_a_guard_and_an_owner_that_both_say_neutral_first_agree(
+    folder: RuntimeFolder, guard: ScriptedGuard, clock: Any
+) -> None:
+    link = GuardLink(folder.guard, TICKS, neutral_first=True)
+    beat(link, clock)
+    guard.answer(AboutGuard(PROTOCOL_VERSION, TICKS, "L1", (), neutral_first=True))
+    assert beat(link, clock, 3, guard) is None
+    link.close()
 
 
 def test_a_guard_that_stands_still_is_noticed_and_forgiven_when_it_moves(

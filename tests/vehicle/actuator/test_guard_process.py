@@ -9,15 +9,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from calibration.profile_file import export_profile, shipped_profile
 from shared.actions import Action
+from tests.vehicle.actuator.guard_rig import Line
 from tests.vehicle.stack import LeaseThread, Stack, is_rest
 from vehicle.actuator.guard import GuardServer, OwnerProcess, main
-from vehicle.actuator.guard_core import GuardCore
+from vehicle.actuator.guard_core import ALONE_S, GuardCore
 from vehicle.actuator.guard_link import NO_GUARD, AboutGuard, GuardLink
 from vehicle.actuator.guard_watch import Standing
 from vehicle.actuator.messages import ArmRequest
@@ -149,14 +151,17 @@ def test_a_second_owner_is_turned_away_and_the_first_is_watched_on(
     thread.join()
 
 
-def test_a_guard_with_another_neutral_than_its_owner_ends_to_be_started_with_that_one(folder: RuntimeFolder) -> None:
+@pytest.mark.parametrize(("ticks", "neutral_first"), [(308, False), (307, True)])
+def test_a_guard_with_another_neutral_than_its_owner_ends_to_be_started_with_that_one(
+    folder: RuntimeFolder, ticks: int, neutral_first: bool
+) -> None:
     board = GuardBoard(LocalI2C(EmulatedBoard(time.monotonic).wire), address=0x40, prescale=121, neutral_ticks=307)
     core = GuardCore(board, NotWired(), time.monotonic())
     guard = GuardServer(core, AboutGuard(1, 307, "L0", ()), folder.guard)
     ended = []
     thread = threading.Thread(target=lambda: ended.append(guard.run()))
     thread.start()
-    link = GuardLink(folder.guard, 308)
+    link = GuardLink(folder.guard, ticks, neutral_first=neutral_first)
     while thread.is_alive():
         link.beat(Standing.AT_REST, time.monotonic())
         time.sleep(0.01)
@@ -183,6 +188,38 @@ def test_a_guest_that_talks_nonsense_is_turned_away_and_the_guard_lives_on(folde
     assert ended == []
     guard.leave()
     thread.join()
+
+
+@pytest.mark.parametrize("words", [[], ["--neutral-first"]])
+def test_a_guard_is_told_on_its_command_line_that_neutral_comes_before_the_line(
+    folder: RuntimeFolder, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    line, board = Line(), EmulatedBoard(time.monotonic)
+    monkeypatch.setattr("vehicle.actuator.guard.open_guard_bus", lambda name: LocalI2C(board.wire))
+    monkeypatch.setattr("vehicle.actuator.guard.open_output_enable", lambda name: line)
+    monkeypatch.setattr("vehicle.actuator.guard.become_realtime", lambda priority: None)
+    monkeypatch.setattr("vehicle.actuator.guard.signal.signal", lambda number, leave: leaves.append(leave))
+    leaves: list[Callable[[], None]] = []
+    end = threading.Timer(ALONE_S + 0.1, lambda: leaves[0]())
+    end.start()
+    arguments = ["--socket", str(folder.guard), "--bus", "x", "--address", "64", "--prescale", "121"]
+    assert main([*arguments, "--neutral-ticks", "307", *words]) == 0  # nobody came, so it brought the car to rest
+    end.join()
+    assert (True in line.permitted) is bool(words)
+    assert line.permitted[-1] is False
+
+
+def test_guard_and_actuator_of_a_car_whose_controller_holds_agree_on_it(folder: RuntimeFolder, tmp_path: Path) -> None:
+    profile = shipped_profile("emulated")
+    holds = profile.changed(throttle=profile.throttle.changed(stops_without_pulses_s="holds"))
+    (tmp_path / "car.json").write_text(export_profile(holds))
+    stack = Stack(folder, settings=(f"calibration={tmp_path / 'car.json'}",))
+    try:
+        status = stack.wait(lambda: (now := stack.client.status()).phase is Phase.READY and now)
+        assert (status.guard, status.stops_without_pulses_s) == ("", "holds")
+        assert stack.guard.running.poll() is None
+    finally:
+        stack.end()
 
 
 def test_the_guard_loads_nothing_but_the_standard_library() -> None:

@@ -40,6 +40,9 @@ def test_with_a_controller_that_holds_no_level_promises_that_a_cut_of_pulses_sto
     assert "stops the car even when" not in told
     assert "power switch" in advice
     assert ('output_enable = "none"' in advice) is (level is not SafetyLevel.L0)
+    assert "A program that dies or hangs is stopped over the" in told
+    assert ("neutral is said before the line" in told) is (level is not SafetyLevel.L0)
+    assert ("when the guard itself dies" in told) is (level is not SafetyLevel.L0)
 
 
 def test_who_switches_the_car_on_is_told_what_the_level_means_for_its_controller() -> None:

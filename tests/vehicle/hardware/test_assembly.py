@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ from vehicle.hardware.assembly import (
     board_id,
     guard_arguments,
     load_profile,
+    neutral_first,
     open_camera,
     open_lidar,
     open_servo_board,
@@ -158,6 +160,15 @@ def test_the_guard_is_started_with_the_neutral_that_this_car_has_and_needs_to_re
     emulated = guard_arguments(Car(CarConfig().changed(servo_board=board), folder, emulated=True), profile)
     assert emulated[emulated.index("--bus") + 1] == f"emulated:{folder.board_i2c}"
     assert emulated[emulated.index("--output-enable") + 1] == "none"
+
+
+@pytest.mark.parametrize(("known", "is_told"), [(None, False), (0.5, False), ("holds", True)])
+def test_the_guard_is_told_to_say_neutral_first_where_the_controller_is_known_to_hold_its_last_pulse(
+    folder: RuntimeFolder, known: Any, is_told: bool
+) -> None:
+    profile = CalibrationProfile().changed(throttle={"stops_without_pulses_s": known})
+    words = guard_arguments(Car(CarConfig(), folder, emulated=False), profile)
+    assert ("--neutral-first" in words) is neutral_first(profile) is is_told
 
 
 def test_the_guard_of_a_car_that_was_never_calibrated_knows_no_neutral_until_one_is_being_found(
