@@ -6,7 +6,7 @@ a point on the centre line ahead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,12 +44,12 @@ class Autopilot:
         self.lateral_m = lateral_m
         self.asleep_s = asleep_s or {}
         self.simulator: Simulator | None = None
-        self.row: int | None = None  # of the simulator, where it drives only one of the cars
+        self.rows: Sequence[int] = ()  # of the simulator: the cars it drives
         self.saw: dict[str, tuple[int, ...]] = {}  # shapes of what it was shown last
         self.policy = LoadedPolicy(name, "the tests", ModelMetadata(action_space=space, **sees), self.answer)
 
-    def begin(self, simulator: Simulator) -> None:
-        self.simulator = simulator
+    def begin(self, simulator: Simulator, rows: NDArray[np.int64]) -> None:
+        self.simulator, self.rows = simulator, rows.tolist()
 
     def step(self, *_: Any) -> None:
         pass
@@ -57,13 +57,12 @@ class Autopilot:
     def answer(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         assert self.simulator is not None
         self.saw = {sensor: seen.shape for sensor, seen in inputs.items()}
-        cars = range(len(self.simulator)) if self.row is None else [self.row]
-        steering_deg = np.array([self._steering_deg(car) for car in cars])
+        steering_deg = np.array([self._steering_deg(car) for car in self.rows])
         if isinstance(self.space, DiscreteActionSpace):
             angles, speeds = self.space.arrays()
             wanted = np.abs(angles - steering_deg[:, None]) + 10 * np.abs(speeds - self.speed_mps)
             return np.eye(len(angles), dtype=np.float32)[wanted.argmin(axis=1)]
-        speed = np.full(len(cars), 2 * self.speed_mps / self.space.speed_high_mps - 1)
+        speed = np.full(len(self.rows), 2 * self.speed_mps / self.space.speed_high_mps - 1)
         return np.stack([steering_deg / 30.0, speed], axis=1).astype(np.float32)
 
     def _steering_deg(self, car: int) -> float:

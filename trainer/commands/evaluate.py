@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RESULT_NAME = "evaluation.json"
 DEFAULT_TRIALS = 5
 COUNT, SEED = click.IntRange(1, 1000), click.IntRange(0, 2**32 - 1)
-RACE = click.Choice(["time_trial", "object_avoidance", "head_to_bot", "mixed"])
+RACE = click.Choice(["time_trial", "object_avoidance", "head_to_bot", "head_to_head", "mixed"])
 BOXES, BOTS, SPEED_MPS = click.IntRange(0, 20), click.IntRange(0, 12), click.FloatRange(0.2, 4.0)
 PENALTY_S, TIME_S = click.FloatRange(0, 60), click.FloatRange(0.1, 86_400)
 WORLD, VIEW = click.Choice(["clean", "light", "strong"]), click.Choice(["top", "chase"])
@@ -34,8 +34,13 @@ WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--world", type=WORLD, default="clean", show_default=True, help="How much the world varies.")
 @click.option(
     "--race", type=RACE,
-    help="What is in the way; mixed: nothing, boxes and bots in turn. [default: as trained, but for other learned "
-    "cars; an archive: time_trial]",
+    help="What is in the way; head_to_head: other models; mixed: nothing, boxes and bots in turn. [default: as "
+    "trained; an archive: time_trial]",
+)  # fmt: skip
+@click.option(
+    "--opponent", "opponents", multiple=True, metavar="MODEL",
+    help="Who drives another car of every trial: an archive, a run, a sample model, or 'self'. Repeatable. [default: "
+    "those it was trained against; head_to_head: self]",
 )  # fmt: skip
 @click.option("--boxes", type=BOXES, help="Boxes on the road. [default: the race's; object_avoidance: 6]")
 @click.option("--bots", type=BOTS, help="Bot cars on the road. [default: the race's; head_to_bot: 4]")
@@ -43,7 +48,7 @@ WRITTEN_FILE = click.Path(dir_okay=False, path_type=Path)
     "--bot-speed", "bot_speed_mps", type=(SPEED_MPS, SPEED_MPS), metavar="LOW HIGH",
     help="Their speeds in m/s. [default: the race's; else 40 to 60 % of the model's top speed]",
 )  # fmt: skip
-@click.option("--no-solo", is_flag=True, help="Leave out the same trials without boxes and bots.")
+@click.option("--no-solo", is_flag=True, help="Leave out the same trials with nothing in the way.")
 @click.option("--reverse", is_flag=True, help="Drive against the track's direction.")
 @click.option("--both-directions", is_flag=True, help="Drive every trial both ways.")
 @click.option("--penalties", is_flag=True, help="Put a car that made a mistake back on the road, for a penalty.")
@@ -67,7 +72,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo:
     """Drive a model's trials on any track and in any race; nothing it does is left to chance (greedy).
 
     The model is a run's checkpoint or an archive. Results of a run's model are kept in its folder too. Without
-    penalties the first mistake ends a trial.
+    penalties the first mistake ends a trial; opponents always pay for theirs and drive on.
     """
     from shared.atomic_files import check_writable, write_json
     from trainer.evaluation.evaluate import evaluate, evaluate_beside_solo
@@ -75,7 +80,7 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo:
     from trainer.evaluation.table import print_result
 
     policy = load_policy(source, workshop.home)
-    plan = plan_of(policy, workshop.home / "tracks", **options)
+    plan = plan_of(policy, workshop.home, **options)
     if json_path is not None:
         check_writable(json_path)  # what nobody can write down is not driven
     with ExitStack() as stack:
@@ -93,9 +98,10 @@ def command(workshop: Workshop, /, source: str, json_path: Path | None, no_solo:
             click.echo(f"Written: {path}")
 
 
-def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> EvaluationPlan:
+def plan_of(policy: LoadedPolicy, home: Path, **options: Any) -> EvaluationPlan:
     """What the options ask for."""
     from trainer.evaluation.conditions import own_conditions, race_settings, takes_turns
+    from trainer.evaluation.opponents import opponents_of
     from trainer.evaluation.plan import DEFAULT_CRASH_PENALTY_S, DEFAULT_PENALTY_S, EvaluationPlan
     from trainer.tracks import load_track
 
@@ -103,15 +109,17 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
     if penalty_s is None and (options["penalties"] or options["mercy"] or crash_penalty_s is not None):
         penalty_s = DEFAULT_PENALTY_S
     tracks, simulator, car, calibration = own_conditions(policy, options["overrides"], options["calibration"])
+    opponents, cars = opponents_of(policy, options["race"], options["opponents"], home)
     race = race_settings(
         simulator.race,
+        cars=cars,
         top_speed_mps=policy.action_space.max_speed_mps,
         **{name: options[name] for name in ("race", "boxes", "bots", "bot_speed_mps")},
     )
     starts = options["starts"]
     directions = (False, True) if options["both_directions"] else (options["reverse"],)
     return EvaluationPlan(
-        tracks=tuple(load_track(name, own_tracks) for name in options["tracks"]) or tracks,
+        tracks=tuple(load_track(name, home / "tracks") for name in options["tracks"]) or tracks,
         trials=options["trials"] or (starts if starts > 1 else DEFAULT_TRIALS),
         starts=starts,
         world=options["world"],
@@ -126,6 +134,7 @@ def plan_of(policy: LoadedPolicy, own_tracks: Path, **options: Any) -> Evaluatio
         calibration=calibration,
         car=car,
         in_turn=takes_turns(policy, options["race"]),
+        opponents=opponents,
     )
 
 

@@ -18,7 +18,7 @@ def command() -> None:
     """List, show and copy the sample models that ship.
 
     Their names stand for models everywhere: lapwing evaluate NAME, lapwing race NAME NAME, and, as long as no run of
-    yours has that name, for opponents in a training.
+    yours has that name, for opponents.
     """
 
 

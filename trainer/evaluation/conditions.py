@@ -20,7 +20,8 @@ from trainer.simulator.race import BotSettings, BoxSettings, RaceSettings
 from trainer.tracks import DEFAULT_TRACK, Track, load_track
 from trainer.training.course import course_tracks
 
-RaceName = Literal["time_trial", "object_avoidance", "head_to_bot", "mixed"]
+RaceName = Literal["time_trial", "object_avoidance", "head_to_bot", "head_to_head", "mixed"]
+HEAD_TO_HEAD: RaceName = "head_to_head"
 RACES_WITH_BOXES, RACES_WITH_BOTS = ("object_avoidance", "mixed"), ("head_to_bot", "mixed")
 
 GENERATED_DRIVEN = 4  # of the tracks a generalist was trained on
@@ -85,7 +86,8 @@ def check_overrides(overrides: Sequence[str]) -> None:
             raise SettingsError(f"--set {override}: an evaluation takes the settings of the simulator (simulator.…).")
         if key == "race.cars_per_world":
             raise SettingsError(
-                f"--set {override}: cars on one road are the models of a race. Name them: lapwing race MODEL MODEL"
+                f"--set {override}: cars on one road have names: lapwing evaluate MODEL --opponent MODEL, or "
+                "lapwing race MODEL MODEL"
             )
         if part in DECIDED_BY_OPTIONS:
             raise SettingsError(f"--set {override}: {DECIDED_BY_OPTIONS[part]} decides that.")
@@ -99,11 +101,13 @@ def race_settings(
     boxes: int | None = None,
     bots: int | None = None,
     bot_speed_mps: tuple[float, float] | None = None,
+    cars: int = 1,
 ) -> RaceSettings:
     """What is on the road in a race.
 
     trained: what was there in the training; where the race has things of the same kind they stay as they were.
-    race: None for the race of the training. boxes, bots, bot_speed_mps: instead of what the race has.
+    race: None for the race of the training. boxes, bots, bot_speed_mps: instead of what the race has. cars: that models
+    drive, the evaluated one's included.
     """
     wanted_boxes = trained.boxes if race in (None, *RACES_WITH_BOXES) else BoxSettings()
     wanted_bots = trained.bots if race in (None, *RACES_WITH_BOTS) else BotSettings()
@@ -111,7 +115,7 @@ def race_settings(
         wanted_boxes = wanted_boxes.changed(count=DEFAULT_BOXES)
     if not wanted_bots.count and (race in RACES_WITH_BOTS or bots):
         wanted_bots = default_bots(top_speed_mps, DEFAULT_BOTS)
-    values = trained.changed(boxes=wanted_boxes, bots=wanted_bots, cars_per_world=1).model_dump(mode="json")
+    values = trained.changed(boxes=wanted_boxes, bots=wanted_bots, cars_per_world=cars).model_dump(mode="json")
     if boxes is not None:
         values["boxes"]["count"] = boxes
         if boxes != len(wanted_boxes.positions):

@@ -2,7 +2,8 @@
 
 Strict, the first mistake ends a trial. With penalties, as in DeepRacer's evaluations and races, a car that
 left the road is put back in the nearer lane at the progress it had, one that crashed behind what it ran into,
-and stands there for the penalty; its clock runs on. Everything follows from the plan and its seed.
+and stands there for the penalty; its clock runs on. Opponents are put back so in every evaluation: their mistakes
+never end a trial. Everything follows from the plan and its seed.
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ from numpy.typing import NDArray
 
 from trainer.calibrated_car import open_simulator
 from trainer.evaluation.penalties import made_a_mistake, return_to_road
-from trainer.evaluation.plan import EvaluationPlan, Starts, plan_starts
+from trainer.evaluation.plan import DEFAULT_PENALTIES, EvaluationPlan, Starts, plan_starts
 from trainer.evaluation.policy import LoadedPolicy
 from trainer.evaluation.results import EvaluationResult, compared_with_solo
 from trainer.evaluation.trial_book import TrialBook
 from trainer.simulator import Simulator
 from trainer.training.curriculum import whole_race
+from trainer.training.field import Field, lidar_of, sensors_of
+from trainer.training.opponents import Greedy, Opponents
 from trainer.training.roads import lay_out, mixed_kinds
+from trainer.training.seats import Mask, judged_seats
 
 
 class Spectator(Protocol):
     """Who looks on, for example to film. Called by `evaluate` in its own loop."""
 
-    def begin(self, simulator: Simulator) -> None:
-        """Every car stands at its start."""
+    def begin(self, simulator: Simulator, rows: NDArray[np.int64]) -> None:
+        """Every car stands at its start. rows: (N,) of the simulator, those of the trials' own cars."""
 
     def step(
         self,
@@ -38,7 +42,7 @@ class Spectator(Protocol):
         output: NDArray[np.float32],
         active: NDArray[np.bool_],
     ) -> None:
-        """The active cars (N,) saw this, (N, …) by sensor, answered `output` and have taken the step."""
+        """The active ones (N,) of these saw this, (N, …) by sensor, answered `output` and have taken the step."""
 
 
 def evaluate(
@@ -53,53 +57,61 @@ def evaluate(
     spectators: see every step. now: the wall clock that goes into the trace, and into nothing else.
     """
     starts = plan_starts(plan)
-    simulator = at_the_start(policy, plan, starts)
-    eyes = policy.observer(len(starts))
-    observation = eyes.push(simulator.readings())
-    book = TrialBook(plan.tracks, simulator.measurements, laps=plan.laps, now=now)
+    field = at_the_start(policy, plan, starts)
+    simulator = field.simulator
+    book = TrialBook(plan.tracks, field.measurements, laps=plan.laps, now=now)
     active = np.ones(len(starts), dtype=np.bool_)
     for spectator in spectators:
-        spectator.begin(simulator)
+        spectator.begin(simulator, field.seats.ours)
     while active.any():
-        output = policy.act(observation)
-        steering_deg, speed_mps = policy.action_space.decode_batch(output)
-        simulator.step(steering_deg, speed_mps)
-        over = (simulator.terminated | simulator.truncated) & active
-        put_back = over & may_go_on(simulator, plan, book)
-        book.step(simulator, chosen(policy, output), active, put_back, over & ~put_back)
+        output = policy.act(field.observation)
+        simulator.step(*field.with_opponents(*policy.action_space.decode_batch(output)))
+        terminated, truncated = field.endings()
+        over = (terminated | truncated) & active
+        put_back = over & may_go_on(field, plan, book)
+        book.step(field, chosen(policy, output), active, put_back, over & ~put_back)
         for spectator in spectators:
-            spectator.step(simulator, observation, output, active)
-        if plan.penalties is not None and put_back.any():
-            return_to_road(simulator, put_back, plan.penalties)
-            eyes.reset(put_back)
+            spectator.step(simulator, field.observation, output, active)
         active &= ~over | put_back
-        observation = eyes.push(simulator.readings())
+        field.look(put_back_all(field, plan, put_back, active))
     return EvaluationResult(
         policy=policy.name,
         source=policy.source,
         plan=plan.describe(),
-        trials=book.trials(starts),
+        trials=book.trials(starts, [opponent.name for opponent in plan.opponents]),
         records=book.records(),
         trace=book.trace(),
     )
 
 
-def at_the_start(policy: LoadedPolicy, plan: EvaluationPlan, starts: Starts) -> Simulator:
-    """Every trial's car where it begins, with what is in its way."""
+def at_the_start(policy: LoadedPolicy, plan: EvaluationPlan, starts: Starts) -> Field:
+    """Every trial's car where it begins, with what is in its way and who races it, in a world of their own."""
+    seats = judged_seats(len(starts), plan.cars)
+    drivers = [Greedy(opponent) for opponent in plan.opponents]
+    seeds, trial = np.empty(len(seats), np.uint64), seats.world_index
+    seeds[seats.ours], seeds[seats.others] = starts.seeds, starts.other_seeds.ravel()
     simulator = open_simulator(
         plan.calibration,
         plan.tracks,
-        plan.settings().for_lidar(policy.metadata.lidar),
-        seeds=starts.seeds,
-        track_index=starts.track_index,
+        plan.settings().for_lidar(lidar_of(policy.metadata.lidar, drivers)),
+        seeds=seeds,
+        world_index=trial,
+        track_index=starts.track_index[trial],
         car=plan.car,
-        sensors=policy.metadata.sensors,
+        sensors=sensors_of(policy.metadata.sensors, drivers),
     )
     if plan.in_turn:
         kinds = mixed_kinds(np.arange(len(starts)) % plan.trials, 0)
         lay_out(simulator, whole_race(plan.simulator.race), kinds)
-    simulator.reset(start_fraction=starts.fraction, start_lateral_m=starts.lateral_m, reversed=starts.reversed)
-    return simulator
+    simulator.reset(
+        start_fraction=starts.fraction[trial],
+        start_lateral_m=starts.lateral_m[trial],
+        reversed=starts.reversed[trial],
+    )
+    opponents = Opponents(drivers, seats, (plan.seed,), assigned=starts.opponents.ravel())
+    field = Field(simulator, seats, policy.action_space, policy.observer(len(starts)), opponents)
+    field.begin()
+    return field
 
 
 def evaluate_beside_solo(
@@ -125,8 +137,26 @@ def chosen(policy: LoadedPolicy, output: NDArray[np.float32]) -> NDArray[np.floa
     return limited
 
 
-def may_go_on(simulator: Simulator, plan: EvaluationPlan, book: TrialBook) -> NDArray[np.bool_]:
+def may_go_on(field: Field, plan: EvaluationPlan, book: TrialBook) -> Mask:
     """(N,) cars that made a mistake which a penalty makes good."""
     if plan.penalties is None:
-        return np.zeros(len(simulator), dtype=np.bool_)
-    return made_a_mistake(simulator) & (book.resets < plan.max_resets) & (simulator.cars.records["laps"] < plan.laps)
+        return np.zeros(len(book.resets), dtype=np.bool_)
+    return field.seats.mine(erring(field, plan)) & (book.resets < plan.max_resets)
+
+
+def put_back_all(field: Field, plan: EvaluationPlan, ours: Mask, active: Mask) -> Mask:
+    """Put back our cars in the mask (N,), and opponents that made a mistake in the trials that are active (N,).
+
+    Returns who was put back, among all rows of the simulator.
+    """
+    rows = erring(field, plan) & active[field.seats.world_index]
+    rows[field.seats.ours] = ours
+    if rows.any():
+        return_to_road(field.simulator, rows, plan.penalties or DEFAULT_PENALTIES)
+    return rows
+
+
+def erring(field: Field, plan: EvaluationPlan) -> Mask:
+    """(rows,) who waits for being put back before its last lap is driven."""
+    waiting: Mask = made_a_mistake(field.simulator) & (field.simulator.cars.records["laps"] < plan.laps)
+    return waiting

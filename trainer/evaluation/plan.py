@@ -12,6 +12,7 @@ from calibration.profile import CalibrationProfile
 from shared.cars import DEEPRACER, CarModel
 from shared.errors import SettingsError
 from trainer.evaluation.penalties import Penalties
+from trainer.evaluation.policy import LoadedPolicy
 from trainer.simulator import RandomisationSettings, SimulatorSettings, StartSettings
 from trainer.simulator.race import RaceSettings
 from trainer.tracks import Track
@@ -21,25 +22,39 @@ World = Literal["clean", "light", "strong"]
 PRESET_OF_WORLD = {"clean": "off", "light": "light", "strong": "strong"}
 
 SEED_STREAM = 0x6576616C  # keeps the worlds of evaluations apart from those of trainings with the same seed
+OTHERS_STREAM = 0x6F7468657273
 START_STREAM = 0x7374617274
 START_LATERAL_SHARE = 0.5  # of the half width: a start further out would have wheels on the line
 SLOWEST_MPS = 0.2  # a trial is given the time that a car of this speed needs
 # deepracer-simapp's defaults for leaving the road and for a collision.
 DEFAULT_PENALTY_S, DEFAULT_CRASH_PENALTY_S = 2.0, 5.0
+DEFAULT_PENALTIES = Penalties(DEFAULT_PENALTY_S, DEFAULT_CRASH_PENALTY_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """Where every trial begins; all (N,). lateral_m is NaN where the world decides, left positive."""
+    """Where every trial begins; all (N,). lateral_m is NaN where the world decides, left positive.
+
+    fraction: of the track, at the front of the start grid. opponents: (N, others) who drives the other cars, by their
+    number in the plan, and other_seeds of those cars.
+    """
 
     track_index: NDArray[np.int64]
     reversed: NDArray[np.bool_]
     fraction: NDArray[np.float64]
     lateral_m: NDArray[np.float64]
     seeds: NDArray[np.uint64]
+    opponents: NDArray[np.int64]
+    other_seeds: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    @property
+    def grid_place(self) -> NDArray[np.int64]:
+        """(N,) where the trials' own cars stand in the start grid, from 1: in every trial on another place."""
+        place: NDArray[np.int64] = np.arange(len(self)) % (1 + self.opponents.shape[1]) + 1
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,9 @@ class EvaluationPlan:
     does. mercy: a car that keeps running into the same thing is put down ahead of it. max_resets: the mistake after
     so many ends the trial. time_limit_s: None for one that suits tracks and laps. simulator: the car, its camera, and
     the boxes and bots of every trial; randomisation, rules and starts in it are replaced. in_turn: a trial has nothing
-    in its way, the next one the boxes, the next one the bots, as in trainings for a mixed race.
+    in its way, the next one the boxes, the next one the bots, as in trainings for a mixed race. opponents: they take
+    turns at the other cars of simulator.race.cars_per_world; without any, the model's car is alone. Their mistakes cost
+    them the penalties, in a strict evaluation the default ones, and never their race.
     """
 
     tracks: tuple[Track, ...]
@@ -71,6 +88,7 @@ class EvaluationPlan:
     calibration: CalibrationProfile | None = None
     car: CarModel = DEEPRACER
     in_turn: bool = False
+    opponents: tuple[LoadedPolicy, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.tracks or not self.directions:
@@ -80,9 +98,11 @@ class EvaluationPlan:
                 raise SettingsError(f"{name} is {value}; allowed is 1 to 1000.")
         if self.laps > 1 and not all(track.closed for track in self.tracks):
             raise SettingsError("A track with two ends is driven once: leave --laps at 1 for it.")
-        alone = self.simulator.race.changed(cars_per_world=1)
+        if self.opponents and self.cars == 1:
+            raise SettingsError("Opponents need simulator.race.cars_per_world of 2 or more.")
+        race = self.simulator.race.changed(cars_per_world=self.cars)
         for track in self.tracks:
-            check_fits(alone, f"track {track.name}", track.length_m)
+            check_fits(race, f"track {track.name}", track.length_m)
 
     def __len__(self) -> int:
         return len(self.tracks) * len(self.directions) * self.trials
@@ -105,7 +125,14 @@ class EvaluationPlan:
             "dynamics": self.simulator.dynamics.preset,
             "race": describe_race(self.simulator.race),
             "in_turn": self.in_turn,
+            "cars_per_world": self.cars,
+            "opponents": [{"name": opponent.name, "source": opponent.source} for opponent in self.opponents],
         }
+
+    @property
+    def cars(self) -> int:
+        """That models drive in every trial."""
+        return self.simulator.race.cars_per_world if self.opponents else 1
 
     @property
     def penalties(self) -> Penalties | None:
@@ -116,7 +143,7 @@ class EvaluationPlan:
     def has_objects(self) -> bool:
         """Whether anything stands or drives in the way."""
         race = self.simulator.race
-        return race.boxes.count + race.bots.count > 0
+        return race.boxes.count + race.bots.count > 0 or bool(self.opponents)
 
     @property
     def limit_s(self) -> float:
@@ -134,14 +161,14 @@ class EvaluationPlan:
             rules=rules,
             start=StartSettings(round_robin_fraction=0.0),
             randomisation=RandomisationSettings(preset=preset),
-            race=self.simulator.race.changed(cars_per_world=1),
+            race=self.simulator.race.changed(cars_per_world=self.cars),
         )
 
     def solo(self) -> EvaluationPlan:
         """The same trials in the same worlds, with nothing in the way."""
         race = self.simulator.race
         empty = race.changed(boxes=type(race.boxes)(), bots=type(race.bots)())
-        return replace(self, simulator=self.simulator.changed(race=empty))
+        return replace(self, simulator=self.simulator.changed(race=empty), opponents=())
 
 
 def describe_race(race: RaceSettings) -> dict[str, Any]:
@@ -154,7 +181,10 @@ def describe_race(race: RaceSettings) -> dict[str, Any]:
 
 
 def plan_starts(plan: EvaluationPlan) -> Starts:
-    """Every track, direction and trial combined; trial i starts at place i modulo their number."""
+    """Every track, direction and trial combined; trial i starts at place i modulo their number.
+
+    Several cars stand in a grid, and its lanes decide how far to the left.
+    """
     combinations = [
         (index, turned, trial)
         for index in range(len(plan.tracks))
@@ -166,15 +196,28 @@ def plan_starts(plan: EvaluationPlan) -> Starts:
     place = np.array([trial % plan.starts for _, _, trial in combinations])
     fraction, lateral_share = start_places(plan)
     lateral_m = np.full(len(combinations), np.nan)
-    if plan.starts > 1:
+    if plan.starts > 1 and plan.cars == 1:
         for i, (index, turned, _) in enumerate(combinations):
             track = plan.tracks[index]
             left_m, right_m = track.half_widths_m(fraction[place[i]] * track.length_m)
             share = lateral_share[place[i]] * (-1 if turned else 1)  # of the road's own left
             lateral_m[i] = share * (left_m if share > 0 else right_m) * (-1 if turned else 1)
-    sequence = np.random.SeedSequence((plan.seed, SEED_STREAM))
-    seeds = sequence.generate_state(len(combinations), np.uint64).astype(np.uint64)
-    return Starts(track_index, reversed_, fraction[place], lateral_m, seeds)
+    count, others = len(combinations), plan.cars - 1
+    opponents = (np.arange(count)[:, None] + np.arange(others)) % max(len(plan.opponents), 1)
+    return Starts(
+        track_index,
+        reversed_,
+        fraction[place],
+        lateral_m,
+        seeds=drawn_seeds(plan.seed, SEED_STREAM, count),
+        opponents=opponents,
+        other_seeds=drawn_seeds(plan.seed, OTHERS_STREAM, count * others).reshape(count, others),
+    )
+
+
+def drawn_seeds(seed: int, stream: int, count: int) -> NDArray[np.uint64]:
+    """(count,) of one stream of an evaluation's seed."""
+    return np.random.SeedSequence((seed, stream)).generate_state(count, np.uint64).astype(np.uint64)
 
 
 def start_places(plan: EvaluationPlan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -43,8 +43,8 @@ class RaceLogs:
             self._folder.mkdir(parents=True, exist_ok=True)
         for seat in race_round.seats:
             path = self._folder / f"{seat.entrant.name}{suffix}.mcap"
-            log = self._open.enter_context(TrialLog(path, trial=seat.row + 1, policy=seat.entrant.policy))
-            log.begin(seat.simulator)
+            log = self._open.enter_context(TrialLog(path, trial=1, policy=seat.entrant.policy))
+            log.begin(seat.simulator, np.array([seat.row]))
             self._logs.append(log)
 
     def step(self, race_round: RaceRound) -> None:

@@ -16,8 +16,7 @@ from trainer.config import TrainingSettings
 from trainer.evaluation.conditions import check_overrides
 from trainer.evaluation.penalties import Penalties
 from trainer.evaluation.plan import (
-    DEFAULT_CRASH_PENALTY_S,
-    DEFAULT_PENALTY_S,
+    DEFAULT_PENALTIES,
     PRESET_OF_WORLD,
     SLOWEST_MPS,
     World,
@@ -30,7 +29,6 @@ from trainer.training.room import check_fits
 
 RACE_STREAM = 0x72616365  # keeps the worlds of races apart from those of trainings and evaluations
 MOST_LAPS, MOST_ROUNDS = 1000, 100
-DEFAULT_PENALTIES = Penalties(DEFAULT_PENALTY_S, DEFAULT_CRASH_PENALTY_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from shared.model_messages import model_input
 from shared.model_metadata import METADATA_NAME
 from shared.sensors import SENSORS, sensor_of_kind
 from trainer.evaluation.policy import LoadedPolicy
-from trainer.evaluation.track_map import things_around
+from trainer.evaluation.track_map import cars_around, things_around
 from trainer.evaluation.video import LapVideo, VideoFrame, View
 from trainer.simulator import Column, EpisodeStatus, Simulator
 from trainer.simulator.measurements import ObjectColumn
@@ -48,7 +48,7 @@ class TrialFilm:
 
     def __init__(self, path: Path, *, view: View, trial: int, policy: LoadedPolicy) -> None:
         check_film_name(path)
-        self._path, self._view, self._car = path, view, trial - 1
+        self._path, self._view, self._trial = path, view, trial - 1
         self._policy = policy
         self._film: LapVideo | None = None
         self._last: VideoFrame | None = None
@@ -67,8 +67,9 @@ class TrialFilm:
         """Frames so far."""
         return 0 if self._film is None else self._film.frames
 
-    def begin(self, simulator: Simulator) -> None:
+    def begin(self, simulator: Simulator, rows: NDArray[np.int64]) -> None:
         """Open the film: the track is known now."""
+        self._car = int(rows[self._trial])
         track = simulator.tracks[int(simulator.cars.track_index[self._car])]
         self._rate_hz = 1.0 / simulator.settings.step_s
         self._film = LapVideo(
@@ -89,7 +90,7 @@ class TrialFilm:
         active: NDArray[np.bool_],
     ) -> None:
         """Add a frame while the trial lasts; hold the last one for a moment."""
-        if self._film is None or not active[self._car]:
+        if self._film is None or not active[self._trial]:
             return
         self._add(simulator, simulator.camera[self._car])
         if simulator.terminated[self._car] or simulator.truncated[self._car]:
@@ -116,7 +117,7 @@ class TrialFilm:
                 note=status.name.lower().replace("_", " "),
                 camera=camera.copy(),
                 chase=simulator.render(car, view="chase") if self._view == "chase" else None,
-                things=things_around(simulator, car),
+                things=(*things_around(simulator, car), *cars_around(simulator, car)),
             )
         )
 
@@ -125,7 +126,8 @@ class TrialLog:
     """Writes one trial as a drive log, with the channels a car writes; time counts from 0."""
 
     def __init__(self, path: Path, *, trial: int, policy: LoadedPolicy) -> None:
-        self._car = trial - 1
+        self._trial = trial - 1
+        self._car = 0  # of the simulator, known when it begins
         self._space: ActionSpace = policy.action_space
         camera = sensor_of_kind(policy.metadata.sensors, "camera")
         assert camera is not None, "every model has a camera"
@@ -142,8 +144,9 @@ class TrialLog:
     def __exit__(self, *_: object) -> None:
         self._writer.close()
 
-    def begin(self, simulator: Simulator) -> None:
+    def begin(self, simulator: Simulator, rows: NDArray[np.int64]) -> None:
         """The car stands at its start."""
+        self._car = int(rows[self._trial])
         track = simulator.tracks[int(simulator.cars.track_index[self._car])]
         self._writer.write(DriveState("armed", mode="autonomous", is_armed=True, reason=f"simulated {track.name}"), 0.0)
         self._pose(simulator, 0.0)
@@ -156,9 +159,9 @@ class TrialLog:
         active: NDArray[np.bool_],
     ) -> None:
         """What the model saw and answered, what was commanded, and where that led."""
-        if active[self._car]:
-            seen = {sensor: values[self._car] for sensor, values in observation.items()}
-            self.add(simulator, seen, output[self._car])
+        if active[self._trial]:
+            seen = {sensor: values[self._trial] for sensor, values in observation.items()}
+            self.add(simulator, seen, output[self._trial])
 
     def add(self, simulator: Simulator, seen: Mapping[str, NDArray[Any]], output: NDArray[np.float32]) -> None:
         """One step. seen: by sensor, without a batch. output: (n,) what the model answered."""

@@ -55,7 +55,10 @@ class LapResult:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """One car's attempt. laps_wanted: what it was asked for. mean_speed_mps: measured, over all of it."""
+    """One car's attempt. laps_wanted: what it was asked for. mean_speed_mps: measured, over all of it.
+
+    grid_place: where it stood in the start grid, from 1, whose front is at start_fraction. opponents: whom it met.
+    """
 
     trial: int
     track: str
@@ -65,6 +68,8 @@ class TrialResult:
     laps_wanted: int
     mean_speed_mps: float
     laps: tuple[LapResult, ...]
+    grid_place: int = 1
+    opponents: tuple[str, ...] = ()
 
     @property
     def laps_complete(self) -> int:

@@ -26,26 +26,34 @@ def print_result(result: EvaluationResult, console: Console | None = None) -> No
 
 def trial_table(result: EvaluationResult) -> Table:
     """One row per trial."""
-    world = result.plan["world"]
-    table = Table(title=f"{result.source} in {world} worlds", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=title_of(result), title_justify="left", box=box.SIMPLE_HEAD)
     shown = has_objects(result)
-    for heading in headings(shown):
+    for heading in headings(shown, bool(result.plan["opponents"])):
         table.add_column(heading, justify="left" if heading in ("track", "ended") else "right")
     for trial in result.trials[:ROWS_SHOWN]:
         table.add_row(*trial_cells(trial, shown), style="" if trial.is_complete else "yellow")
     return table
 
 
+def title_of(result: EvaluationResult) -> str:
+    """What was driven, and against whom."""
+    opponents = [opponent["name"] for opponent in result.plan["opponents"]]
+    against = f" against {', '.join(dict.fromkeys(opponents))}" if opponents else ""
+    return f"{result.source} in {result.plan['world']} worlds{against}"
+
+
 def has_objects(result: EvaluationResult) -> bool:
     """Whether anything was in the way."""
     race = result.plan["race"]
-    return bool(race["boxes"]["count"] or race["bots"]["count"] or race["barriers"]["count"])
+    things = race["boxes"]["count"] or race["bots"]["count"] or race["barriers"]["count"]
+    return bool(things or result.plan["opponents"])
 
 
-def headings(with_objects: bool) -> tuple[str, ...]:
+def headings(with_objects: bool, with_opponents: bool) -> tuple[str, ...]:
     """Of the columns."""
+    place = ("place",) if with_opponents else ()
     objects = ("crashes", "touches", "overtakes") if with_objects else ()
-    return ("trial", "track", "start", "completion", "lap time", "off track", *objects, "ended")
+    return ("trial", "track", *place, "start", "completion", "lap time", "off track", *objects, "ended")
 
 
 def trial_cells(trial: TrialResult, with_objects: bool) -> tuple[str, ...]:
@@ -53,9 +61,11 @@ def trial_cells(trial: TrialResult, with_objects: bool) -> tuple[str, ...]:
     times = trial.lap_times_s
     shown = " ".join(f"{time_s:.2f}" for time_s in times[:3]) + (" …" if len(times) > 3 else "")
     objects = (str(trial.crash_count), str(trial.contact_count), str(trial.overtake_count)) if with_objects else ()
+    place = (str(trial.grid_place),) if trial.opponents else ()
     return (
         str(trial.trial),
         trial.track + (" (reversed)" if trial.is_reversed else ""),
+        *place,
         f"{100 * trial.start_fraction:.0f} % {100 * trial.start_lateral_m:+.0f} cm",
         f"{trial.completion_percent:.1f} %",
         f"{shown} s" if times else "–",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from trainer.simulator import Simulator
+from trainer.simulator.state import FIRST_STATUS_OVER
 from trainer.simulator.things import Kind
 from trainer.tracks import Track
 
@@ -31,6 +32,7 @@ COLOUR_OF_KIND: dict[int, Colour] = {
     Kind.PARCEL: (166, 118, 66),
     Kind.PARKED_CAR: (120, 150, 190),
     Kind.BOT_CAR: (176, 180, 188),
+    Kind.LEARNED_CAR: (244, 172, 30),
     Kind.BARRIER: (205, 208, 214),
 }
 
@@ -153,6 +155,22 @@ def things_around(simulator: Simulator, car: int) -> tuple[MapThing, ...]:
             is_pointed=int(thing["kind"]) in (Kind.BOT_CAR, Kind.PARKED_CAR),
         )
         for thing in things
+    )
+
+
+def cars_around(simulator: Simulator, car: int) -> tuple[MapThing, ...]:
+    """The other learned cars of a car's world that still drive."""
+    records = simulator.cars.records
+    is_other = (records["world_index"] == records["world_index"][car]) & (np.arange(len(records)) != car)
+    return tuple(
+        MapThing(
+            x_m=float(record["x_m"]),
+            y_m=float(record["y_m"]),
+            heading_rad=float(record["heading_rad"]),
+            colour=COLOUR_OF_KIND[Kind.LEARNED_CAR],
+            is_pointed=True,
+        )
+        for record in records[is_other & (records["status"] < FIRST_STATUS_OVER)]
     )
 
 

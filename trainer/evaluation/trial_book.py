@@ -12,12 +12,13 @@ from trainer.evaluation.plan import Starts
 from trainer.evaluation.results import LapResult, TrialResult
 from trainer.runs.episode_log import EpisodeRecord
 from trainer.runs.simtrace import NO_ACTION, TraceTable, WaypointFinder, trace_rows
-from trainer.simulator import Column, EpisodeStatus, Simulator
+from trainer.simulator import Column, EpisodeStatus
 from trainer.tracks import Track
+from trainer.training.field import Field
 
 
 class TrialBook:
-    """The books of N cars. Every lap is an episode of the trace, numbered in the order of beginning."""
+    """The books of N cars, each in a trial of its own. Every lap is an episode of the trace, numbered as they begin."""
 
     def __init__(self, tracks: Sequence[Track], measurements: Floats, *, laps: int, now: Callable[[], float]) -> None:
         cars = len(measurements)
@@ -41,28 +42,26 @@ class TrialBook:
         """(N,) times every car was put back."""
         return self._book.resets
 
-    def step(
-        self, simulator: Simulator, actions: NDArray[np.floating], active: Mask, put_back: Mask, ended: Mask
-    ) -> None:
+    def step(self, field: Field, actions: NDArray[np.floating], active: Mask, put_back: Mask, ended: Mask) -> None:
         """Take in a step of the active cars.
 
-        Args (N cars):
+        Args (N cars, those of the field that are ours):
             actions: (N,) indices or (N, 2), what the policy chose.
             put_back: made a mistake and will be put back. ended: their trial is over.
         """
-        cars, rows = simulator.cars, simulator.measurements
+        records, rows = field.records, field.measurements
         self._steps[active] += 1
         self._speed_sum_mps[active] += np.abs(rows[active, Column.MEASURED_SPEED_MPS])
-        lap_done = active & self._book.crossed(cars.records["laps"])
+        lap_done = active & self._book.crossed(records["laps"])
         self._book.count_mistakes(rows, put_back | (ended & ~lap_done), put_back)
-        pause_s = np.maximum(cars.records["pause_until_s"] - cars.records["time_s"], 0.0)
-        paused = np.where(simulator.status == int(EpisodeStatus.PAUSE), pause_s, 0.0)
+        pause_s = np.maximum(records["pause_until_s"] - records["time_s"], 0.0)
+        paused = np.where(records["status"] == int(EpisodeStatus.PAUSE), pause_s, 0.0)
         shown = rows.copy()  # the simulator already counts the next lap
         shown[lap_done, Column.PROGRESS_PERCENT] = 100.0
         shown[lap_done, Column.STATUS] = int(EpisodeStatus.LAP_COMPLETE)
         self._trace(np.flatnonzero(active), shown, actions, lap_done | ended, paused)
         for car in np.flatnonzero(lap_done).tolist():
-            self._finish_lap(car, rows[car], float(cars.records["last_lap_time_s"][car]))
+            self._finish_lap(car, rows[car], float(records["last_lap_time_s"][car]))
         for car in np.flatnonzero(ended & ~lap_done).tolist():
             self._finish_lap(car, rows[car], None)
 
@@ -93,8 +92,8 @@ class TrialBook:
             reset_count=lap.reset_count,
         )
 
-    def trials(self, starts: Starts) -> tuple[TrialResult, ...]:
-        """One result per car, once all have ended."""
+    def trials(self, starts: Starts, opponents: Sequence[str]) -> tuple[TrialResult, ...]:
+        """One result per car, once all have ended. opponents: the names of the plan's."""
         return tuple(
             TrialResult(
                 trial=car + 1,
@@ -105,6 +104,8 @@ class TrialBook:
                 laps_wanted=self._laps_wanted,
                 mean_speed_mps=float(self._speed_sum_mps[car] / max(self._steps[car], 1)),
                 laps=tuple(laps),
+                grid_place=int(starts.grid_place[car]),
+                opponents=tuple(opponents[number] for number in starts.opponents[car]),
             )
             for car, laps in enumerate(self._book.laps)
         )

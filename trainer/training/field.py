@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.actions import ActionSpace
 from shared.lidar import LidarConfig
-from trainer.car_settings import CarSettings
+from shared.observation import Observer
 from trainer.simulator import Simulator
 from trainer.training.opponents import Driver, Opponents
 from trainer.training.seats import Mask, Seats
@@ -27,14 +27,14 @@ def commands(action_space: ActionSpace, actions: NDArray[Any]) -> tuple[Floats, 
     return action_space.scale(actions)
 
 
-def sensors_of(car: CarSettings, drivers: Sequence[Driver]) -> tuple[str, ...]:
-    """Every sensor that somebody on the road sees with."""
-    return tuple(dict.fromkeys([*car.sensors, *(name for driver in drivers for name in driver.sensors)]))
+def sensors_of(ours: Sequence[str], drivers: Sequence[Driver]) -> tuple[str, ...]:
+    """Every sensor that somebody on the road sees with. ours: our car's."""
+    return tuple(dict.fromkeys([*ours, *(name for driver in drivers for name in driver.sensors)]))
 
 
-def lidar_of(car: CarSettings, drivers: Sequence[Driver]) -> LidarConfig | None:
+def lidar_of(ours: LidarConfig | None, drivers: Sequence[Driver]) -> LidarConfig | None:
     """The LiDAR that they share, ours where we have one; None where nobody has."""
-    configs = [car.lidar_config(), *(driver.lidar for driver in drivers)]
+    configs = [ours, *(driver.lidar for driver in drivers)]
     return next((config for config in configs if config is not None), None)
 
 
@@ -42,13 +42,11 @@ class Field:
     """N cars in W worlds, of which L are ours. All arrays that it gives are of ours, in their order."""
 
     def __init__(
-        self, simulator: Simulator, seats: Seats, car: CarSettings, drivers: Sequence[Driver], seed: Sequence[int]
+        self, simulator: Simulator, seats: Seats, action_space: ActionSpace, observer: Observer, opponents: Opponents
     ) -> None:
-        """car: ours. drivers: of the others. seed: whole numbers, decide which driver drives when."""
+        """action_space: of our cars. observer: what those L see. opponents: at the wheel of the others."""
         self.simulator, self.seats = simulator, seats
-        self._action_space = car.action_space()
-        self._observer = car.observer(len(seats.ours))
-        self._opponents = Opponents(drivers, seats, seed)
+        self._action_space, self._observer, self._opponents = action_space, observer, opponents
 
     @property
     def observation(self) -> Arrays:
@@ -59,6 +57,11 @@ class Field:
     def measurements(self) -> Floats:
         """(L, columns) of the simulator."""
         return self.seats.mine(self.simulator.measurements)
+
+    @property
+    def records(self) -> NDArray[np.void]:
+        """(L,) CAR of the simulator."""
+        return self.seats.mine(self.simulator.cars.records)
 
     def begin(self, rows: Mask | None = None) -> None:
         """The simulator has put the cars in the mask (N,), or all, at a start: they look around."""
@@ -71,18 +74,23 @@ class Field:
 
     def orders(self, actions: NDArray[Any]) -> tuple[Floats, Floats]:
         """Steering angles in degrees and speeds in m/s of all N cars, where ours take these actions (L,) or (L, 2)."""
-        chosen = commands(self._action_space, actions)
-        if not len(self.seats.others):
-            return chosen
-        steering_deg, speed_mps = np.zeros(len(self.seats)), np.zeros(len(self.seats))
-        steering_deg[self.seats.ours], speed_mps[self.seats.ours] = chosen
-        self._opponents.drive(steering_deg, speed_mps)
-        return steering_deg, speed_mps
+        return self.with_opponents(*commands(self._action_space, actions))
 
-    def look(self) -> None:
-        """The simulator took a step: everybody sees where it led."""
+    def with_opponents(self, steering_deg: Floats, speed_mps: Floats) -> tuple[Floats, Floats]:
+        """What ours are told, (L,) each, and what the others do: of all N cars."""
+        if not len(self.seats.others):
+            return steering_deg, speed_mps
+        angles_deg, speeds_mps = np.zeros(len(self.seats)), np.zeros(len(self.seats))
+        angles_deg[self.seats.ours], speeds_mps[self.seats.ours] = steering_deg, speed_mps
+        self._opponents.drive(angles_deg, speeds_mps)
+        return angles_deg, speeds_mps
+
+    def look(self, put_back: Mask | None = None) -> None:
+        """The simulator took a step: everybody sees where it led. put_back: (N,) cars that were put somewhere since."""
+        if put_back is not None:
+            self._observer.reset(put_back[self.seats.ours])
         self._observer.push(self._readings())
-        self._opponents.look(self.simulator.readings())
+        self._opponents.look(self.simulator.readings(), put_back)
 
     def endings(self) -> tuple[Mask, Mask]:
         """(L,) terminated and truncated with this step, copies."""

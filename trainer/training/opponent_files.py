@@ -84,8 +84,22 @@ def kept_opponents(run: RunFolder) -> list[Path]:
     return paths
 
 
-def check_opponents(opponents: Sequence[Policy], ours: ModelMetadata) -> None:
-    """Opponents act as often as the cars of the training, and see from where and as they do.
+def opponents_in_order(run: RunFolder, models: Sequence[str]) -> list[Path | None]:
+    """What a run's opponents.models stand for: the copies that it keeps, None for the policy itself.
+
+    Raises:
+        RunError: it keeps others than are named.
+    """
+    paths = kept_opponents(run)
+    named = sum(model != SELF for model in models)
+    if len(paths) != named:
+        raise RunError(f"Run '{run.name}' keeps {len(paths)} opponents and its settings name {named}. Start it anew.")
+    strangers = iter(paths)
+    return [None if model == SELF else next(strangers) for model in models]
+
+
+def check_opponents(opponents: Sequence[Policy], ours: ModelMetadata, *, instead: str = "") -> None:
+    """Opponents act as often as our cars, and see from where and as they do. instead: what else one could do.
 
     Raises:
         SettingsError: what differs, and what to do.
@@ -95,9 +109,8 @@ def check_opponents(opponents: Sequence[Policy], ours: ModelMetadata) -> None:
         for words, theirs, wanted in _to_share(opponent.metadata, ours, lidars):
             if abs(theirs - wanted) > CLOSE * max(abs(theirs), abs(wanted), 1.0):
                 raise SettingsError(
-                    f"The opponent {opponent.name} {words.format(theirs)}, and for the other cars of this training it "
-                    f"is {wanted:g}. Choose another opponent, or make simulator.step_s, simulator.camera, "
-                    "simulator.lidar and car.lidar like its own."
+                    f"The opponent {opponent.name} {words.format(theirs)}, and for the other cars it is {wanted:g}. "
+                    f"Choose another opponent{instead}."
                 )
 
 

@@ -74,13 +74,22 @@ class Greedy:
 class Opponents:
     """Drivers at the wheel of the other cars of all worlds. Every car draws its driver with every new episode."""
 
-    def __init__(self, drivers: Sequence[Driver], seats: Seats, seed: Sequence[int]) -> None:
-        """drivers: may be empty where nobody is to be driven. seed: whole numbers; decide who drives when."""
-        self._rows, self._seed = seats.others, tuple(seed)
+    def __init__(
+        self,
+        drivers: Sequence[Driver],
+        seats: Seats,
+        seed: Sequence[int],
+        assigned: NDArray[np.int64] | None = None,
+    ) -> None:
+        """drivers: may be empty where nobody is to be driven. seed: whole numbers; decide who drives when.
+
+        assigned: (others,) the number of every car's driver, who keeps it for good, instead of drawing them.
+        """
+        self._rows, self._seed, self._is_assigned = seats.others, tuple(seed), assigned is not None
         count = len(self._rows)
         self._drivers = list(drivers) if count else []
         self._observers = [driver.observer(count) for driver in self._drivers]
-        self._driver = np.zeros(count, dtype=np.int64)
+        self._driver = np.zeros(count, dtype=np.int64) if assigned is None else assigned.copy()
         self._episodes = np.zeros(count, dtype=np.int64)
 
     def begin(self, restarting: Mask, readings: Readings) -> None:
@@ -88,7 +97,7 @@ class Opponents:
         mine = restarting[self._rows]
         if not mine.any():
             return
-        for row in np.flatnonzero(mine) if len(self._drivers) > 1 else ():
+        for row in np.flatnonzero(mine) if len(self._drivers) > 1 and not self._is_assigned else ():
             entropy = (*self._seed, OPPONENTS_STREAM, int(row), int(self._episodes[row]))
             (drawn,) = np.random.SeedSequence(entropy).generate_state(1)
             self._driver[row] = drawn % len(self._drivers)
@@ -96,11 +105,13 @@ class Opponents:
         for observer in self._observers:
             observer.renew(mine, self._read(readings))
 
-    def look(self, readings: Readings) -> None:
-        """A step was taken."""
+    def look(self, readings: Readings, put_back: Mask | None = None) -> None:
+        """A step was taken. put_back: (N,) of all rows that were put somewhere since; they go on with their driver."""
         if self._observers:
             read = self._read(readings)
             for observer in self._observers:
+                if put_back is not None:
+                    observer.reset(put_back[self._rows])
                 observer.push(read)
 
     def drive(self, steering_angle_deg: Floats, speed_mps: Floats) -> None:

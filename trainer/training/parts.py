@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.errors import RunError
 from trainer.calibrated_car import open_simulator
 from trainer.config import TrainingSettings
 from trainer.race_types import SELF
@@ -24,8 +23,8 @@ from trainer.training.curriculum import Curriculum
 from trainer.training.field import Field, lidar_of, sensors_of
 from trainer.training.frozen_self import FrozenSelf, PresentSelf
 from trainer.training.learner import Learner, open_device, use_threads
-from trainer.training.opponent_files import PolicyLoader, kept_opponents
-from trainer.training.opponents import Driver, Greedy
+from trainer.training.opponent_files import PolicyLoader, opponents_in_order
+from trainer.training.opponents import Driver, Greedy, Opponents
 from trainer.training.roads import Roads, with_wider_roads
 from trainer.training.seats import training_seats
 from trainer.training.share import Share
@@ -82,8 +81,8 @@ def open_parts(
     frozen = None
     if SELF in settings.opponents.models:
         frozen = FrozenSelf(settings.car, seed=settings.seed, device=device)
-    strangers = _strangers(run, settings, load_policy)
-    drivers = _in_order(settings, frozen, strangers)
+    named = _named(run, settings, load_policy)
+    drivers = _all_of(named, frozen)
     cars = TrainingCars(
         _shares(settings, tracks, curriculum, drivers),
         driven,
@@ -93,7 +92,7 @@ def open_parts(
         episodes_per_iteration=settings.hyperparameters.num_episodes_between_training,
     )
     present = PresentSelf(settings.car, learner)
-    met = [present] if settings.opponents.learn_together else _in_order(settings, present, strangers)
+    met = [present] if settings.opponents.learn_together else _all_of(named, present)
     judged = settings.evaluation.best_by == "reward"
     trials = Trials(settings, tracks, rewards_for(settings.evaluation_trials, tracks) if judged else None, met)
     return Parts(rewards, learner, cars, trials, frozen)
@@ -105,7 +104,7 @@ def _shares(
     """The worlds of a training in two shares, or one where there is one world."""
     chance = np.random.SeedSequence((settings.seed, CARS_STREAM))
     seeds = chance.generate_state(settings.cars, np.uint64)
-    simulated = settings.simulator.changed(threads=1).for_lidar(lidar_of(settings.car, drivers))
+    simulated = settings.simulator.changed(threads=1).for_lidar(lidar_of(settings.car.lidar_config(), drivers))
     shares: list[Share] = []
     first_car = first_row = 0
     for number, worlds in enumerate(np.array_split(np.arange(settings.worlds), min(SHARES, settings.worlds))):
@@ -120,29 +119,26 @@ def _shares(
             track_index=roads.first_tracks()[seats.world_index],
             start_fraction=worlds[seats.world_index] / settings.worlds,
             car=settings.car.car_model(),
-            sensors=sensors_of(settings.car, drivers),
+            sensors=sensors_of(settings.car.sensors, drivers),
         )
-        field = Field(simulator, seats, settings.car, drivers, (settings.seed, number))
+        opponents = Opponents(drivers, seats, (settings.seed, number))
+        observer = settings.car.observer(len(seats.ours))
+        field = Field(simulator, seats, settings.car.action_space(), observer, opponents)
         cars = slice(first_car, first_car + len(seats.ours))
         shares.append(Share(field, roads, cars, world_steps=settings.hyperparameters.world_steps))
         first_car, first_row = cars.stop, first_row + len(seats)
     return shares
 
 
-def _strangers(run: RunFolder, settings: TrainingSettings, load_policy: PolicyLoader | None) -> list[Driver]:
-    """The opponents that are kept in the run."""
-    paths = kept_opponents(run)
-    wanted = sum(model != SELF for model in settings.opponents.models)
-    if len(paths) != wanted:
-        raise RunError(f"Run '{run.name}' keeps {len(paths)} opponents and its settings name {wanted}. Start it anew.")
-    if not paths:
-        return []
-    assert load_policy is not None, "whoever trains against models says how they are opened"
-    return [Greedy(load_policy(path)) for path in paths]
+def _named(run: RunFolder, settings: TrainingSettings, load_policy: PolicyLoader | None) -> list[Driver | None]:
+    """The drivers that opponents.models name, in their order; None for the policy itself."""
+    paths = opponents_in_order(run, settings.opponents.models)
+    if any(paths):
+        assert load_policy is not None, "whoever trains against models says how they are opened"
+    return [Greedy(load_policy(path)) if path is not None and load_policy is not None else None for path in paths]
 
 
-def _in_order(settings: TrainingSettings, oneself: Driver | None, strangers: Sequence[Driver]) -> list[Driver]:
-    """The drivers in the order of opponents.models."""
-    others = iter(strangers)
-    drivers = (oneself if model == SELF else next(others) for model in settings.opponents.models)
+def _all_of(named: Sequence[Driver | None], oneself: Driver | None) -> list[Driver]:
+    """The same with the policy itself in its places."""
+    drivers = (oneself if driver is None else driver for driver in named)
     return [driver for driver in drivers if driver is not None]

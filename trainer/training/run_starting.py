@@ -29,8 +29,8 @@ from trainer.training.opponent_files import (
     PolicyLoader,
     check_opponents,
     keep_opponents,
-    kept_opponents,
     opponent_paths,
+    opponents_in_order,
 )
 from trainer.training.room import check_race_fits
 
@@ -44,6 +44,7 @@ BROUGHT_BY = {
 }
 # DeepRacer's version of the simulated car and its physics that ours resembles.
 METADATA_VERSION = "5"
+LIKE_ITS_OWN = ", or make simulator.step_s, simulator.camera, simulator.lidar and car.lidar like its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,9 @@ def new_settings(
 def _kept_by_a_clone(origin: Origin, written: Sequence[str]) -> list[str]:
     """What goes over the origin's settings: no limits, its copy of the reward, choices that are written."""
     overrides = ["stop=", f"reward={origin.run.reward_path}"]
-    strangers = iter(kept_opponents(origin.run))
-    if origin.settings.opponents.models:
-        models = [SELF if model == SELF else str(next(strangers)) for model in origin.settings.opponents.models]
+    kept = opponents_in_order(origin.run, origin.settings.opponents.models)
+    if kept:
+        models = [SELF if path is None else str(path) for path in kept]
         overrides.append(f"opponents.models={json.dumps(models)}")
     for choice, brought in BROUGHT_BY.items():
         if any(override.startswith(f"{choice}=") for override in written):
@@ -159,7 +160,7 @@ def start_run(
     opponents = opponent_paths(home, settings.opponents.models)
     if opponents:
         assert load_policy is not None, "whoever trains against models says how they are opened"
-        check_opponents([load_policy(path) for path in opponents], metadata)
+        check_opponents([load_policy(path) for path in opponents], metadata, instead=LIKE_ITS_OWN)
     run = RunFolder.create(
         home,
         name,

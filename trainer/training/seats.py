@@ -70,7 +70,12 @@ def training_seats(settings: TrainingSettings, worlds: int | None = None) -> Sea
 
 def trial_seats(settings: TrainingSettings) -> Seats:
     """One car a world is judged, whoever the others are."""
-    return _seats(settings.evaluation_trials, settings.simulator.race.cars_per_world, False)
+    return judged_seats(settings.evaluation_trials, settings.simulator.race.cars_per_world)
+
+
+def judged_seats(worlds: int, share: int) -> Seats:
+    """One car a world is judged, in every world on another place of the grid. share: cars of a world."""
+    return _seats(worlds, share, False)
 
 
 def _seats(worlds: int, share: int, together: bool) -> Seats:

@@ -18,7 +18,7 @@ from trainer.tracks import Track
 from trainer.training.curriculum import whole_race
 from trainer.training.field import Field, lidar_of, sensors_of
 from trainer.training.learner import Learner
-from trainer.training.opponents import Driver
+from trainer.training.opponents import Driver, Opponents
 from trainer.training.roads import lay_out, mixed_kinds
 from trainer.training.seats import trial_seats
 
@@ -82,12 +82,12 @@ class Trials:
         self._simulator = open_simulator(
             settings.calibration,
             tracks,
-            trial_settings(settings).for_lidar(lidar_of(settings.car, drivers)),
+            trial_settings(settings).for_lidar(lidar_of(settings.car.lidar_config(), drivers)),
             seeds=np.arange(len(self._seats)),
             world_index=self._seats.world_index,
             track_index=self._seats.world_index % len(tracks),
             car=settings.car.car_model(),
-            sensors=sensors_of(settings.car, drivers),
+            sensors=sensors_of(settings.car.sensors, drivers),
         )
 
     def run(self, learner: Learner, number: int, pulse: Callable[[], None]) -> Evaluation:
@@ -95,7 +95,9 @@ class Trials:
         self._start(number)
         simulator, seats, count = self._simulator, self._seats, self._seats.worlds
         log = EpisodeLog(self._tracks, cars=count, phase="evaluation", episodes_per_iteration=count, trace_every=1)
-        field = Field(simulator, seats, self._settings.car, self._drivers, (self._settings.seed, TRIALS_STREAM, number))
+        car = self._settings.car
+        opponents = Opponents(self._drivers, seats, (self._settings.seed, TRIALS_STREAM, number))
+        field = Field(simulator, seats, car.action_space(), car.observer(count), opponents)
         field.begin()
         waiting = np.ones(count, dtype=bool)
         log.begin(waiting, field.measurements)

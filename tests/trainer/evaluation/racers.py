@@ -28,7 +28,7 @@ class Racers:
         self.grids.append([seat.entrant.name for seat in race_round.seats])
         for seat in race_round.seats:
             pilot = self.pilots[seat.entrant.name]
-            pilot.simulator, pilot.row = seat.simulator, seat.row
+            pilot.simulator, pilot.rows = seat.simulator, [seat.row]
 
     def step(self, race_round: RaceRound) -> None:
         pass

@@ -214,7 +214,7 @@ class Measured:
     def __init__(self) -> None:
         self.rows: list[Any] = []
 
-    def begin(self, simulator: Simulator) -> None:
+    def begin(self, simulator: Simulator, rows: np.ndarray) -> None:
         pass
 
     def step(self, simulator: Simulator, *_: Any) -> None:

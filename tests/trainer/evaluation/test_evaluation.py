@@ -144,8 +144,8 @@ def test_worlds_differ_in_what_the_camera_sees() -> None:
     seen: dict[str, np.ndarray] = {}
 
     class Looker(Autopilot):
-        def begin(self, simulator: object) -> None:
-            super().begin(simulator)  # type: ignore[arg-type]
+        def begin(self, simulator: object, rows: np.ndarray) -> None:
+            super().begin(simulator, rows)  # type: ignore[arg-type]
             seen[self.world] = self.simulator.camera.copy()  # type: ignore[attr-defined, union-attr]
 
     for world in ("clean", "light", "strong"):

@@ -13,7 +13,7 @@ import pytest
 
 from shared.errors import StorageError
 from trainer.evaluation.mp4 import Mp4Writer
-from trainer.evaluation.track_map import MapThing, TrackMap, speed_colour, things_around
+from trainer.evaluation.track_map import MapThing, TrackMap, cars_around, speed_colour, things_around
 from trainer.evaluation.video import (
     CAMERA_HEIGHT_PX,
     MAX_FRAMES,
@@ -22,7 +22,7 @@ from trainer.evaluation.video import (
     LapVideo,
     VideoFrame,
 )
-from trainer.simulator import Simulator, SimulatorSettings
+from trainer.simulator import EpisodeStatus, Simulator, SimulatorSettings
 from trainer.tracks import list_tracks, load_track
 
 LOOP = load_track("lapwing_loop")
@@ -206,3 +206,16 @@ def test_the_map_shows_boxes_bots_and_barriers_where_they_are() -> None:
             ((x, y),) = small.to_px(np.array([barrier.x_m, barrier.y_m]))
             near = picture[int(y / 2) - 1 : int(y / 2) + 2, int(x / 2) - 1 : int(x / 2) + 2]
             assert near.min(axis=2).max() > 130, "light, however thin"
+
+
+def test_the_map_shows_the_other_cars_of_a_world_while_they_drive() -> None:
+    settings = SimulatorSettings.model_validate({"race": {"cars_per_world": 3}})
+    simulator = Simulator([load_track("oval")], settings, seeds=range(6))
+    simulator.reset()
+    cars = simulator.cars.records
+    assert [(thing.x_m, thing.y_m) for thing in cars_around(simulator, 4)] == [
+        (cars["x_m"][row], cars["y_m"][row]) for row in (3, 5)
+    ]
+    cars["status"][3] = EpisodeStatus.CRASHED
+    (left,) = cars_around(simulator, 4)
+    assert left.x_m == cars["x_m"][5]

@@ -90,6 +90,27 @@ def test_a_car_that_goes_on_keeps_its_driver() -> None:
     assert np.array_equal(before[2:], after[2:])
 
 
+def test_whoever_is_assigned_a_car_keeps_it() -> None:
+    drivers = [Constant(0.5), Constant(1.0)]
+    opponents = Opponents(drivers, SEATS, (1,), assigned=np.array([0, 1, 1, 0]))
+    for _ in range(5):
+        opponents.begin(EVERYBODY, readings())
+        assert speeds(opponents)[SEATS.others].tolist() == [0.5, 1.0, 1.0, 0.5]
+
+
+def test_a_car_that_was_put_back_has_forgotten_what_it_saw_before() -> None:
+    class TwoPictures(Constant):
+        def observer(self, cars: int) -> Observer:
+            return Observer((FRONT_CAMERA,), 2, None, cars)
+
+    driver = TwoPictures(0.7)
+    opponents = Opponents([driver], SEATS, (1,))
+    opponents.begin(EVERYBODY, readings())
+    opponents.look(readings(step=3), put_back=np.arange(8) == 1)
+    speeds(opponents)
+    assert driver.seen[FRONT_CAMERA][:, :, 0, 0].tolist() == [[4, 4], [2, 5], [5, 8], [6, 9]]
+
+
 def test_they_go_on_as_they_were() -> None:
     def pool() -> Opponents:
         return Opponents([Constant(speed) for speed in (0.5, 1.0, 2.0)], SEATS, (7,))
@@ -152,7 +173,7 @@ def test_an_opponent_that_is_not_there_is_refused(trained: Path, model: str, err
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"control_rate_hz": 30.0}, "acts at 30 Hz, and for the other cars of this training it is 15"),
+        ({"control_rate_hz": 30.0}, "acts at 30 Hz, and for the other cars it is 15"),
         ({"camera": CameraView(horizontal_fov_deg=120.0)}, "sees 120 degrees"),
         ({"camera": CameraView(pitch_deg=3.0)}, "pitched by 3 degrees"),
         ({"camera": CameraView(stereo_baseline_m=0.1)}, "has cameras 0.1 m apart"),
