@@ -58,14 +58,12 @@ def update(
     rule: UpdateRule,
     generator: torch.Generator,
     *,
-    average_gradients: Callable[[Tensor], None] | None = None,
     pulse: Callable[[], None] | None = None,
 ) -> UpdateReport:
     """Improve the network of hands and optimiser in place.
 
     generator: orders the minibatches, on the CPU.
     pulse: called before each step; may raise to leave the update where it is.
-    average_gradients: called with the flat gradient before each step, where several machines learn together.
     """
     rows = len(batch.actions)
     size = minibatch_size(rows, rule.batch_size)
@@ -81,8 +79,6 @@ def update(
             measured = hands.gather(
                 lambda network, rows: _losses(network, batch, advantages, rows, rule), chosen, optimiser.gradients
             )
-            if average_gradients is not None:
-                average_gradients(optimiser.gradients)
             norm = optimiser.limit_gradients(rule.max_grad_norm)
             optimiser.step(rule.lr)
             sums += torch.cat([measured, norm[None]])

@@ -45,11 +45,9 @@ class Learner:
         cars: int,
         seed: int,
         device: torch.device,
-        average_gradients: Callable[[Tensor], None] | None = None,
     ) -> None:
         self._hyper = hyperparameters
         self._device = device
-        self._average_gradients = average_gradients
         self.action_space: ActionSpace = car.action_space()
         torch.manual_seed(seed)  # draws the first weights, and nothing afterwards
         self.network: ActorCritic = network_of(car).to(device)
@@ -134,7 +132,6 @@ class Learner:
             batch,
             self._rule(steps),
             self._generator,
-            average_gradients=self._average_gradients,
             pulse=pulse,
         )
         rollout.clear()
