@@ -78,6 +78,13 @@ def test_a_drive_of_less_than_nothing_is_refused(option: str, capsys: pytest.Cap
     assert "not in the range" in capsys.readouterr().err
 
 
+@pytest.fixture
+def ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own process goes before no other, whoever runs an actuator in it."""
+    monkeypatch.setattr("vehicle.actuator.process.become_realtime", lambda priority: None)
+
+
+@pytest.mark.usefixtures("ordinary")
 def test_a_computer_that_is_no_car_is_told_what_to_do(
     folder: RuntimeFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +92,7 @@ def test_a_computer_that_is_no_car_is_told_what_to_do(
     assert "--emulated" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("ordinary")
 def test_without_a_board_the_actuator_says_which_command_starts_one(
     folder: RuntimeFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
