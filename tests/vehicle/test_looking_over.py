@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ from calibration.profile_file import shipped_profile
 from calibration.wizard.draft import Draft
 from calibration.wizard.events import Checked
 from shared.errors import HardwareError
+from tests.vehicle.board_thread import switched_on
 from tests.vehicle.test_calibrating import Person
 from vehicle.calibrating import looking_over
 from vehicle.calibrating.looking_over import LookingOver, checked
 from vehicle.calibrating.session import CalibrationSession
 from vehicle.config import CarConfig
-from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.board_process import BoardProcess
 from vehicle.hardware.assembly import Car
 from vehicle.hardware.doctor import Doctor
 from vehicle.hardware.finding import Finding, Verdict
@@ -99,15 +97,5 @@ def test_an_emulated_car_is_good_as_soon_as_its_board_is_on(folder: RuntimeFolde
     car = Car(CarConfig(calibrations=tmp_path / "calibrations"), folder, emulated=True)
     doctor = Doctor(car, sleep=lambda _: None)
     assert "servo board" in checked(doctor.examine()).problems[0]
-    stop = threading.Event()
-    board = BoardProcess(EmulatedBoard(time.monotonic), folder, None, lambda _: None)
-    thread = threading.Thread(target=board.run, args=(stop,))
-    thread.start()
-    try:
-        until_s = time.monotonic() + 5.0
-        while (found := checked(doctor.examine())).problems and time.monotonic() < until_s:
-            pass
-        assert found.problems == ()
-    finally:
-        stop.set()
-        thread.join()
+    with switched_on(folder):
+        assert checked(doctor.examine()).problems == ()

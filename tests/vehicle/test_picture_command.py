@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import simplejpeg
 
+from tests.vehicle.board_thread import switched_on
 from tests.vehicle.drive.test_api import Desk
 from vehicle.cli import run
 from vehicle.drive.api import Answer, Request
 from vehicle.drive.api_server import ApiServer
-from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.board_process import BoardProcess
 from vehicle.runtime_folder import RuntimeFolder
 
 
@@ -25,18 +22,9 @@ def test_it_comes_from_the_camera_where_nothing_drives(
     words = ["picture", str(tmp_path / "a.jpg"), "--emulated", "--runtime", str(folder.path)]
     assert run(words) == 1
     assert capsys.readouterr().err.startswith("Error: ")
-    stop = threading.Event()
-    board = BoardProcess(EmulatedBoard(time.monotonic), folder, None, lambda _: None)
-    thread = threading.Thread(target=board.run, args=(stop,))
-    thread.start()
-    try:
-        until_s = time.monotonic() + 5.0
-        while run(words) != 0 and time.monotonic() < until_s:
-            pass
-        assert simplejpeg.decode_jpeg((tmp_path / "a.jpg").read_bytes()).shape == (480, 640, 3)
-    finally:
-        stop.set()
-        thread.join()
+    with switched_on(folder):
+        assert run(words) == 0
+    assert simplejpeg.decode_jpeg((tmp_path / "a.jpg").read_bytes()).shape == (480, 640, 3)
 
 
 class Filming(Desk):

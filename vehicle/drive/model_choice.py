@@ -73,6 +73,7 @@ class ModelChoice:
         """Put a model in place: at once if it is ready, else as soon as it is. Why not; empty when it will be.
 
         ArchiveError when it is not installed. LinkError when it is ready and there is no loop to drive with it.
+        StorageError when it is in place, and cannot be remembered for the next start.
         """
         sha256 = self.sha256_of(name)
         with self._choosing:
@@ -80,13 +81,13 @@ class ModelChoice:
             if pilot is None:
                 self._prepare(name)
                 return ""
-            is_placed = False
             try:
                 problem = self._place(name, pilot)
-                is_placed = not problem
-            finally:
-                if not is_placed:
-                    self._ready.keep(name, pilot)
+            except LinkError:
+                self._ready.keep(name, pilot)
+                raise
+            if problem:
+                self._ready.keep(name, pilot)
             return problem
 
     def sha256_of(self, name: str) -> str:
@@ -130,9 +131,9 @@ class ModelChoice:
         if not problem:
             self._choices += 1  # whatever is on its way was chosen before
             self.coming = ""
-            if name:
-                self._models.choose(name)
             self._placed(pilot)
+            if name:
+                self._models.choose(name)  # last: a disk that is full changes nothing of what drives now
         return problem
 
     def _give_up(self, number: int) -> None:

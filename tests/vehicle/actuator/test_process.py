@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.vehicle.board_thread import switched_on
 from vehicle.actuator import process
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.guard_watch import SameProcess
@@ -17,8 +18,6 @@ from vehicle.actuator.process import run_actuator
 from vehicle.actuator.realtime import ACTUATOR_PRIORITY
 from vehicle.actuator.state import Phase
 from vehicle.config import CarConfig
-from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.board_process import BoardProcess
 from vehicle.hardware.assembly import Car
 from vehicle.runtime_folder import RuntimeFolder
 
@@ -28,15 +27,8 @@ LATE = "This user is not allowed real-time scheduling: under load, a stop may co
 @pytest.fixture
 def car(folder: RuntimeFolder) -> Iterator[Car]:
     """An emulated one whose board is on."""
-    car = Car(CarConfig(), folder, emulated=True)
-    board, stop = EmulatedBoard(time.monotonic), threading.Event()
-    thread = threading.Thread(target=BoardProcess(board, folder, None, lambda _: None).run, args=(stop,))
-    thread.start()
-    while not folder.board_camera.exists():
-        time.sleep(0.005)
-    yield car
-    stop.set()
-    thread.join()
+    with switched_on(folder):
+        yield Car(CarConfig(), folder, emulated=True)
 
 
 @pytest.fixture

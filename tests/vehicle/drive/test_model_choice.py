@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from shared.errors import ArchiveError, LinkError
+from shared.errors import ArchiveError, LinkError, StorageError
 from shared.model_archive import ModelArchive
 from vehicle.drive import model_choice
 from vehicle.drive.engine import Inputs
@@ -43,6 +43,7 @@ class Rig:
         self.gates = {name: threading.Event() for name in ("", "one", "two", "damaged", "last")}
         self.in_place: list[str] = []
         self.chosen: list[str] = []
+        self.is_full = False  # the store's disk
         self.refusals: list[str | LinkError] = []
         self._archive = archive
         self.ready = ReadyModels(self._load)
@@ -55,6 +56,8 @@ class Rig:
         return [Stored(name, name) for name in self.gates if name]
 
     def choose(self, name: str) -> None:
+        if self.is_full:
+            raise StorageError("The disk is full.")
         self.chosen.append(name)
 
     def make_ready(self, name: str) -> None:
@@ -178,6 +181,14 @@ def test_a_ready_model_that_is_refused_stays_ready(rig: Rig, refusal: str | Link
     assert (rig.in_place, rig.chosen) == ([], [])
     assert rig.choice.choose("one") == ""
     assert (rig.in_place, rig.choice.coming) == (["one"], "")
+
+
+def test_one_that_cannot_be_remembered_drives_all_the_same_and_who_asked_hears_why(rig: Rig) -> None:
+    rig.make_ready("one")
+    rig.is_full = True
+    with pytest.raises(StorageError, match="full"):
+        rig.choice.choose("one")
+    assert (rig.in_place, rig.heard, rig.chosen, rig.ready.names()[1]) == (["one"], ["one"], [], ())
 
 
 def test_a_model_that_is_not_installed_is_refused_with_those_that_are(rig: Rig) -> None:

@@ -18,6 +18,7 @@ from calibration.profile import CalibrationProfile
 from calibration.profile_file import export_profile, import_profile, shipped_profile
 from calibration.pulses import CalibratedPulses
 from shared.errors import CalibrationError, HardwareError
+from tests.vehicle.board_thread import switched_on
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
@@ -28,7 +29,6 @@ from vehicle.actuator.server import ActuatorServer
 from vehicle.actuator.state import Phase
 from vehicle.config import CarConfig
 from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.board_process import BoardProcess
 from vehicle.hardware.assembly import (
     Car,
     arming_obstacle,
@@ -51,15 +51,8 @@ def emulated_car(folder: RuntimeFolder) -> Car:
 
 @pytest.fixture
 def running_board(emulated_car: Car) -> Iterator[EmulatedBoard]:
-    board, stop = EmulatedBoard(time.monotonic), threading.Event()
-    process = BoardProcess(board, emulated_car.folder, None, lambda _: None)
-    thread = threading.Thread(target=process.run, args=(stop,))
-    thread.start()
-    while not emulated_car.folder.board_camera.exists():
-        time.sleep(0.005)
-    yield board
-    stop.set()
-    thread.join()
+    with switched_on(emulated_car.folder) as board:
+        yield board
 
 
 @contextlib.contextmanager

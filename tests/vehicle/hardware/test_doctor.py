@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from calibration.pulses import CalibratedPulses
+from tests.vehicle.board_thread import switched_on
 from vehicle.actuator.core import ActuatorCore
 from vehicle.actuator.guard_watch import SameProcess
 from vehicle.actuator.health_watch import HealthWatch
@@ -29,7 +30,6 @@ from vehicle.commands.doctor import examine as examine_all
 from vehicle.commands.doctor import told
 from vehicle.config import CarConfig
 from vehicle.emulated.board import EmulatedBoard
-from vehicle.emulated.board_process import BoardProcess
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.hardware.assembly import (
@@ -65,14 +65,8 @@ def car(folder: RuntimeFolder, tmp_path: Path) -> Car:
 
 @pytest.fixture
 def board(car: Car) -> Iterator[EmulatedBoard]:
-    board, stop = EmulatedBoard(time.monotonic), threading.Event()
-    thread = threading.Thread(target=BoardProcess(board, car.folder, None, lambda _: None).run, args=(stop,))
-    thread.start()
-    while not car.folder.board_camera.exists():
-        time.sleep(0.005)
-    yield board
-    stop.set()
-    thread.join()
+    with switched_on(car.folder) as board:
+        yield board
 
 
 class SlowCamera(FrameSlot):
