@@ -1,6 +1,7 @@
 """Memory for pictures that wait to be recorded, made once and used again.
 
-Fresh memory costs the control loop more than the copy itself: the kernel hands it out page by page.
+Fresh memory costs the control loop more than the copy itself: the kernel hands it out page by page. So the thread that
+gives the first picture back makes all the rest: what a drive takes is taken at its start, not at its first slow disk.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ class PicturePool:
     def __init__(self, most: int) -> None:
         """most: pictures that may wait at once."""
         self.left_out = 0
-        self._most = most
-        self._made = 0
+        self._to_make = deque(range(most))  # either thread may make memory: who takes one from here does
         self._free: deque[Planes] = deque()
 
     def copy(self, frame: Frame) -> Frame | None:
@@ -41,16 +41,26 @@ class PicturePool:
 
     def give_back(self, frame: Frame) -> None:
         """Use its memory again."""
-        if frame.jpeg is None:
-            self._free.append((frame.image, *(frame.chroma or ())))
+        if frame.jpeg is not None:
+            return
+        planes = (frame.image, *(frame.chroma or ()))
+        self._free.append(planes)
+        while self._may_make():
+            self._free.append(tuple(plane.copy() for plane in planes))  # a copy, since it has to be written to be had
 
     def _taken(self, source: Planes) -> Planes | None:
+        """What was used last, which the processor still has at hand."""
         if self._free:
-            planes = self._free.popleft()
+            planes = self._free.pop()
             if [plane.shape for plane in planes] == [values.shape for values in source]:
                 return planes
-        elif self._made == self._most:
+        elif not self._may_make():
             return None
-        else:
-            self._made += 1
         return tuple(np.empty_like(values) for values in source)
+
+    def _may_make(self) -> bool:
+        try:
+            self._to_make.pop()
+        except IndexError:
+            return False
+        return True

@@ -48,7 +48,7 @@ FULL = 0x1000  # bit 4 of the high byte, in the 13-bit view of a register pair
 POWER_ON_VALUES = {MODE1: 0x11, MODE2: 0x04, SUBADR1: 0xE2, SUBADR2: 0xE4, SUBADR3: 0xE8, ALLCALLADR: 0xE0}
 POWER_ON_PRE_SCALE = 0x1E
 
-HISTORY_LENGTH = 10_000  # changes kept: the last minutes of driving, and no memory that grows for an hour
+HISTORY_LENGTH = 5_000  # changes kept: the last ten minutes of driving, and no memory that grows for an hour
 
 
 @dataclass(frozen=True, slots=True)

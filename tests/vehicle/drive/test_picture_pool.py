@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 
 from vehicle.drive.picture_pool import PicturePool
@@ -30,6 +32,36 @@ def test_what_finds_no_memory_is_left_out_and_counted() -> None:
     pool = PicturePool(2)
     assert [pool.copy(rgb(level)) is None for level in range(4)] == [False, False, True, True]
     assert pool.left_out == 2
+
+
+def test_all_memory_is_there_from_the_first_picture_that_was_recorded() -> None:
+    pool = PicturePool(3)
+    first = pool.copy(rgb(1))
+    assert first is not None
+    tracemalloc.start()
+    try:
+        pool.give_back(first)
+        made_bytes, _ = tracemalloc.get_traced_memory()
+        taken = [pool.copy(rgb(level)) for level in range(4)]
+        later_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert made_bytes >= 2 * first.image.nbytes
+    assert later_bytes - made_bytes < first.image.nbytes
+    assert [int(one.image.max()) for one in taken if one is not None] == [0, 1, 2]
+    assert len({one.image.ctypes.data for one in taken if one is not None}) == 3
+
+
+def test_the_memory_used_last_is_used_first() -> None:
+    pool = PicturePool(2)
+    first, second = pool.copy(rgb(1)), pool.copy(rgb(2))
+    assert first is not None
+    assert second is not None
+    pool.give_back(first)
+    pool.give_back(second)
+    third = pool.copy(rgb(3))
+    assert third is not None
+    assert third.image is second.image
 
 
 def test_a_picture_of_another_size_gets_memory_of_its_own_size() -> None:
