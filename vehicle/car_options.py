@@ -15,7 +15,7 @@ import click
 from shared.settings import dump_settings, load_settings
 from vehicle.actuator.mode import CRAWL_SPEED_MPS, DriveMode, Mode
 from vehicle.config import CarConfig
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 from vehicle.runtime_folder import RuntimeFolder, default_runtime_path
 
 INSTALLED_CONFIG = Path("/etc/lapwing/car.toml")  # scripts/install-car puts it there

@@ -21,7 +21,7 @@ from vehicle.actuator.neutral import rest_on_the_bus
 from vehicle.actuator.safety_level import SafetyLevel, advice_on, meaning_of
 from vehicle.actuator.state import Phase
 from vehicle.actuator.status import ActuatorStatus
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 from vehicle.processes import ProcessGroup, wait_for
 
 START_TIMEOUT_S = 180.0  # a first start compiles the simulator's kernels, perhaps beside other work

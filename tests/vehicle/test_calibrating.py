@@ -35,9 +35,9 @@ from vehicle.calibrating.run import draft_path, first_draft, keep, keep_draft
 from vehicle.calibrating.session import BATTERY_EVERY_S, CalibrationSession
 from vehicle.calibrating.terminal import Terminal, keys_of, page
 from vehicle.config import CarConfig
-from vehicle.hardware.assembly import Car, calibration_store, load_profile
 from vehicle.hardware.protocols import Scan
 from vehicle.hardware.scan_slot import ScanSlot
+from vehicle.hardware.this_car import Car, calibration_store, load_profile
 from vehicle.runtime_folder import RuntimeFolder
 
 VIEW = View(

@@ -19,9 +19,9 @@ from vehicle.calibrating import looking_over
 from vehicle.calibrating.looking_over import LookingOver, checked
 from vehicle.calibrating.session import CalibrationSession
 from vehicle.config import CarConfig
-from vehicle.hardware.assembly import Car
 from vehicle.hardware.doctor import Doctor
 from vehicle.hardware.finding import Finding, Verdict
+from vehicle.hardware.this_car import Car
 from vehicle.runtime_folder import RuntimeFolder
 
 EMPTY = Finding("battery", Verdict.PROBLEM, "6.1 V, empty: the car does not drive.", "Charge it.")

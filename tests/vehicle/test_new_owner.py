@@ -15,7 +15,7 @@ from vehicle.actuator.state import Phase
 from vehicle.calibrating.actuators import RunningActuator
 from vehicle.calibrating.run import keep
 from vehicle.config import CarConfig
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 from vehicle.runtime_folder import RuntimeFolder
 from vehicle.up import board_status
 

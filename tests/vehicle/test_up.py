@@ -18,7 +18,7 @@ import pytest
 
 from shared.errors import LinkError
 from vehicle.config import CarConfig
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 from vehicle.runtime_folder import RuntimeFolder
 from vehicle.up import CarRun, Drive, board_status
 

@@ -11,7 +11,8 @@ from shared.errors import HardwareError, LinkError
 from vehicle.actuator.client import ActuatorClient
 from vehicle.actuator.messages import StopRequest
 from vehicle.actuator.state import STOP_HOLD_S, Phase
-from vehicle.hardware.assembly import Car, load_profile, open_servo_board
+from vehicle.hardware.assembly import open_servo_board
+from vehicle.hardware.this_car import Car, load_profile
 
 
 def bring_to_rest(car: Car, sleep: Callable[[float], None] = time.sleep) -> str:

@@ -23,9 +23,6 @@ from vehicle.actuator.status_light import StatusLight
 from vehicle.actuator.yaw_rate import YawRate
 from vehicle.hardware.absent import NoTailLight
 from vehicle.hardware.assembly import (
-    Car,
-    arming_obstacle,
-    load_profile,
     neutral_first,
     neutral_ticks,
     open_bus_devices,
@@ -34,6 +31,7 @@ from vehicle.hardware.assembly import (
     open_tail_light,
 )
 from vehicle.hardware.protocols import TailLight
+from vehicle.hardware.this_car import Car, arming_obstacle, load_profile
 from vehicle.supervisor import Supervisor
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from vehicle.actuator.messages import ArmRequest, DevicesRequest
 from vehicle.actuator.mode import Mode
 from vehicle.actuator.renewal import begin_anew, put_in_force
 from vehicle.actuator.status import ActuatorStatus
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 from vehicle.processes import ProcessGroup, wait_for
 
 START_TIMEOUT_S = 60.0

@@ -24,15 +24,9 @@ from vehicle.calibrating.late_lidar import LateLidar
 from vehicle.calibrating.looking_over import LookingOver
 from vehicle.calibrating.session import CalibrationSession
 from vehicle.calibrating.terminal import Terminal
-from vehicle.hardware.assembly import (
-    Car,
-    board_id,
-    calibration_store,
-    open_lidar,
-    profile_in_force,
-    starting_profile,
-)
+from vehicle.hardware.assembly import open_lidar
 from vehicle.hardware.doctor import Doctor
+from vehicle.hardware.this_car import Car, board_id, calibration_store, profile_in_force, starting_profile
 from vehicle.processes import ProcessGroup, wait_for
 from vehicle.up import board_status, world_is_installed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from vehicle.car_options import car_options, stop_on_signals, tell
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 
 @click.command()

@@ -14,7 +14,7 @@ from shared.atomic_files import storage_errors, write_atomic
 from shared.errors import CalibrationError
 from vehicle.actuator.renewal import check_may_change, put_in_force
 from vehicle.car_options import car_options, tell
-from vehicle.hardware.assembly import Car, board_id, calibration_store, profile_in_force
+from vehicle.hardware.this_car import Car, board_id, calibration_store, profile_in_force
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 PROMISE = "the wheels obey"

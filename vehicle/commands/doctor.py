@@ -18,8 +18,8 @@ import click
 from shared.errors import HardwareError, LapwingError, LinkError
 from shared.sensors import SENSORS
 from vehicle.car_options import car_options
-from vehicle.hardware.assembly import Car
 from vehicle.hardware.finding import JOIN, Finding, Verdict, failed
+from vehicle.hardware.this_car import Car
 
 if TYPE_CHECKING:
     from vehicle.drive.api import DriveReport

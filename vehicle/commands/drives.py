@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vehicle.car_options import car_options, tell
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 if TYPE_CHECKING:
     from vehicle.drive.drives import DriveStore, StoredDrive

@@ -8,7 +8,7 @@ from vehicle.car_options import car_options, tell
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.faulty_chip import ChipFault
 from vehicle.emulated.rplidar import LidarFault
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 CAMERA_FAULTS = click.Choice([fault.value for fault in CameraFault])
 CHIPS = ("servo_board", "ads1115", "ina219", "deepracer", "imu", "bmi160")

@@ -8,14 +8,15 @@ import sys
 import click
 
 from vehicle.car_options import car_options
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 
 @click.command()
 @car_options
 def command(car: Car) -> None:
     """Watch over the actuator: end it when it stands still, and bring the car to rest in its place."""
-    from vehicle.hardware.assembly import guard_arguments, load_profile
+    from vehicle.hardware.assembly import guard_arguments
+    from vehicle.hardware.this_car import load_profile
 
     car.folder.create()
     arguments = guard_arguments(car, load_profile(car))

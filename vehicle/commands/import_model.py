@@ -7,7 +7,7 @@ import sys
 import click
 
 from vehicle.car_options import car_options
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 
 @click.command()

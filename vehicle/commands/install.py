@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vehicle.car_options import car_options, tell
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 
 @click.command()

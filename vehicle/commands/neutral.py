@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from vehicle.car_options import car_options, tell
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 
 @click.command()

@@ -10,7 +10,8 @@ import click
 from shared.atomic_files import write_atomic
 from shared.errors import HardwareError, LinkError
 from vehicle.car_options import car_options, tell
-from vehicle.hardware.assembly import Car, open_camera
+from vehicle.hardware.assembly import open_camera
+from vehicle.hardware.this_car import Car
 
 TIMEOUT_S = 3.0
 

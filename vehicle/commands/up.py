@@ -18,7 +18,7 @@ from vehicle.car_options import (
     stop_on_signals,
     tell,
 )
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 
 @click.command()

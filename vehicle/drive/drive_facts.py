@@ -14,7 +14,7 @@ from shared.model_archive import ModelArchive
 from shared.model_metadata import METADATA_NAME
 from shared.settings import dump_settings
 from vehicle.drive.open_log import DriveFacts
-from vehicle.hardware.assembly import Car, load_profile
+from vehicle.hardware.this_car import Car, load_profile
 
 PACKAGES = ("lapwing", "numpy", "openvino", "onnxruntime", "mcap", "simplejpeg", "picamera2")
 _SOURCE = Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ from pathlib import Path
 from shared.atomic_files import storage_errors, sync_directory
 from shared.drive_log import LogSummary, claimed_log, repair_drive_log, summarise_drive_log
 from shared.errors import StorageError
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 
 SUFFIX, KEEP_SUFFIX = ".mcap", ".keep"
 GIGABYTE = 1_000_000_000

@@ -25,8 +25,9 @@ from vehicle.actuator.status import ActuatorStatus
 from vehicle.config import GamepadConfig
 from vehicle.drive.api import OperatorRequest
 from vehicle.drive.operator_line import OperatorLine
-from vehicle.hardware.assembly import Car, open_gamepad
+from vehicle.hardware.assembly import open_gamepad
 from vehicle.hardware.protocols import Gamepad, PadState
+from vehicle.hardware.this_car import Car
 from vehicle.supervisor import Supervisor
 
 RENEW_S = 0.020

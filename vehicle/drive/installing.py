@@ -8,7 +8,8 @@ from shared.model_archive import ModelArchive
 from vehicle.drive.engine import open_engine, usable_engines
 from vehicle.drive.engine_choice import EngineWish, open_proven_engine
 from vehicle.drive.trial import try_model
-from vehicle.hardware.assembly import Car, readings_on_board
+from vehicle.hardware.assembly import readings_on_board
+from vehicle.hardware.this_car import Car
 from vehicle.models.import_messages import ImportAnswer, ImportRequest
 from vehicle.models.importer import Importer, ProcessImporter, ServiceImporter
 from vehicle.models.store import InstalledModel, ModelStore

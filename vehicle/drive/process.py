@@ -29,14 +29,8 @@ from vehicle.drive.repairing import repairing
 from vehicle.drive.samples import AskedReadings, Samples
 from vehicle.drive.senses import Senses
 from vehicle.drive.service import DriveService
-from vehicle.hardware.assembly import (
-    Car,
-    load_profile,
-    open_camera,
-    open_lidar,
-    open_right_camera,
-    readings_on_board,
-)
+from vehicle.hardware.assembly import open_camera, open_lidar, open_right_camera, readings_on_board
+from vehicle.hardware.this_car import Car, load_profile
 from vehicle.models.examine import check_sensors
 from vehicle.supervisor import Supervisor
 

@@ -20,19 +20,15 @@ from vehicle.actuator.safety_level import SafetyLevel, advice_on, level_of, mean
 from vehicle.actuator.slack import Reading
 from vehicle.actuator.state import Phase
 from vehicle.hardware.assembly import (
-    Car,
-    arming_obstacle,
-    calibration_store,
-    load_profile,
     open_bus_devices,
     open_computer,
     open_servo_board,
     open_tail_light,
-    pulses_are_known,
     try_enable_line,
 )
 from vehicle.hardware.finding import JOIN, Finding, Verdict, failed, sentence
 from vehicle.hardware.protocols import Colour
+from vehicle.hardware.this_car import Car, arming_obstacle, calibration_store, load_profile, pulses_are_known
 
 LAMP_S = 0.4
 TRIES = 4  # of a device that is asked by us: the first reading may only begin a measurement

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vehicle.actuator.realtime import GUARD_PRIORITY
-from vehicle.hardware.assembly import Car
 from vehicle.hardware.finding import Finding, Verdict
+from vehicle.hardware.this_car import Car
 
 LOW_DISK_BYTES = 500 * 1024 * 1024  # of which a drive log takes about 10 MB a minute
 UNIT_FOLDER = Path("/etc/systemd/system")

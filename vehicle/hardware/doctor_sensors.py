@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator
 
 from shared.errors import LapwingError
-from vehicle.hardware.assembly import Car, open_camera, open_gamepad, open_lidar, open_right_camera
+from vehicle.hardware.assembly import open_camera, open_gamepad, open_lidar, open_right_camera
 from vehicle.hardware.camera_watch import CameraWatch
 from vehicle.hardware.finding import Finding, Verdict, failed
 from vehicle.hardware.protocols import Camera
+from vehicle.hardware.this_car import Car
 
 PICTURE_TIMEOUT_S = 3.0
 SCAN_TIMEOUT_S = 8.0  # its motor has to come to speed

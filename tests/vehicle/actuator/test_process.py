@@ -18,7 +18,7 @@ from vehicle.actuator.process import run_actuator
 from vehicle.actuator.realtime import ACTUATOR_PRIORITY
 from vehicle.actuator.state import Phase
 from vehicle.config import CarConfig
-from vehicle.hardware.assembly import Car
+from vehicle.hardware.this_car import Car
 from vehicle.runtime_folder import RuntimeFolder
 
 LATE = "This user is not allowed real-time scheduling: under load, a stop may come late."

@@ -18,8 +18,8 @@ from vehicle.config import CarConfig, GamepadConfig
 from vehicle.drive.api import OperatorRequest
 from vehicle.drive.gamepad_drive import IDLE_S, RENEW_S, GamepadDrive, hands_on, run_gamepad
 from vehicle.emulated.board import EmulatedBoard
-from vehicle.hardware.assembly import Car
 from vehicle.hardware.protocols import PadState
+from vehicle.hardware.this_car import Car
 from vehicle.runtime_folder import RuntimeFolder
 
 CONFIG = GamepadConfig(max_speed_mps=1.0, silence_s=1.0)

@@ -22,8 +22,8 @@ from vehicle.config import CarConfig
 from vehicle.drive.api_server import ApiServer
 from vehicle.drive.process import keep_driving, open_senses
 from vehicle.drive.ready_models import ReadyModels
-from vehicle.hardware.assembly import Car
 from vehicle.hardware.protocols import Frame
+from vehicle.hardware.this_car import Car
 from vehicle.runtime_folder import RuntimeFolder
 
 

@@ -32,20 +32,14 @@ from vehicle.config import CarConfig
 from vehicle.emulated.board import EmulatedBoard
 from vehicle.emulated.camera_fault import CameraFault
 from vehicle.emulated.faulty_chip import ChipFault
-from vehicle.hardware.assembly import (
-    Car,
-    board_id,
-    calibration_store,
-    load_profile,
-    open_bus_devices,
-    open_servo_board,
-)
+from vehicle.hardware.assembly import open_bus_devices, open_servo_board
 from vehicle.hardware.doctor import Doctor, examine_enable_line, safety
 from vehicle.hardware.doctor_computer import LOW_DISK_BYTES, examine_computer
 from vehicle.hardware.doctor_sensors import examine_sensors
 from vehicle.hardware.finding import Finding, Verdict
 from vehicle.hardware.frame_slot import FrameSlot
 from vehicle.hardware.protocols import Frame
+from vehicle.hardware.this_car import Car, board_id, calibration_store, load_profile
 from vehicle.runtime_folder import RuntimeFolder, listen
 
 DEVICES = {"battery": {"gauge": "ina219"}, "imu": {"chip": "mpu6050"}, "tail_light": {"wiring": "servo_board"}}

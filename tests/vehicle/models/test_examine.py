@@ -20,7 +20,8 @@ from tests.vehicle.conftest import onnx_model
 from vehicle.config import CameraConfig, CarConfig, LidarConfig
 from vehicle.drive.installing import try_out
 from vehicle.drive.trial import try_model
-from vehicle.hardware.assembly import Car, readings_on_board
+from vehicle.hardware.assembly import readings_on_board
+from vehicle.hardware.this_car import Car
 from vehicle.models.examine import check_fits_car, examine
 from vehicle.models.import_messages import ImportRequest
 from vehicle.runtime_folder import RuntimeFolder
