@@ -23,7 +23,7 @@ STOCK_CONFIG = "# Some settings\ndtparam=audio=on\ncamera_auto_detect=1\n\n[cm5]
 WIRED = "802-3-ethernet:Wired connection 1"
 # Programs that are replaced: each writes down how it was called, and answers as the files in the folder `say` tell.
 STAND_INS = (
-    "apt-get", "dpkg", "dpkg-query", "getent", "groupadd", "groupdel", "hostnamectl", "id", "iw", "nmcli",
+    "apt-get", "chgrp", "dpkg", "dpkg-query", "getent", "groupadd", "groupdel", "hostnamectl", "id", "iw", "nmcli",
     "python3", "raspi-config", "systemctl", "systemd-tmpfiles", "udevadm", "uname", "useradd", "userdel", "usermod",
 )  # fmt: skip
 STAND_IN = """#!/bin/bash
@@ -209,6 +209,27 @@ def test_undo_leaves_the_system_as_it_was(pi: Pi) -> None:
     assert pi.read("say/accounts") == "i2c\ngpio\n"
     assert "/var/lib/lapwing" in said
     pi.install("--undo")  # there is nothing left to undo
+
+
+def test_changed_settings_outlast_an_undo_and_hold_in_the_next_installation(pi: Pi) -> None:
+    shipped, own = (UNITS / "car.toml").read_text(), "[limits]\nmax_speed_mps = 2.0\n"
+    pi.install()
+    pi.install("--undo")
+    assert not (pi.path / "var/lib/lapwing/car.toml").exists()
+    for settings in (own, own, shipped):
+        pi.install()
+        pi.write("etc/lapwing/car.toml", settings)
+        pi.install("--undo")
+        pi.install()
+        assert pi.read("etc/lapwing/car.toml") == settings
+        pi.install("--undo")
+
+
+def test_what_an_installation_left_behind_is_the_new_groups(pi: Pi) -> None:
+    pi.write("var/lib/lapwing/calibration/1.toml", "kept")
+    pi.install()
+    calls = pi.calls()
+    assert calls.index(f"chgrp -hR lapwing {pi.path}/var/lib/lapwing") > calls.index("groupadd --system lapwing")
 
 
 def test_undo_never_deletes_what_is_on_a_stick(pi: Pi) -> None:
