@@ -64,24 +64,7 @@ def run_drive(
         if record is not None:
             recorder.describe(drive_facts(car, load_model(car, model)))
             recorder.begin(path=record) if record.suffix else recorder.begin(str(record))
-        camera = AwaitedCamera(lambda: open_camera(car))
-        exits.callback(camera.close)
-        ready = ReadyModels(lambda name: open_pilot(car, load_model(car, name or model)))
-        exits.callback(ready.close)
-
-        def placed(pilot: ModelPilot) -> None:
-            tell(_about_model(pilot))
-            recorder.describe(drive_facts(car, pilot.archive))
-
-        service = DriveService(
-            camera,
-            ready,
-            model_store(car),
-            stop_car=lambda reason: stop_car(car, reason),
-            recorder=recorder,
-            placed=placed,
-            speed_scale=car.config.drive.speed_scale,
-        )
+        service = exits.enter_context(open_service(car, model, recorder, tell))
         server = ApiServer(service, car.folder.drive)
         exits.callback(server.close)
         server.start()
@@ -99,6 +82,31 @@ def run_drive(
         exits.callback(starting.join)
         keep_driving(car, service, server, stop, reached, gives_up=True)
         starting.check()
+
+
+@contextlib.contextmanager
+def open_service(
+    car: Car, model: str | None, recorder: Recorder, tell: Callable[[str], None]
+) -> Iterator[DriveService]:
+    """What this drive does for a console, with its camera and its models; they end with the block."""
+
+    def placed(pilot: ModelPilot) -> None:
+        tell(_about_model(pilot))
+        recorder.describe(drive_facts(car, pilot.archive))
+
+    with (
+        contextlib.closing(AwaitedCamera(lambda: open_camera(car))) as camera,
+        contextlib.closing(ReadyModels(lambda name: open_pilot(car, load_model(car, name or model)))) as ready,
+    ):
+        yield DriveService(
+            camera,
+            ready,
+            model_store(car),
+            stop_car=lambda reason: stop_car(car, reason),
+            recorder=recorder,
+            placed=placed,
+            speed_scale=car.config.drive.speed_scale,
+        )
 
 
 def keep_driving(
