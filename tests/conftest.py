@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Property tests find the same cases in every run, and a busy machine does not fail them.
+settings.register_profile(
+    "lapwing", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("lapwing")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -92,7 +92,7 @@ def test_every_changed_digit_is_noticed() -> None:
                 read_profile(damaged, source="x")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_scribbled_over_files_are_refused_or_equal(data: st.DataObject) -> None:
     content = bytearray(TEXT.encode())

@@ -77,7 +77,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TOP_SPEEDS = st.floats(0.1, 20)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(profile=profiles(), angle_deg=FINITE, speed_mps=FINITE, top_mps=TOP_SPEEDS)
 def test_every_pulse_is_inside_the_limits_whatever_is_asked(
     profile: CalibrationProfile, angle_deg: float, speed_mps: float, top_mps: float
@@ -90,7 +90,7 @@ def test_every_pulse_is_inside_the_limits_whatever_is_asked(
     assert pulse_us <= max(throttle.reverse_us, throttle.forward_us)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(profile=profiles(), top_mps=TOP_SPEEDS)
 def test_more_is_never_less(profile: CalibrationProfile, top_mps: float) -> None:
     """Turning further left, or asking for more speed, never moves a pulse back."""
@@ -103,7 +103,7 @@ def test_more_is_never_less(profile: CalibrationProfile, top_mps: float) -> None
     assert all(later >= earlier for earlier, later in itertools.pairwise(forwards_us))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(profile=profiles(), top_mps=TOP_SPEEDS)
 def test_no_speed_is_exactly_neutral(profile: CalibrationProfile, top_mps: float) -> None:
     for zero in (0.0, -0.0):

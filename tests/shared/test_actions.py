@@ -141,7 +141,7 @@ def test_outputs_of_a_dead_engine_are_no_probabilities(output: np.ndarray) -> No
         DEFAULT_ACTION_SPACE.decode(output)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), cars=st.integers(1, 20))
 def test_a_batch_is_decoded_as_its_rows_are(seed: int, cars: int) -> None:
     rng = np.random.default_rng(seed)
@@ -152,7 +152,7 @@ def test_a_batch_is_decoded_as_its_rows_are(seed: int, cars: int) -> None:
             assert space.decode(row) == Action(angle_deg, speed_mps)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.floats(width=32), min_size=2, max_size=2))
 def test_every_continuous_decision_is_inside_the_ranges_or_refused(output: list[float]) -> None:
     try:

@@ -187,7 +187,7 @@ def test_a_log_cut_anywhere_gives_a_beginning_of_what_was_written(tmp_path: Path
     assert counts[-1] == len(entries)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_scribbled_over_log_gives_only_messages_that_were_written(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -343,7 +343,7 @@ def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing() -> None:
     assert harmless <= 10
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_scribbled_over_tar_blocks_are_read_or_refused_with_our_error(data: st.DataObject) -> None:
     """Damage below gzip, so that its checksum does not catch it first."""
@@ -358,7 +358,7 @@ def test_scribbled_over_tar_blocks_are_read_or_refused_with_our_error(data: st.D
         assert str(error).endswith((".", "…"))  # noqa: PT017
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(noise=st.binary(max_size=2000))
 def test_noise_is_refused(noise: bytes) -> None:
     for content in (noise, gzip.compress(noise), GOOD[:10] + noise):

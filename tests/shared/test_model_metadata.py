@@ -260,7 +260,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     metadata=st.builds(
         ModelMetadata,
@@ -280,7 +280,7 @@ def test_what_is_written_is_read_back_equal(metadata: ModelMetadata) -> None:
     assert ModelMetadata.from_json(metadata.to_json()) == metadata
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(key=st.sampled_from([*FULL, "lidar_config", "lapwing"]), value=JSON_VALUES)
 def test_any_value_anywhere_is_read_or_refused_with_our_error(key: str, value: Any) -> None:
     try:

@@ -61,7 +61,7 @@ def test_a_pixel_is_the_exact_area_mean_of_what_it_covers(height_px: int, width_
         assert grey[row, column] == exact_grey(frame, row, column)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_fast_way_equals_the_general_one(seed: int) -> None:
     """A 640 x 480 picture with every pixel doubled is another size, but has the same area means."""

@@ -217,7 +217,7 @@ def test_none_is_written_by_leaving_the_key_out() -> None:
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@hypothesis_settings(deadline=None, max_examples=100)
+@hypothesis_settings(max_examples=100)
 @given(
     car=st.builds(
         Car,

@@ -63,7 +63,7 @@ def packed(kind: int, head: object, blob: bytes = b"") -> bytes:
     return struct.pack("<2sBBII", b"LW", LINK_VERSION, kind, len(text), len(blob)) + text + blob
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, 2000), max_size=12))
 def test_messages_arrive_whole_however_the_bytes_are_cut(cuts: list[int]) -> None:
     stream = b"".join(encode(message) for message in MESSAGES)
@@ -136,7 +136,7 @@ def test_nonsense_is_refused_with_its_reason(data: bytes, reason: str) -> None:
     assert reason in str(caught.value)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_damaged_bytes_are_messages_or_our_error(data: st.DataObject) -> None:
     stream = bytearray(b"".join(encode(message) for message in MESSAGES))

@@ -236,7 +236,7 @@ def test_what_is_not_there_or_no_array_is_refused(tmp_path: Path) -> None:
         read_npy(tmp_path / "text.npy")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
 def test_flipped_bytes_are_refused_or_still_a_road(changes: list[tuple[int, int]], tmp_path: Path) -> None:
     stream = io.BytesIO(npy_bytes(load_track("oval").resampled(0.5)))

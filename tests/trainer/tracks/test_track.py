@@ -189,7 +189,7 @@ def test_the_other_direction_is_the_mirror_of_this_one(name: str) -> None:
     assert (other.reversed().waypoints_m == track.waypoints_m).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), fraction=st.floats(0, 1), across=st.floats(-0.98, 0.98))
 def test_what_lies_between_the_borders_is_on_the_road(seed: int, fraction: float, across: float) -> None:
     track = generate_track(seed)

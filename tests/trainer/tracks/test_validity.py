@@ -247,7 +247,7 @@ def mutated_rows(draw: st.DrawFn) -> np.ndarray:
     return rows
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows=mutated_rows())
 def test_a_damaged_track_is_refused_or_can_be_driven(rows: np.ndarray) -> None:
     closed = bool(len(rows) > 1 and (rows[0] == rows[-1]).all())
