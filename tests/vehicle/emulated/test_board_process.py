@@ -26,6 +26,8 @@ from vehicle.hardware.protocols import Camera, Frame
 from vehicle.runtime_folder import RuntimeFolder
 from vehicle.up import board_status
 
+pytestmark = pytest.mark.wall_clock  # the bus waits a tenth of a second for the board's threads
+
 WAIT_S = 5.0
 
 
