@@ -225,6 +225,13 @@ def test_changed_settings_outlast_an_undo_and_hold_in_the_next_installation(pi: 
         pi.install("--undo")
 
 
+def test_settings_written_since_the_undo_hold_and_those_it_kept_are_not_lost(pi: Pi) -> None:
+    pi.write("var/lib/lapwing/car.toml", "kept")
+    pi.write("etc/lapwing/car.toml", "new")
+    pi.install()
+    assert (pi.read("etc/lapwing/car.toml"), pi.read("var/lib/lapwing/car.toml")) == ("new", "kept")
+
+
 def test_what_an_installation_left_behind_is_the_new_groups(pi: Pi) -> None:
     pi.write("var/lib/lapwing/calibration/1.toml", "kept")
     pi.install()

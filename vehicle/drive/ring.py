@@ -19,6 +19,8 @@ _STATE_CHANNEL = CHANNEL_OF[DriveState]
 # When, on which channel, and the message encoded; a picture is only encoded when it is written: base64 is larger.
 Kept = tuple[float, str, bytes | CameraFrame]
 # When, on which channel, where its bytes begin, how many they are, and of a picture what it is besides its JPEG.
+# Plain tuples, because Python's garbage collector soon leaves those of numbers alone: thousands of objects that it
+# looked through again and again would hold up the control loop.
 _Place = tuple[float, str, int, int, CameraFrame | None]
 
 
